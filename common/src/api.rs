@@ -1,0 +1,67 @@
+//! The HTTP side of every function: who is asking, how answers look, and which status every error has.
+//!
+//! No other module knows a status code.
+
+mod caller;
+mod problem;
+mod problems;
+
+pub use caller::{Caller, body, header};
+pub use problem::{Code, Problem};
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use lambda_http::http::{Method, StatusCode};
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde::Serialize;
+use tracing::Instrument;
+
+/// Runs a handler to an answer, whatever happens: a problem is answered as such, and a panic is a 500. Every
+/// event on the way is logged with the invocation's request id.
+pub async fn answer<F>(request_id: String, handler: F) -> Response<Body>
+where
+    F: Future<Output = Result<Response<Body>, Problem>>,
+{
+    let handled = async {
+        let outcome = AssertUnwindSafe(handler).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("the handler panicked")));
+        outcome.unwrap_or_else(Problem::into_response)
+    };
+    handled.instrument(tracing::info_span!("request", request_id)).await
+}
+
+/// The invocation's request id, for the log.
+pub fn request_id(request: &Request) -> String {
+    request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default()
+}
+
+/// A 200 with a JSON body. Everything here is somebody's own, so nothing may be cached.
+pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Problem> {
+    let body = serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))?;
+    respond(StatusCode::OK, "application/json", body)
+}
+
+/// Refuses a request for another path or with another method than the function's own. The gateway's routes
+/// do this first; a direct invocation has no gateway.
+pub fn expect_route(request: &Request, method: Method, path: &str) -> Result<(), Problem> {
+    if request.raw_http_path().trim_end_matches('/') != path {
+        return Err(Problem::new(Code::NotFound, "There is nothing at this address."));
+    }
+    if request.method() != method {
+        let detail = format!("This address takes {method} only.");
+        return Err(Problem::new(Code::MethodNotAllowed, detail).header("allow", method.as_str()));
+    }
+    Ok(())
+}
+
+fn respond(status: StatusCode, content_type: &str, body: String) -> Result<Response<Body>, Problem> {
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, content_type)
+        .header(CACHE_CONTROL, "no-store")
+        .body(Body::from(body))
+        .map_err(|error| Problem::internal(error.to_string()))
+}

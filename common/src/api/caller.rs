@@ -1,0 +1,88 @@
+//! What a request says of itself: its caller, its headers, its body.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
+use serde_json::{Map, Value};
+
+use super::{Code, Problem};
+use crate::identity::UserId;
+
+/// The API's functions run at most this long, whatever the context says.
+const LONGEST_RUN: Duration = Duration::from_secs(900);
+
+/// Assumed when the context's deadline is not one: an emulator's may lie in 1970.
+const USUAL_RUN: Duration = Duration::from_secs(29);
+
+/// Who asks, and how long there is to answer.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// When the request arrived.
+    pub now: Timestamp,
+    /// How long the function may run from `now`.
+    pub time_left: Duration,
+}
+
+impl Caller {
+    /// Reads the `sub` claim that API Gateway's JWT authorizer has verified, and the invocation's deadline.
+    pub fn of(request: &Request, now: Timestamp) -> Result<Self, Problem> {
+        let user_id =
+            user_id(request).ok_or_else(|| Problem::new(Code::Unauthenticated, "Please sign in."))?;
+        Ok(Self { user_id, now, time_left: time_left(request, now) })
+    }
+
+    /// When the invocation ends.
+    pub fn deadline(&self) -> Timestamp {
+        SignedDuration::try_from(self.time_left).map_or(self.now, |left| self.now + left)
+    }
+}
+
+fn user_id(request: &Request) -> Option<UserId> {
+    let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
+    let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
+    UserId::parse(claims.get("sub")?).ok()
+}
+
+fn time_left(request: &Request, now: Timestamp) -> Duration {
+    let deadline_ms = request.lambda_context_ref().map_or(0, |context| context.deadline);
+    let now_ms = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    match deadline_ms.checked_sub(now_ms) {
+        None | Some(0) => USUAL_RUN,
+        Some(left) => Duration::from_millis(left).min(LONGEST_RUN),
+    }
+}
+
+/// A header's value, if it is there. A value that is not text is a fault of the client's.
+pub fn header<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, Problem> {
+    let Some(value) = request.headers().get(name) else { return Ok(None) };
+    let unreadable =
+        |_| Problem::new(Code::MalformedRequest, format!("The header {name} is not plain text."));
+    value.to_str().map(Some).map_err(unreadable)
+}
+
+/// The JSON object in the body.
+pub fn body(request: &Request) -> Result<Map<String, Value>, Problem> {
+    let media_type =
+        header(request, CONTENT_TYPE.as_str())?.map(|text| text.split(';').next().unwrap_or_default().trim());
+    if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "The body must be sent as application/json."));
+    }
+    let bytes: &[u8] = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    };
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Problem::new(Code::MalformedRequest, "The body must be a JSON object.")),
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Err(Problem::new(Code::MalformedRequest, format!("The body is not JSON: see {place}.")))
+        }
+    }
+}

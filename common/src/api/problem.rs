@@ -1,0 +1,224 @@
+//! Problem details (RFC 9457): the one form of every error answer, and the one table of their codes.
+
+use std::borrow::Cow;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Response};
+use serde_json::{Map, Value, json};
+
+/// What a client tells problems apart by. Names and statuses are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each means")]
+pub enum Code {
+    MalformedRequest,
+    Unauthenticated,
+    InsufficientCoins,
+    NoPromptLog,
+    NotFound,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    GenerationInProgress,
+    PayloadTooLarge,
+    InvalidRequest,
+    InvalidImage,
+    ContentRejected,
+    IdempotencyKeyReused,
+    TooManyGenerations,
+    ImageProviderFailed,
+    ImageProviderBusy,
+    TryAgain,
+    ImageProviderTimeout,
+    InternalError,
+}
+
+impl Code {
+    /// Every code there is.
+    pub const ALL: [Self; 19] = [
+        Self::MalformedRequest,
+        Self::Unauthenticated,
+        Self::InsufficientCoins,
+        Self::NoPromptLog,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnsupportedMediaType,
+        Self::GenerationInProgress,
+        Self::PayloadTooLarge,
+        Self::InvalidRequest,
+        Self::InvalidImage,
+        Self::ContentRejected,
+        Self::IdempotencyKeyReused,
+        Self::TooManyGenerations,
+        Self::ImageProviderFailed,
+        Self::ImageProviderBusy,
+        Self::TryAgain,
+        Self::ImageProviderTimeout,
+        Self::InternalError,
+    ];
+
+    /// Status, name and title of every code; and after how many seconds to come again, where that helps.
+    const fn row(self) -> (u16, &'static str, &'static str, Option<u32>) {
+        match self {
+            Self::MalformedRequest => (400, "malformed_request", "The request cannot be read", None),
+            Self::Unauthenticated => (401, "unauthenticated", "Not signed in", None),
+            Self::InsufficientCoins => (403, "insufficient_coins", "Not enough coins", None),
+            Self::NoPromptLog => (404, "no_prompt_log", "No prompt yet", None),
+            Self::NotFound => (404, "not_found", "Not found", None),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed", None),
+            Self::GenerationInProgress => (409, "generation_in_progress", "Still running", Some(3)),
+            Self::PayloadTooLarge => (413, "payload_too_large", "Too large", None),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type", None),
+            Self::InvalidRequest => (422, "invalid_request", "The request is not valid", None),
+            Self::InvalidImage => (422, "invalid_image", "Not a usable image", None),
+            Self::ContentRejected => (422, "content_rejected", "Content rejected", None),
+            Self::IdempotencyKeyReused => {
+                (422, "idempotency_key_reused", "Idempotency-Key used before", None)
+            }
+            Self::TooManyGenerations => (429, "too_many_generations", "Too many at the same time", Some(5)),
+            Self::InternalError => (500, "internal_error", "Something went wrong", None),
+            Self::ImageProviderFailed => (502, "image_provider_failed", "The image provider failed", None),
+            Self::ImageProviderBusy => (503, "image_provider_busy", "The image provider is busy", Some(10)),
+            Self::TryAgain => (503, "try_again", "Please try again", Some(2)),
+            Self::ImageProviderTimeout => {
+                (504, "image_provider_timeout", "The image provider took too long", None)
+            }
+        }
+    }
+
+    /// Its stable name.
+    pub const fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Its status.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// An error answer: what a person may read, and beside it what only the log is told.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    cause: Option<String>,
+    members: Map<String, Value>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Problem {
+    /// A problem with a detail that is safe to show a person.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let headers = code.row().3.map(|seconds| ("retry-after", seconds.to_string()));
+        Self {
+            code,
+            detail: detail.into(),
+            cause: None,
+            members: Map::new(),
+            headers: headers.into_iter().collect(),
+        }
+    }
+
+    /// A 500. The cause goes to the log and never into the answer, whose text is constant.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let detail = "Something went wrong on our side. Nothing was charged for this request.";
+        Self::new(Code::InternalError, detail).caused_by(cause)
+    }
+
+    /// Adds what only the log is told.
+    pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds what a client needs to act.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Logs the problem, once, here at the boundary, and makes the answer of it.
+    pub fn into_response(self) -> Response<Body> {
+        let (status, code, title, _) = self.code.row();
+        let cause = self.cause.as_deref().unwrap_or(&self.detail);
+        if self.code.status().is_server_error() {
+            tracing::error!(status, code, cause, "request failed");
+        } else {
+            tracing::info!(status, code, cause, "request refused");
+        }
+        let mut body = json!({
+            "type": format!("urn:potret:problem:{code}"),
+            "title": title, "status": status, "detail": self.detail, "code": code,
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.members);
+        }
+        let mut response = Response::builder()
+            .status(self.code.status())
+            .header("content-type", "application/problem+json")
+            .header("cache-control", "no-store");
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        response.body(Body::from(body.to_string())).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_codes_is_the_contract() {
+        let lines: Vec<_> =
+            Code::ALL.iter().map(|code| format!("{} {}", code.row().0, code.name())).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        400 malformed_request
+        401 unauthenticated
+        403 insufficient_coins
+        404 no_prompt_log
+        404 not_found
+        405 method_not_allowed
+        415 unsupported_media_type
+        409 generation_in_progress
+        413 payload_too_large
+        422 invalid_request
+        422 invalid_image
+        422 content_rejected
+        422 idempotency_key_reused
+        429 too_many_generations
+        502 image_provider_failed
+        503 image_provider_busy
+        503 try_again
+        504 image_provider_timeout
+        500 internal_error
+        ");
+    }
+
+    #[test]
+    fn the_cause_stays_out_of_the_answer() {
+        let response = Problem::internal("secret chain of errors").into_response();
+        assert_eq!(response.status(), 500);
+        let Body::Text(body) = response.into_body() else { panic!("a text") };
+        assert!(!body.contains("secret"), "{body}");
+    }
+
+    #[test]
+    fn who_may_come_again_is_told_when() {
+        for code in Code::ALL {
+            let response = Problem::new(code, "x").into_response();
+            let waits = matches!(code.row().0, 409 | 429 | 503);
+            assert_eq!(response.headers().contains_key("retry-after"), waits, "{}", code.name());
+        }
+    }
+}

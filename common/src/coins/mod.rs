@@ -1,0 +1,54 @@
+//! Coins: whole numbers, and the ledger that holds, settles and releases them.
+
+mod expressions;
+mod hold;
+mod ledger;
+mod profile;
+mod transact;
+
+use std::fmt;
+use std::iter::Sum;
+
+use serde::{Deserialize, Serialize};
+
+pub use hold::Hold;
+pub use ledger::{HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUpRefused};
+pub use transact::Unavailable;
+
+/// A number of coins: what a batch costs, what a user has. Never negative, never a fraction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Coins(pub u64);
+
+impl Coins {
+    /// The difference, or nothing if it would be negative.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The sum, or nothing past the largest number.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+}
+
+impl fmt::Display for Coins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Sum for Coins {
+    fn sum<I: Iterator<Item = Self>>(coins: I) -> Self {
+        Self(coins.map(|coins| coins.0).sum())
+    }
+}
+
+/// What a user has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Settled coins: paid in and not yet paid out.
+    pub settled: Coins,
+    /// The part of them that no running generation holds.
+    pub available: Coins,
+}

@@ -1,0 +1,100 @@
+//! A user's row in the `profiles` table, as it is read.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::transact::Item;
+use super::{Balance, Coins, Hold};
+use crate::identity::UserId;
+
+/// The attributes that the ledger knows; a row may have others, which are left alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Profile {
+    /// Settled coins; absent in a row that somebody else made and that never had a coin.
+    pub coins_balance: Option<Coins>,
+    /// Free coins; absent in an imported row, where it means all of them.
+    coins_available: Option<Coins>,
+    /// The holds in their text form.
+    holds: Vec<String>,
+}
+
+impl Profile {
+    /// Reads a row; an empty one is a user never seen before.
+    pub fn read(item: Item) -> Result<Self, serde_dynamo::Error> {
+        serde_dynamo::from_item(item)
+    }
+
+    /// Whether `hold` is in force.
+    pub fn has(&self, hold: &Hold) -> bool {
+        self.holds.contains(&hold.to_string())
+    }
+
+    /// How many holds are in force, expired ones included.
+    pub fn hold_count(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// The holds whose lease has passed.
+    pub fn expired_holds(&self, user: &UserId, now: Timestamp) -> Vec<Hold> {
+        let holds = self.holds.iter().filter_map(|element| Hold::parse(user, element));
+        holds.filter(|hold| hold.is_expired(now)).collect()
+    }
+
+    /// What the user has and can spend now. Coins of an expired hold can be spent: the next hold frees them.
+    pub fn balance(&self, user: &UserId, now: Timestamp) -> Balance {
+        let settled = self.coins_balance.unwrap_or_default();
+        let free = self.coins_available.unwrap_or(settled);
+        let reclaimable: Coins = self.expired_holds(user, now).iter().map(|hold| hold.coins).sum();
+        Balance { settled, available: Coins(free.0.saturating_add(reclaimable.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    use super::*;
+    use crate::generations::{AttemptId, GenerationId};
+
+    fn hold(lease_until_ms: i64) -> Hold {
+        Hold {
+            user_id: UserId::parse("u").expect("a user id"),
+            generation_id: GenerationId::random(),
+            attempt_id: AttemptId::random(),
+            coins: Coins(2),
+            lease_until: Timestamp::from_millisecond(lease_until_ms).expect("in range"),
+        }
+    }
+
+    fn row(attributes: &[(&str, AttributeValue)]) -> Profile {
+        let item = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Profile::read(item).expect("a profile")
+    }
+
+    #[test]
+    fn an_imported_row_needs_no_migration() {
+        let now = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
+        let user = hold(0).user_id;
+        assert_eq!(row(&[]).balance(&user, now), Balance::default());
+        let imported = row(&[
+            ("coins_balance", AttributeValue::N("7".into())),
+            ("email", AttributeValue::S("x".into())),
+        ]);
+        assert_eq!(imported.balance(&user, now), Balance { settled: Coins(7), available: Coins(7) });
+    }
+
+    #[test]
+    fn coins_of_an_expired_hold_count_as_available() {
+        let now = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
+        let (old, running) = (hold(1_789_999_999_999), hold(1_790_000_000_001));
+        let profile = row(&[
+            ("coins_balance", AttributeValue::N("10".into())),
+            ("coins_available", AttributeValue::N("6".into())),
+            ("holds", AttributeValue::Ss(vec![old.to_string(), running.to_string()])),
+        ]);
+        assert_eq!(profile.balance(&old.user_id, now), Balance { settled: Coins(10), available: Coins(8) });
+        assert_eq!(profile.expired_holds(&old.user_id, now), [old]);
+        assert!(profile.has(&running));
+    }
+}

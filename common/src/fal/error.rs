@@ -1,0 +1,265 @@
+//! fal's failures: told by the shape of their body's `detail`, and by nothing of its wording that could hold
+//! a user's data.
+
+use std::fmt;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+
+/// What went wrong, as far as it matters to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FalErrorKind {
+    /// fal does not know our key. Somebody must look.
+    KeyRefused,
+    /// The account is locked, mostly because its balance is used up. Somebody must pay.
+    AccountLocked,
+    /// The account's limit of parallel requests, or no runner free.
+    Busy,
+    /// The prompt or the picture was rejected as unsafe.
+    ContentRejected,
+    /// A photo could not be fetched or read.
+    PhotoRefused,
+    /// A value that the user chose was refused.
+    InputRefused {
+        /// Which: a JSON Pointer into the user's request.
+        pointer: &'static str,
+    },
+    /// The deadline passed.
+    Timeout,
+    /// Anything else: an error on their side, an unknown endpoint, an answer that makes no sense.
+    Failed,
+}
+
+/// Whether the same request may be sent again without making, and paying for, two pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// It may have run, or it will not run.
+    Never,
+    /// Once.
+    Once,
+    /// As often as time allows.
+    Backoff,
+}
+
+/// A failed request to fal.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct FalError {
+    /// What went wrong.
+    pub kind: FalErrorKind,
+    /// fal's id of the request, if there was an answer.
+    pub request_id: Option<String>,
+    /// What happened, in our own words or fal's error types.
+    pub reason: String,
+    pub(super) retry: Retry,
+}
+
+impl fmt::Display for FalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl FalError {
+    /// An error of our own finding, not to be tried again.
+    pub(super) fn new(kind: FalErrorKind, reason: impl Into<String>) -> Self {
+        Self { kind, request_id: None, reason: reason.into(), retry: Retry::Never }
+    }
+
+    pub(super) fn timeout() -> Self {
+        Self::new(FalErrorKind::Timeout, "the deadline passed")
+    }
+
+    /// Reads an answer whose status is not 200.
+    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let detail = serde_json::from_slice::<Body>(body).unwrap_or_default();
+        let platform_type = header(headers, "x-fal-error-type").or(detail.error_type.as_deref());
+        let kind = kind(status, headers, &detail.detail, platform_type);
+        let types: Vec<_> =
+            faults(&detail.detail).map(|fault| fault.kind).chain(platform_type.map(str::to_owned)).collect();
+        let types = types.iter().map(|name| safe(name)).collect::<Vec<_>>().join(", ");
+        Self {
+            retry: retry(status, headers, &kind),
+            kind,
+            request_id: request_id(headers),
+            reason: format!("fal answered {} ({types})", status.as_u16()),
+        }
+    }
+}
+
+/// fal's id of a request, if its answer carries a sane one.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    header(headers, "x-fal-request-id").map(safe)
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Upstream text on its way into a log: an identifier, cut short.
+fn safe(text: &str) -> String {
+    text.chars().filter(|char| char.is_ascii_alphanumeric() || "-_.".contains(*char)).take(80).collect()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    detail: Value,
+    error_type: Option<String>,
+}
+
+/// One entry of a model's list of faults. `msg` and `input` are not read: they echo the request.
+#[derive(Deserialize)]
+struct ModelFault {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    loc: Vec<Value>,
+}
+
+fn faults(detail: &Value) -> impl Iterator<Item = ModelFault> {
+    let list = detail.as_array().into_iter().flatten();
+    list.filter_map(|fault| serde_json::from_value(fault.clone()).ok())
+}
+
+fn kind(
+    status: StatusCode,
+    headers: &HeaderMap,
+    detail: &Value,
+    platform_type: Option<&str>,
+) -> FalErrorKind {
+    match status.as_u16() {
+        401 => FalErrorKind::KeyRefused,
+        403 if detail.as_str().is_some_and(|text| text.to_ascii_lowercase().contains("locked")) => {
+            FalErrorKind::AccountLocked
+        }
+        429 | 503 => FalErrorKind::Busy,
+        504 if header(headers, "x-fal-request-timeout-type") == Some("user") => FalErrorKind::Timeout,
+        400..500 => {
+            let from_list = faults(detail).find_map(|fault| kind_of_fault(&fault.kind, &fault.loc));
+            let from_platform = || platform_type.and_then(|name| kind_of_fault(name, &[]));
+            let unloadable = || detail.as_str().is_some_and(|text| text.starts_with("Could not load image"));
+            from_list
+                .or_else(from_platform)
+                .or_else(|| unloadable().then_some(FalErrorKind::PhotoRefused))
+                .unwrap_or(FalErrorKind::Failed)
+        }
+        _ => FalErrorKind::Failed,
+    }
+}
+
+fn kind_of_fault(kind: &str, loc: &[Value]) -> Option<FalErrorKind> {
+    let field = loc.get(1).and_then(Value::as_str);
+    match (kind, field) {
+        ("content_policy_violation", _) => Some(FalErrorKind::ContentRejected),
+        (kind, _) if kind.starts_with("image_") || kind.starts_with("file_") => {
+            Some(FalErrorKind::PhotoRefused)
+        }
+        ("unsupported_image_format" | "no_media_generated" | "face_detection_error", _) => {
+            Some(FalErrorKind::PhotoRefused)
+        }
+        (_, Some("prompt")) => Some(FalErrorKind::InputRefused { pointer: "/prompt" }),
+        (_, Some("loras")) => Some(FalErrorKind::InputRefused { pointer: "/loras" }),
+        _ => None,
+    }
+}
+
+/// fal's rules: 429 and 503 were not run; a 500 says itself whether it may be repeated; after a 502 or 504 the
+/// request may be running, and a repeat would make and bill a second picture.
+fn retry(status: StatusCode, headers: &HeaderMap, kind: &FalErrorKind) -> Retry {
+    match status.as_u16() {
+        429 | 503 if *kind == FalErrorKind::Busy => Retry::Backoff,
+        500 if header(headers, "x-fal-retryable").is_some_and(|value| value.eq_ignore_ascii_case("true")) => {
+            Retry::Once
+        }
+        _ => Retry::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(status: u16, headers: &[(&'static str, &'static str)], body: &Value) -> FalError {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
+        let status = StatusCode::from_u16(status).expect("a status");
+        FalError::of_answer(status, &headers.collect(), body.to_string().as_bytes())
+    }
+
+    fn of_type(kind: &str, loc: Value) -> Value {
+        json!({"detail": [{"loc": loc, "msg": "echo: SECRET", "type": kind, "input": "SECRET", "ctx": {}}]})
+    }
+
+    #[test]
+    fn every_documented_shape_is_told_apart() {
+        use FalErrorKind::*;
+        let body = |name| of_type(name, json!(["body", "image_urls", 0]));
+        let locked = json!({"detail": "User is locked. Reason: Exhausted balance. Top up"});
+        let table = [
+            (401, json!({"detail": "Cannot access application. Authentication is required"}), KeyRefused),
+            (403, locked, AccountLocked),
+            (403, json!({"detail": "Forbidden"}), Failed),
+            (404, json!({"detail": "Application not found"}), Failed),
+            (422, body("content_policy_violation"), ContentRejected),
+            (422, body("image_too_large"), PhotoRefused),
+            (422, body("image_load_error"), PhotoRefused),
+            (422, body("file_download_error"), PhotoRefused),
+            (
+                422,
+                json!({"detail": "Could not load image from url: https://b/x?X-Amz-Signature=SECRET"}),
+                PhotoRefused,
+            ),
+            (422, of_type("string_too_long", json!(["body", "prompt"])), InputRefused { pointer: "/prompt" }),
+            (
+                422,
+                of_type("less_than_equal", json!(["body", "loras", 0, "scale"])),
+                InputRefused { pointer: "/loras" },
+            ),
+            (422, of_type("less_than_equal", json!(["body", "num_inference_steps"])), Failed),
+            (429, json!({"detail": "limit", "error_type": "concurrency_limit"}), Busy),
+            (500, json!({"detail": "boom", "error_type": "internal_server_error"}), Failed),
+            (502, json!("<html>SECRET</html>"), Failed),
+            (503, json!({"detail": "runner", "error_type": "runner_unavailable"}), Busy),
+            (504, Value::Null, Failed),
+        ];
+        for (status, body, kind) in table {
+            let error = read(status, &[("x-fal-request-id", "req-1")], &body);
+            assert_eq!(error.kind, kind, "{status} {body}");
+            assert_eq!(error.request_id.as_deref(), Some("req-1"));
+            assert!(!format!("{error:?} {error}").contains("SECRET"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_did_not_run_is_tried_again() {
+        let none = Value::Null;
+        assert_eq!(read(429, &[("x-fal-needs-retry", "1")], &none).retry, Retry::Backoff);
+        assert_eq!(read(503, &[], &none).retry, Retry::Backoff);
+        assert_eq!(read(500, &[("x-fal-retryable", "true")], &none).retry, Retry::Once);
+        for status in [401, 403, 404, 422, 500, 502, 504] {
+            assert_eq!(read(status, &[], &none).retry, Retry::Never, "{status}");
+        }
+        let user = read(504, &[("x-fal-request-timeout-type", "user")], &none);
+        assert_eq!((user.kind, user.retry), (FalErrorKind::Timeout, Retry::Never));
+    }
+
+    #[test]
+    fn upstream_text_in_a_header_is_cut_to_an_identifier() {
+        let error = read(
+            500,
+            &[("x-fal-error-type", "a b\"c; DROP"), ("x-fal-request-id", "<script>")],
+            &Value::Null,
+        );
+        assert_eq!(
+            (error.reason.as_str(), error.request_id.as_deref()),
+            ("fal answered 500 (abcDROP)", Some("script"))
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! A photo from a request: unwrapped from its text, told by its bytes, and held to the limits.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use imagesize::ImageType;
+use thiserror::Error;
+
+/// Largest inline photo, decoded: a Lambda event of 6 MB has no room for more once base64 has grown it.
+pub const MAX_PHOTO_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest photo in pixels. A small file can unpack to gigabytes; fal would refuse it after the upload.
+pub const MAX_PHOTO_PIXELS: u64 = 40_000_000;
+
+/// Standard base64, padded or not: browsers pad, some clients strip.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The formats that fal reads and that we accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhotoFormat {
+    /// JPEG, `image/jpeg`.
+    Jpeg,
+    /// PNG, `image/png`.
+    Png,
+    /// WebP, `image/webp`.
+    WebP,
+}
+
+impl PhotoFormat {
+    /// The media type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// The customary file name extension, without its dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::WebP => "webp",
+        }
+    }
+}
+
+/// A picture that passed the limits. Only its header was read; the pixels were not decoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Photo {
+    bytes: Bytes,
+    format: PhotoFormat,
+}
+
+/// Why a text is not an acceptable photo.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum PhotoError {
+    /// Neither a base64 `data:` URL nor bare base64.
+    #[error("must be an image as a base64 data: URL or as bare base64")]
+    Malformed,
+    /// More than [`MAX_PHOTO_BYTES`].
+    #[error("must be at most {} MiB", MAX_PHOTO_BYTES / 1024 / 1024)]
+    TooManyBytes,
+    /// More than [`MAX_PHOTO_PIXELS`] by its header.
+    #[error("must have at most {} megapixels", MAX_PHOTO_PIXELS / 1_000_000)]
+    TooManyPixels,
+    /// The bytes are not PNG, JPEG or WebP, whatever their label says.
+    #[error("must be a PNG, JPEG or WebP image")]
+    NotAnImage,
+}
+
+impl Photo {
+    /// Unwraps and checks an image field. The label of a `data:` URL is ignored: the bytes tell the format.
+    pub fn parse(text: &str) -> Result<Self, PhotoError> {
+        let encoded = without_white_space(envelope(text.trim())?);
+        if encoded.len() / 4 * 3 > MAX_PHOTO_BYTES + 2 {
+            return Err(PhotoError::TooManyBytes);
+        }
+        let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| PhotoError::Malformed)?;
+        Self::from_bytes(bytes)
+    }
+
+    /// Checks an image's bytes.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, PhotoError> {
+        if bytes.is_empty() {
+            return Err(PhotoError::Malformed);
+        }
+        if bytes.len() > MAX_PHOTO_BYTES {
+            return Err(PhotoError::TooManyBytes);
+        }
+        let format = match imagesize::image_type(&bytes) {
+            Ok(ImageType::Jpeg) => PhotoFormat::Jpeg,
+            Ok(ImageType::Png) => PhotoFormat::Png,
+            Ok(ImageType::Webp) => PhotoFormat::WebP,
+            _ => return Err(PhotoError::NotAnImage),
+        };
+        let size = imagesize::blob_size(&bytes).map_err(|_| PhotoError::NotAnImage)?;
+        match (size.width as u64).saturating_mul(size.height as u64) {
+            0 => Err(PhotoError::NotAnImage),
+            pixels if pixels > MAX_PHOTO_PIXELS => Err(PhotoError::TooManyPixels),
+            _ => Ok(Self { bytes: bytes.into(), format }),
+        }
+    }
+
+    /// The picture's format.
+    pub fn format(&self) -> PhotoFormat {
+        self.format
+    }
+
+    /// The file's bytes, shared: a clone copies nothing.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The photo as a `data:` URL, for a fal that cannot reach the bucket.
+    pub fn to_data_url(&self) -> String {
+        format!("data:{};base64,{}", self.format.content_type(), BASE64.encode(&self.bytes))
+    }
+}
+
+impl fmt::Debug for Photo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Photo({:?}, {} bytes)", self.format, self.bytes.len())
+    }
+}
+
+/// The base64 inside a `data:` URL, or the text itself.
+fn envelope(text: &str) -> Result<&str, PhotoError> {
+    let Some((scheme, rest)) = text.split_once(':') else { return Ok(text) };
+    let (label, encoded) = rest.split_once(',').ok_or(PhotoError::Malformed)?;
+    let base64 = label.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
+    if scheme.eq_ignore_ascii_case("data") && label.contains(';') && base64 {
+        Ok(encoded)
+    } else {
+        Err(PhotoError::Malformed)
+    }
+}
+
+/// Base64 is often wrapped in lines; the copy is made only when it is.
+fn without_white_space(encoded: &str) -> Cow<'_, str> {
+    if encoded.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        encoded.split_ascii_whitespace().collect::<String>().into()
+    } else {
+        encoded.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The signature and header of a PNG of the given size; enough for a reader of headers.
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        bytes.extend(width.to_be_bytes());
+        bytes.extend(height.to_be_bytes());
+        bytes.extend(b"\x08\x02\0\0\0\0\0\0\0");
+        bytes
+    }
+
+    #[test]
+    fn the_bytes_tell_the_format_and_not_the_label() {
+        let encoded = BASE64.encode(png(10, 10));
+        for text in [
+            encoded.clone(),
+            format!("data:image/jpeg;base64,{encoded}"),
+            format!("DATA:;BASE64,{encoded}"),
+            format!("data:image/png;name=a;base64,{}\n {}", &encoded[..8], &encoded[8..]),
+            encoded.trim_end_matches('=').to_owned(),
+        ] {
+            assert_eq!(Photo::parse(&text).map(|photo| photo.format()), Ok(PhotoFormat::Png), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_envelope_is_malformed() {
+        for text in [
+            "",
+            "data:image/png;base64,",
+            "data:image/png,abcd",
+            "data:base64",
+            "https://a/b.png",
+            "a?b",
+            "data:image/png;base64,@@@@",
+        ] {
+            assert_eq!(Photo::parse(text), Err(PhotoError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        for bytes in [
+            b"hello, I am text".to_vec(),
+            b"GIF89a\x01\0\x01\0".to_vec(),
+            b"\xff\xd8\xff".to_vec(),
+            png(0, 10),
+        ] {
+            assert_eq!(Photo::from_bytes(bytes), Err(PhotoError::NotAnImage));
+        }
+    }
+
+    #[test]
+    fn the_limits_are_exact() {
+        assert!(Photo::from_bytes(png(8_000, 5_000)).is_ok());
+        assert_eq!(Photo::from_bytes(png(8_000, 5_001)), Err(PhotoError::TooManyPixels));
+        assert_eq!(Photo::from_bytes(png(60_000, 60_000)), Err(PhotoError::TooManyPixels));
+        let mut bytes = png(10, 10);
+        bytes.resize(MAX_PHOTO_BYTES, 0);
+        assert!(Photo::parse(&BASE64.encode(&bytes)).is_ok());
+        bytes.push(0);
+        assert_eq!(Photo::parse(&BASE64.encode(&bytes)), Err(PhotoError::TooManyBytes));
+        bytes.resize(MAX_PHOTO_BYTES + 100, 0);
+        assert_eq!(Photo::parse(&BASE64.encode(&bytes)), Err(PhotoError::TooManyBytes));
+    }
+}

@@ -1,0 +1,173 @@
+//! Who gets through to a function: routes, tokens, origins, limits.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use super::*;
+
+#[tokio::test]
+async fn unknown_path_and_wrong_method_are_not_found() {
+    let api = Api::start(echo()).await;
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/call"),
+        (Method::HEAD, "/items/1"),
+        (Method::POST, "/call/"),
+        (Method::OPTIONS, "/call"),
+    ] {
+        let response = api.request(method.clone(), path).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{method} {path}");
+    }
+    let response = api.request(Method::GET, "/call").bearer_auth(token()).send().await.unwrap();
+    assert_refused(response, 404, "Not Found").await;
+}
+
+#[tokio::test]
+async fn missing_and_unusable_tokens_are_unauthorized() {
+    let api = Api::start(echo()).await;
+    let expired = json!({"iss": "https://issuer.test", "aud": "app", "exp": 1_000_000_000});
+    let stranger = json!({"iss": "https://issuer.test", "aud": "other", "exp": 4_102_444_800_i64});
+    for (authorization, challenge) in [
+        (None, "Bearer"),
+        (
+            Some("Bearer garbage".to_owned()),
+            r#"Bearer scope="" error="invalid_token" error_description="the token cannot be decoded or its signature is invalid""#,
+        ),
+        (
+            Some(tokens::sign(&expired).unwrap()),
+            r#"Bearer scope="" error="invalid_token" error_description="the token has expired""#,
+        ),
+        (
+            Some(tokens::sign(&stranger).unwrap()),
+            r#"Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience""#,
+        ),
+    ] {
+        let mut request = api.request(Method::POST, "/call");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["www-authenticate"], challenge);
+        assert_refused(response, 401, "Unauthorized").await;
+    }
+}
+
+#[tokio::test]
+async fn public_route_takes_no_token_and_ignores_a_bad_one() {
+    let api = Api::start(echo()).await;
+    let response = api.request(Method::GET, "/open/x").bearer_auth("garbage").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
+async fn body_over_ten_megabytes_is_too_large() {
+    let api = Api::start(answering(json!("fine"))).await;
+    let response = api.call().body(vec![b'x'; BODY_LIMIT_BYTES + 1]).send().await.unwrap();
+    assert_refused(response, 413, "Request Entity Too Large").await;
+}
+
+#[tokio::test]
+async fn event_over_six_megabytes_is_too_large() {
+    let api = Api::start(answering(json!("fine"))).await;
+    let text = api.call().header("content-type", "application/json").body(vec![b'x'; 5_000_000]);
+    assert_eq!(text.send().await.unwrap().status(), 200);
+    // As base64 the same body is a third longer.
+    let binary = api.call().header("content-type", "image/png").body(vec![b'x'; 5_000_000]);
+    assert_refused(binary.send().await.unwrap(), 413, "Request Entity Too Large").await;
+}
+
+#[tokio::test]
+async fn large_body_of_a_refused_request_does_not_break_the_connection() {
+    let api = Api::start(echo()).await;
+    let response = api.request(Method::POST, "/call").body(vec![b'x'; 9_000_000]).send().await.unwrap();
+    assert_refused(response, 401, "Unauthorized").await;
+}
+
+fn preflight(api: &Api, path: &str, origin: &str) -> RequestBuilder {
+    let request = api.request(Method::OPTIONS, path).header("origin", origin);
+    request.header("access-control-request-method", "POST")
+}
+
+#[tokio::test]
+async fn preflight_is_answered_without_a_token() {
+    let api = Api::start(echo()).await;
+    for path in ["/call", "/open/x", "/unknown"] {
+        let response = preflight(&api, path, ORIGIN).send().await.unwrap();
+        assert_eq!(response.status(), 204);
+        let headers = response.headers();
+        assert_eq!(headers["access-control-allow-origin"], ORIGIN);
+        assert_eq!(headers["access-control-allow-methods"], "GET,POST");
+        assert_eq!(headers["access-control-allow-headers"], "authorization,content-type");
+        assert_eq!(headers["access-control-max-age"], "600");
+        assert!(headers.contains_key("apigw-requestid"));
+    }
+}
+
+#[tokio::test]
+async fn strangers_preflight_gets_no_permission() {
+    let api = Api::start(echo()).await;
+    let response = preflight(&api, "/call", "https://evil.example").send().await.unwrap();
+    assert_eq!(response.status(), 204);
+    assert!(response.headers().keys().all(|name| !name.as_str().starts_with("access-control-")));
+}
+
+#[tokio::test]
+async fn options_without_the_preflight_headers_is_a_plain_request() {
+    let api = Api::start(echo()).await;
+    let response = api.request(Method::OPTIONS, "/open/x").header("origin", ORIGIN).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.json::<Value>().await.unwrap()["requestContext"]["http"]["method"], "OPTIONS");
+}
+
+#[tokio::test]
+async fn allowed_origin_is_told_so_on_every_answer() {
+    let api = Api::start(echo()).await;
+    let requests = [api.call(), api.request(Method::POST, "/call"), api.request(Method::GET, "/unknown")];
+    for (request, status) in requests.into_iter().zip([200, 401, 404]) {
+        let other = request.try_clone().unwrap().header("origin", "https://evil.example");
+        let response = request.header("origin", ORIGIN).send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["access-control-allow-origin"], ORIGIN);
+        assert_eq!(response.headers()["access-control-expose-headers"], "idempotency-replayed");
+
+        let response = other.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("access-control-allow-origin"));
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_token_and_no_body_is_ever_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let api = Api::start(echo()).await;
+    let good = token();
+    let bad = format!("{good}x");
+    for token in [&good, &bad] {
+        let request = api.request(Method::POST, "/call?secret-query").bearer_auth(token);
+        request.header("content-type", "text/plain").body("secret-body").send().await.unwrap();
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("request answered") && log.contains("request refused"), "{log}");
+    let signature = good.rsplit('.').next().unwrap();
+    for secret in [signature, "secret-body", "secret-query", tokens::DEVELOPMENT_ONLY_SECRET] {
+        assert!(!log.contains(secret));
+    }
+}

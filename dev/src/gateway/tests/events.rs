@@ -1,0 +1,210 @@
+//! What a function gets to see of a request.
+
+use lambda_http::{Body, Request, RequestExt};
+
+use super::*;
+use crate::lambda::http_handler;
+
+async fn event(request: RequestBuilder) -> Value {
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn event_is_the_one_that_the_real_gateway_makes() {
+    let api = Api::start(echo()).await;
+    let token = token();
+    let request = api.request(Method::POST, "/call?size=1&size=2&q=a%20b+c&flag").bearer_auth(&token);
+    let request = request.header("X-Twice", "one").header("X-Twice", "two").header("cookie", "a=1; b=2");
+    let request =
+        request.header("user-agent", "test/1").header("content-type", "application/json").body("{\"a\":1}");
+    let response = request.send().await.unwrap();
+    let request_id = response.headers()["apigw-requestid"].to_str().unwrap().to_owned();
+    let mut event: Value = response.json().await.unwrap();
+
+    let trace = event["headers"]["x-amzn-trace-id"].take();
+    assert!(trace.as_str().unwrap().starts_with("Root=1-"));
+    let context = &mut event["requestContext"];
+    let epoch = context["timeEpoch"].take().as_i64().unwrap();
+    assert!(Timestamp::now().as_millisecond() - epoch < 10_000);
+    let time = context["time"].take();
+    let time = jiff::Zoned::strptime("%d/%b/%Y:%H:%M:%S %z", time.as_str().unwrap()).unwrap();
+    assert_eq!(time.timestamp().as_second(), epoch / 1000);
+    let claims = &mut context["authorizer"]["jwt"]["claims"];
+    let expires: i64 = claims["exp"].take().as_str().unwrap().parse().unwrap();
+    let issued: i64 = claims["iat"].take().as_str().unwrap().parse().unwrap();
+    assert_eq!(expires - issued, 60);
+
+    assert_eq!(
+        event,
+        json!({
+            "version": "2.0",
+            "routeKey": "POST /call",
+            "rawPath": "/call",
+            "rawQueryString": "size=1&size=2&q=a%20b+c&flag",
+            "cookies": ["a=1", "b=2"],
+            "headers": {
+                "accept": "*/*",
+                "authorization": format!("Bearer {token}"),
+                "content-length": "7",
+                "content-type": "application/json",
+                "host": api.address.to_string(),
+                "user-agent": "test/1",
+                "x-amzn-trace-id": null,
+                "x-forwarded-for": "127.0.0.1",
+                "x-forwarded-port": api.address.port().to_string(),
+                "x-forwarded-proto": "http",
+                "x-twice": "one,two",
+            },
+            "queryStringParameters": {"size": "1,2", "q": "a b c", "flag": ""},
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "local",
+                "authorizer": {"jwt": {
+                    "claims": {"iss": "https://issuer.test", "aud": "app", "sub": "user-1", "exp": null, "iat": null},
+                    "scopes": null,
+                }},
+                "domainName": "127.0.0.1",
+                "domainPrefix": "127",
+                "http": {
+                    "method": "POST", "path": "/call", "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1", "userAgent": "test/1",
+                },
+                "requestId": request_id,
+                "routeKey": "POST /call",
+                "stage": "$default",
+                "time": null,
+                "timeEpoch": null,
+            },
+            "body": "{\"a\":1}",
+            "isBase64Encoded": false,
+        })
+    );
+}
+
+#[tokio::test]
+async fn fields_that_would_be_empty_are_absent() {
+    let api = Api::start(echo()).await;
+    let event = event(api.request(Method::GET, "/open/x")).await;
+    for absent in ["cookies", "queryStringParameters", "body"] {
+        assert!(event.get(absent).is_none(), "{absent}");
+    }
+    assert_eq!(event["rawQueryString"], "");
+    assert_eq!(event["isBase64Encoded"], false);
+    assert!(event["requestContext"].get("authorizer").is_none());
+}
+
+#[tokio::test]
+async fn path_and_its_parameters_are_decoded() {
+    let api = Api::start(echo()).await;
+    let items = event(api.request(Method::GET, "/items/a%20b").bearer_auth(token())).await;
+    assert_eq!(items["pathParameters"], json!({"id": "a b"}));
+    assert_eq!(items["rawPath"], "/items/a b");
+    assert_eq!(items["requestContext"]["http"]["path"], "/items/a b");
+    assert_eq!(items["routeKey"], "GET /items/{id}");
+
+    let open = event(api.request(Method::PUT, "/open/1/2")).await;
+    assert_eq!(open["pathParameters"], json!({"proxy": "1/2"}));
+    assert_eq!(open["routeKey"], "ANY /open/{proxy+}");
+    assert_eq!(open["requestContext"]["http"]["method"], "PUT");
+}
+
+#[tokio::test]
+async fn body_is_text_for_text_types_and_base64_for_all_others() {
+    let api = Api::start(echo()).await;
+    for (content_type, is_base64) in [
+        ("application/json; charset=utf-8", false),
+        ("APPLICATION/JSON", false),
+        ("text/csv", false),
+        ("application/javascript", false),
+        ("application/xml", false),
+        ("application/problem+json", false),
+        ("image/svg+xml", false),
+        ("application/x-www-form-urlencoded", true),
+        ("application/octet-stream", true),
+        ("image/png", true),
+    ] {
+        let event = event(api.call().header("content-type", content_type).body("héllo")).await;
+        assert_eq!(event["isBase64Encoded"], is_base64, "{content_type}");
+        assert_eq!(event["body"], if is_base64 { "aMOpbGxv" } else { "héllo" }, "{content_type}");
+    }
+    let event = event(api.call().body("x")).await;
+    assert_eq!(event["isBase64Encoded"], true);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_goes_out_as_base64() {
+    let api = Api::start(echo()).await;
+    let event =
+        event(api.call().header("content-type", "application/json").body(vec![b'"', 0xff, b'"'])).await;
+    assert_eq!(event["isBase64Encoded"], true);
+    assert_eq!(event["body"], "Iv8i");
+}
+
+#[tokio::test]
+async fn chain_of_forwarders_ends_with_the_caller() {
+    let api = Api::start(echo()).await;
+    let event =
+        event(api.call().header("x-forwarded-for", "203.0.113.9").header("x-forwarded-proto", "https")).await;
+    assert_eq!(event["headers"]["x-forwarded-for"], "203.0.113.9, 127.0.0.1");
+    assert_eq!(event["headers"]["x-forwarded-proto"], "http");
+    assert_eq!(event["requestContext"]["http"]["sourceIp"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn http_handler_sees_the_request_with_claims_of_every_kind() {
+    let handler = http_handler(|request: Request| async move {
+        let context = serde_json::to_value(request.request_context()).unwrap();
+        let body = match request.body() {
+            Body::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        let told = json!({
+            "uri": request.uri().to_string(),
+            "method": request.method().as_str(),
+            "cookie": request.headers()["cookie"].to_str().unwrap(),
+            "claims": context["authorizer"]["jwt"]["claims"],
+            "size": request.query_string_parameters().all("size"),
+            "body": body,
+        });
+        lambda_http::Response::new(told.to_string())
+    });
+    let api = Api::start(handler).await;
+    let token = tokens::sign(&json!({
+        "iss": "https://issuer.test", "aud": ["app", "b"], "exp": 4_102_444_800_i64,
+        "roles": {"shop": ["a", "b"]}, "verified": true, "none": null,
+    }));
+    let request = api.request(Method::POST, "/call?size=1&size=2").bearer_auth(token.unwrap());
+    let request = request.header("cookie", "a=1;b=2").header("content-type", "image/png").body(vec![0xff; 3]);
+    let told = event(request).await;
+    assert_eq!(told["uri"], format!("{}/call?size=1&size=2", api.url));
+    assert_eq!(told["method"], "POST");
+    assert_eq!(told["cookie"], "a=1; b=2");
+    assert_eq!(told["size"], json!(["1", "2"]));
+    assert_eq!(told["body"], 3);
+    assert_eq!(
+        told["claims"],
+        json!({
+            "iss": "https://issuer.test", "aud": "[app b]", "exp": "4102444800",
+            "roles": "map[shop:[a b]]", "verified": "true", "none": "<nil>",
+        })
+    );
+}
+
+#[tokio::test]
+async fn server_that_does_not_tell_the_callers_address_is_called_by_this_machine() {
+    let lambda =
+        LocalLambda::new([Function { name: "f".into(), timeout: Duration::from_secs(5), handler: echo() }]);
+    let settings = Settings {
+        routes: vec![route("GET /", true, "f")],
+        cors: None,
+        tokens: token_settings(),
+        integration_timeout: INTEGRATION_TIMEOUT,
+    };
+    let service = router(settings, lambda).unwrap();
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
+    let event = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let event: Value = serde_json::from_slice(&event).unwrap();
+    assert_eq!(event["requestContext"]["http"]["sourceIp"], "127.0.0.1");
+    assert_eq!(event["requestContext"]["domainName"], "localhost");
+}

@@ -1,0 +1,184 @@
+//! Facts about the Invoke API, told by a client of a real server on a free port.
+
+use std::time::Duration;
+
+use lambda_runtime::LambdaEvent;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::lambda::{Function, event_handler};
+
+struct Api {
+    url: String,
+    lambda: LocalLambda,
+    client: reqwest::Client,
+}
+
+impl Api {
+    /// One function `add-coins`, which fails when it is asked to and else answers its event.
+    async fn start() -> Self {
+        let handler = event_handler(|event: LambdaEvent<Value>| async move {
+            if event.payload["fail"] == true {
+                return Err(FunctionError { error_type: "Refused".into(), error_message: "as asked".into() });
+            }
+            tokio::time::sleep(Duration::from_millis(event.payload["sleep_ms"].as_u64().unwrap_or(0))).await;
+            Ok(event.payload)
+        });
+        let lambda = LocalLambda::new([Function {
+            name: "add-coins".into(),
+            timeout: Duration::from_secs(5),
+            handler,
+        }]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/2015-03-31/functions", listener.local_addr().unwrap());
+        let service = router(lambda.clone());
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { url, lambda, client: reqwest::Client::new() }
+    }
+
+    fn invoke(&self, name: &str) -> RequestBuilder {
+        self.client.request(Method::POST, format!("{}/{name}/invocations", self.url))
+    }
+}
+
+async fn assert_error(response: Response, status: u16, error_type: &str, body: Value) {
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()["x-amzn-errortype"], error_type);
+    assert!(response.headers().contains_key("x-amzn-requestid"));
+    assert_eq!(response.json::<Value>().await.unwrap(), body);
+}
+
+#[tokio::test]
+async fn answer_is_the_functions_own_json() {
+    let api = Api::start().await;
+    let response = api.invoke("add-coins").body(r#"{"coins":1}"#).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(headers["x-amz-executed-version"], "$LATEST");
+    assert_eq!(headers["x-amzn-requestid"].len(), 36);
+    assert!(!headers.contains_key("x-amz-function-error"));
+    assert_eq!(response.text().await.unwrap(), r#"{"coins":1}"#);
+}
+
+#[tokio::test]
+async fn empty_payload_is_an_empty_event() {
+    let api = Api::start().await;
+    assert_eq!(api.invoke("add-coins").send().await.unwrap().text().await.unwrap(), "{}");
+}
+
+#[tokio::test]
+async fn function_error_is_a_200_with_a_header() {
+    let api = Api::start().await;
+    let response = api.invoke("add-coins").body(r#"{"fail":true}"#).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-amz-function-error"], "Unhandled");
+    let error = json!({"errorType": "Refused", "errorMessage": "as asked"});
+    assert_eq!(response.json::<Value>().await.unwrap(), error);
+}
+
+#[tokio::test]
+async fn every_spelling_of_the_name_is_understood() {
+    let api = Api::start().await;
+    for name in [
+        "add-coins",
+        "add-coins:live",
+        "add-coins:$LATEST",
+        "function:add-coins",
+        "000000000000:function:add-coins",
+        "000000000000:function:add-coins:live",
+        "arn:aws:lambda:ap-southeast-1:000000000000:function:add-coins",
+        "arn:aws:lambda:ap-southeast-1:000000000000:function:add-coins:live",
+        "arn%3Aaws%3Alambda%3Aap-southeast-1%3A000000000000%3Afunction%3Aadd-coins",
+        "add-coins%3A%24LATEST",
+    ] {
+        assert_eq!(api.invoke(name).send().await.unwrap().status(), 200, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn qualifiers_that_contradict_each_other_are_refused() {
+    let api = Api::start().await;
+    let call = async |name, qualifier| {
+        let url = format!("{}/{name}/invocations?Qualifier={qualifier}", api.url);
+        api.client.post(url).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(call("add-coins", "live").await, 200);
+    assert_eq!(call("add-coins:live", "live").await, 200);
+    assert_eq!(call("add-coins:live", "old").await, 400);
+}
+
+#[tokio::test]
+async fn unknown_function_is_not_found() {
+    let api = Api::start().await;
+    let arn = "arn:aws:lambda:ap-southeast-1:000000000000:function:nope";
+    let response = api.invoke("nope").send().await.unwrap();
+    let body = json!({"Type": "User", "Message": format!("Function not found: {arn}")});
+    assert_error(response, 404, "ResourceNotFoundException", body).await;
+
+    let response = api.invoke("nope:live").send().await.unwrap();
+    let body = json!({"Type": "User", "Message": format!("Function not found: {arn}:live")});
+    assert_error(response, 404, "ResourceNotFoundException", body).await;
+}
+
+#[tokio::test]
+async fn payload_that_is_not_json_is_refused() {
+    let api = Api::start().await;
+    let response = api.invoke("add-coins").body("{coins").send().await.unwrap();
+    let message = "Could not parse request body into json: key must be a string at line 1 column 2";
+    let body = json!({"Type": "User", "message": message});
+    assert_error(response, 400, "InvalidRequestContentException", body).await;
+}
+
+#[tokio::test]
+async fn payload_over_six_megabytes_is_refused() {
+    let api = Api::start().await;
+    let response = api.invoke("add-coins").body(vec![b' '; PAYLOAD_LIMIT_BYTES + 1]).send().await.unwrap();
+    let message = "Request must be smaller than 6291456 bytes for the InvokeFunction operation";
+    let body = json!({"Type": "User", "message": message});
+    assert_error(response, 413, "RequestTooLargeException", body).await;
+}
+
+#[tokio::test]
+async fn payload_of_the_full_six_megabytes_is_taken() {
+    let api = Api::start().await;
+    let payload = format!("\"{}\"", "x".repeat(PAYLOAD_LIMIT_BYTES - 2));
+    let response = api.invoke("add-coins").body(payload.clone()).send().await.unwrap();
+    assert!(response.text().await.unwrap() == payload);
+}
+
+#[tokio::test]
+async fn event_invocation_is_accepted_and_runs_on() {
+    let api = Api::start().await;
+    let request = api.invoke("add-coins").header("x-amz-invocation-type", "Event");
+    let response = request.body(r#"{"sleep_ms":1000}"#).send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    assert!(response.headers().contains_key("x-amzn-requestid"));
+    assert_eq!(response.text().await.unwrap(), "");
+    assert_eq!(api.lambda.in_flight(), 1);
+    api.lambda.drain(Duration::from_secs(5)).await;
+    assert_eq!(api.lambda.in_flight(), 0);
+
+    let request = api.invoke("nope").header("x-amz-invocation-type", "Event");
+    assert_eq!(request.send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn dry_run_runs_nothing() {
+    let api = Api::start().await;
+    let request = |name| api.invoke(name).header("x-amz-invocation-type", "DryRun").send();
+    assert_eq!(request("add-coins").await.unwrap().status(), 204);
+    assert_eq!(request("nope").await.unwrap().status(), 404);
+    assert_eq!(api.lambda.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn unknown_invocation_type_is_refused() {
+    let api = Api::start().await;
+    let request = api.invoke("add-coins").header("x-amz-invocation-type", "Later");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(response.headers()["x-amzn-errortype"], "InvalidParameterValueException");
+}

@@ -1,0 +1,133 @@
+//! Handlers: one type for every function, made from what the functions' crates export.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service, service_fn};
+use lambda_runtime::{Context, Diagnostic};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What Lambda reports of a function that failed: `{"errorType":"…","errorMessage":"…"}`.
+pub type FunctionError = Diagnostic;
+
+/// A function's code, as Lambda sees it: an event and a context in, JSON or an error out.
+pub type Handler =
+    Arc<dyn Fn(Value, Context) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
+
+/// Makes a [`Handler`] of an HTTP handler, through the very adapter that `lambda_http::run` wraps it in.
+pub fn http_handler<F, Fut>(handler: F) -> Handler
+where
+    F: Fn(Request) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: IntoResponse,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |event, context| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let request: LambdaRequest = serde_json::from_value(event).map_err(not_decoded)?;
+            let service = service_fn(move |request| handler(request).map(Ok::<_, Infallible>));
+            let answer = Adapter::from(service).call(LambdaEvent::new(request, context));
+            serde_json::to_value(answer.await?).map_err(not_encoded)
+        }
+        .boxed()
+    })
+}
+
+/// Makes a [`Handler`] of a plain `lambda_runtime` handler, under the bounds that `lambda_runtime::run` sets.
+pub fn event_handler<F, Fut, Event, Answer, Error>(handler: F) -> Handler
+where
+    F: Fn(LambdaEvent<Event>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer, Error>> + Send + 'static,
+    Event: DeserializeOwned + Send + 'static,
+    Answer: Serialize,
+    Error: Into<Diagnostic>,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |event, context| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let event = serde_json::from_value(event).map_err(not_decoded)?;
+            let answer = handler(LambdaEvent::new(event, context)).await.map_err(Into::into)?;
+            serde_json::to_value(answer).map_err(not_encoded)
+        }
+        .boxed()
+    })
+}
+
+fn not_decoded(error: serde_json::Error) -> FunctionError {
+    FunctionError {
+        error_type: "lambda_runtime::deserializer::DeserializeError".to_owned(),
+        error_message: format!(
+            "failed to deserialize the incoming data into the function's payload type: {error}"
+        ),
+    }
+}
+
+fn not_encoded(error: serde_json::Error) -> FunctionError {
+    FunctionError {
+        error_type: "Runtime.MarshalError".to_owned(),
+        error_message: format!("failed to serialize the function's answer: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{Body, Response};
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn event_handler_gets_the_event_and_answers_json() {
+        let echo = event_handler(|event: LambdaEvent<Value>| async { Ok::<_, Diagnostic>(event.payload) });
+        let answer = echo(json!({"a": [1]}), Context::default()).await;
+        assert_eq!(answer.unwrap(), json!({"a": [1]}));
+    }
+
+    #[tokio::test]
+    async fn http_handler_answers_in_format_two() {
+        let handler = http_handler(|request: Request| async move {
+            let answer = Response::builder().status(201).header("x-path", request.uri().path());
+            answer.header("set-cookie", "a=1").body(Body::from("made")).unwrap()
+        });
+        let event = json!({
+            "version": "2.0", "rawPath": "/p", "headers": {"host": "h"},
+            "requestContext": {"http": {"method": "GET"}, "stage": "$default"}
+        });
+        let answer = handler(event, Context::default()).await.unwrap();
+        assert_eq!(answer["statusCode"], 201);
+        assert_eq!(answer["headers"]["x-path"], "/p");
+        assert_eq!(answer["cookies"], json!(["a=1"]));
+        assert_eq!(answer["body"], "made");
+    }
+
+    #[tokio::test]
+    async fn event_that_cannot_be_decoded_is_a_function_error() {
+        #[derive(Deserialize)]
+        struct Order {
+            _coins: u32,
+        }
+        let typed = event_handler(|_: LambdaEvent<Order>| async { Ok::<_, Diagnostic>(()) });
+        let http = http_handler(|_: Request| async { Response::new(Body::Empty) });
+        for handler in [typed, http] {
+            let error = handler(json!({"_coins": "many"}), Context::default()).await.unwrap_err();
+            assert_eq!(error.error_type, "lambda_runtime::deserializer::DeserializeError");
+        }
+    }
+
+    #[tokio::test]
+    async fn error_of_the_function_keeps_its_type_and_message() {
+        let handler = event_handler(|_: LambdaEvent<Value>| async {
+            Err::<(), _>(Diagnostic { error_type: "Refused".into(), error_message: "no".into() })
+        });
+        let error = handler(json!({}), Context::default()).await.unwrap_err();
+        assert_eq!((error.error_type.as_str(), error.error_message.as_str()), ("Refused", "no"));
+    }
+}

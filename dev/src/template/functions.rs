@@ -1,0 +1,115 @@
+//! The functions of the template and the routes that lead to them.
+
+use std::collections::BTreeMap;
+
+use super::http_api::HttpApi;
+use super::intrinsics::{Resolver, binary};
+use super::node::Node;
+use super::{FunctionSpec, Route};
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+
+/// Every function with its settings.
+pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpec>> {
+    let mut functions = Vec::new();
+    for (logical_id, function) in resolver.resources(FUNCTION)? {
+        let timeout = layers(resolver, &function, &["Timeout"]).pop();
+        let timeout =
+            timeout.ok_or_else(|| function.error("`Timeout` is missing, here and in `Globals`"))?;
+        functions.push(FunctionSpec {
+            name: binary(&function)?,
+            logical_id: logical_id.to_owned(),
+            timeout: resolver.seconds(&timeout)?,
+            environment: environment(resolver, &function)?,
+        });
+    }
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(functions)
+}
+
+/// Every route, from the `HttpApi` events of the functions.
+pub(super) fn routes(resolver: &Resolver<'_>, api: &HttpApi) -> anyhow::Result<Vec<Route>> {
+    let mut routes = Vec::new();
+    for (_, function) in resolver.resources(FUNCTION)? {
+        let Some(events) = function.at(&["Properties", "Events"]) else {
+            continue;
+        };
+        for (_, event) in events.entries()? {
+            if event.need("Type")?.literal()? == "HttpApi" {
+                routes.push(route(
+                    resolver,
+                    api,
+                    binary(&function)?,
+                    &event.need("Properties")?,
+                )?);
+            }
+        }
+    }
+    routes.sort_by(|a: &Route, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+    Ok(routes)
+}
+
+fn route(
+    resolver: &Resolver<'_>,
+    api: &HttpApi,
+    function: String,
+    event: &Node<'_>,
+) -> anyhow::Result<Route> {
+    let id = event.need("ApiId")?;
+    if id
+        .intrinsic()
+        .and_then(|(_, argument)| argument.value.as_str())
+        != Some(&api.logical_id)
+    {
+        return Err(id.error(format!("`!Ref {}` expected", api.logical_id)));
+    }
+    let method = resolver.text(&event.need("Method")?)?.to_ascii_uppercase();
+    let method = if method == "*" {
+        "ANY".to_owned()
+    } else {
+        method
+    };
+    let path = resolver.text(&event.need("Path")?)?;
+    let authorizer = event.at(&["Auth", "Authorizer"]);
+    let public = match &authorizer {
+        None => false,
+        Some(node) => match node.literal()? {
+            "NONE" => true,
+            name if name == api.authorizer => false,
+            name => return Err(node.error(format!("the API has no authorizer {name} by default"))),
+        },
+    };
+    Ok(Route {
+        route_key: format!("{method} {path}"),
+        method,
+        path,
+        function,
+        public,
+    })
+}
+
+/// The settings common to all functions, and this function's own above them.
+fn environment(
+    resolver: &Resolver<'_>,
+    function: &Node<'_>,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut environment = BTreeMap::new();
+    for variables in layers(resolver, function, &["Environment", "Variables"]) {
+        for (name, value) in variables.entries()? {
+            environment.insert(name.to_owned(), resolver.text(&value)?);
+        }
+    }
+    Ok(environment)
+}
+
+/// What stands at that path of `Globals.Function` and of the function's own properties: the later
+/// one wins.
+fn layers<'t>(resolver: &Resolver<'t>, function: &Node<'t>, path: &[&str]) -> Vec<Node<'t>> {
+    let own = function.get("Properties");
+    let layers = [resolver.function_globals.clone(), own]
+        .into_iter()
+        .flatten();
+    layers
+        .filter_map(|properties| properties.at(path))
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! add-coins: credits a payment. It has no route; whoever may invoke it is decided by IAM.
+
+use common::aws::DynamoDb;
+use common::coins::{Coins, Ledger, TopUp, TopUpRefused};
+use common::config::{self, ConfigError, Settings, Tables};
+use common::identity::UserId;
+use common::validation::{Faults, Fields};
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+use tracing::Instrument;
+
+/// Most coins of one payment; a guard against a slip of the finger.
+const MAX_COINS: u64 = 1_000_000;
+
+/// Longest payment reference, in characters. It becomes part of a key.
+const MAX_REFERENCE_CHARS: usize = 255;
+
+/// The function's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How much is logged.
+    pub log_level: tracing::Level,
+    /// Where the coins are.
+    pub tables: Tables,
+}
+
+impl Config {
+    /// Reads the settings through `lookup`.
+    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut settings = Settings::new(lookup);
+        let config =
+            Self { log_level: config::log_level(&mut settings), tables: Tables::of_coins(&mut settings) };
+        settings.finish(config)
+    }
+}
+
+/// What was credited.
+#[derive(Debug, Serialize)]
+pub struct Credited {
+    /// Who got the coins.
+    pub user_id: UserId,
+    /// The settled balance right after this payment, also when it was credited before.
+    pub coins_balance: Coins,
+}
+
+/// Why nothing was credited. The name of the variant is the error type that the invoker sees.
+#[derive(Debug, Error)]
+pub enum AddCoinsError {
+    /// The event is not a top-up.
+    #[error("the event is not valid: {0}")]
+    InvalidRequest(String),
+    /// The reference was credited before, to another user or with another amount.
+    #[error("the reference was used before, for another user or another number of coins")]
+    ReferenceReused,
+    /// The database did not decide. The same reference may be sent again.
+    #[error("the coins could not be credited now; invoke again with the same reference")]
+    TryAgain,
+}
+
+impl From<AddCoinsError> for Diagnostic {
+    fn from(error: AddCoinsError) -> Self {
+        let error_type = match error {
+            AddCoinsError::InvalidRequest(_) => "InvalidRequest",
+            AddCoinsError::ReferenceReused => "ReferenceReused",
+            AddCoinsError::TryAgain => "TryAgain",
+        };
+        Self { error_type: error_type.to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// The function.
+#[derive(Debug)]
+pub struct AddCoins {
+    ledger: Ledger,
+}
+
+impl AddCoins {
+    /// Writes the coins through `dynamodb`.
+    pub fn new(config: Config, dynamodb: DynamoDb) -> Self {
+        Self { ledger: Ledger::new(dynamodb, config.tables) }
+    }
+
+    /// Credits one payment, once however often it is invoked.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Credited, AddCoinsError> {
+        let span = tracing::info_span!("request", request_id = event.context.request_id);
+        self.add(event.payload).instrument(span).await
+    }
+
+    async fn add(&self, event: Value) -> Result<Credited, AddCoinsError> {
+        let top_up = read(event)?;
+        let TopUp { user_id, coins, reference } = &top_up;
+        match self.ledger.top_up(&top_up, Timestamp::now()).await {
+            Ok(coins_balance) => {
+                tracing::info!(%user_id, coins = coins.0, reference, coins_balance = coins_balance.0, "coins added");
+                Ok(Credited { user_id: top_up.user_id, coins_balance })
+            }
+            Err(TopUpRefused::ReferenceReused) => {
+                tracing::warn!(%user_id, coins = coins.0, reference, "reference was used for another top-up");
+                Err(AddCoinsError::ReferenceReused)
+            }
+            Err(TopUpRefused::Unavailable(cause)) => {
+                tracing::error!(%user_id, coins = coins.0, reference, %cause, "coins could not be added");
+                Err(AddCoinsError::TryAgain)
+            }
+        }
+    }
+}
+
+fn read(event: Value) -> Result<TopUp, AddCoinsError> {
+    let Value::Object(event) = event else {
+        return Err(AddCoinsError::InvalidRequest("it must be a JSON object".to_owned()));
+    };
+    let mut faults = Faults::default();
+    let mut fields = Fields::new(event, "", &mut faults);
+    let user_id = match fields.take("user_id") {
+        Some(Value::String(text)) => {
+            UserId::parse(&text).map_err(|error| fields.invalid("user_id", error.to_string())).ok()
+        }
+        _ => {
+            fields.invalid("user_id", "is required: a string");
+            None
+        }
+    };
+    let coins =
+        fields.take("coins").and_then(|coins| coins.as_u64()).filter(|coins| (1..=MAX_COINS).contains(coins));
+    if coins.is_none() {
+        fields.invalid("coins", format!("is required: a whole number from 1 to {MAX_COINS}"));
+    }
+    let reference = fields.text("reference", MAX_REFERENCE_CHARS);
+    if reference.is_none() {
+        fields.invalid("reference", "is required: the payment's own id");
+    }
+    fields.refuse_rest(|_| "is not a field of this event".to_owned());
+    match (user_id, coins, reference) {
+        (Some(user_id), Some(coins), Some(reference)) if faults.iter().next().is_none() => {
+            Ok(TopUp { user_id, coins: Coins(coins), reference })
+        }
+        _ => {
+            let faults: Vec<_> =
+                faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect();
+            Err(AddCoinsError::InvalidRequest(faults.join("; ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_payment_is_read() {
+        let top_up =
+            read(json!({"user_id": "u", "coins": 1_000_000, "reference": " payment-1 "})).expect("valid");
+        assert_eq!((top_up.coins, top_up.reference.as_str()), (Coins(1_000_000), "payment-1"));
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        for coins in [json!(0), json!(-1), json!(1.5), json!("5"), json!(1_000_001), json!(null)] {
+            let event = json!({"user_id": "", "coins": coins, "extra": 1});
+            let error = read(event).expect_err("faults").to_string();
+            for field in ["/user_id", "/coins", "/reference", "/extra"] {
+                assert!(error.contains(field), "{error}");
+            }
+        }
+        assert!(read(json!([])).is_err());
+    }
+}

@@ -1,0 +1,86 @@
+//! `GET /api/debug/last-prompt`: what the caller's newest generation asked of fal, and what became of it.
+
+use common::api::{self, Caller, Code, Problem};
+use common::aws::DynamoDb;
+use common::config::{self, ConfigError, Settings};
+use common::generations::{Generation, Generations, Mode};
+use common::timestamps;
+use jiff::Timestamp;
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use serde_json::{Value, json};
+
+/// The function's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How much is logged.
+    pub log_level: tracing::Level,
+    /// Where the generations are.
+    pub generations_table: String,
+}
+
+impl Config {
+    /// Reads the settings through `lookup`.
+    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut settings = Settings::new(lookup);
+        let config = Self {
+            log_level: config::log_level(&mut settings),
+            generations_table: config::generations_table(&mut settings),
+        };
+        settings.finish(config)
+    }
+}
+
+/// The function.
+#[derive(Debug)]
+pub struct DebugLastPrompt {
+    generations: Generations,
+}
+
+impl DebugLastPrompt {
+    /// Reads the generations through `dynamodb`.
+    pub fn new(config: Config, dynamodb: DynamoDb) -> Self {
+        Self { generations: Generations::new(dynamodb, config.generations_table) }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        api::answer(api::request_id(&request), self.last_prompt(&request)).await
+    }
+
+    async fn last_prompt(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        api::expect_route(request, Method::GET, "/api/debug/last-prompt")?;
+        let caller = Caller::of(request, Timestamp::now())?;
+        match self.generations.newest(&caller.user_id).await? {
+            Some(generation) => api::ok(&shown(&generation)),
+            None => Err(Problem::new(Code::NoPromptLog, "You have not generated anything yet.")),
+        }
+    }
+}
+
+fn shown(generation: &Generation) -> Value {
+    let job = &generation.job;
+    let mut fal_request = job.payload.clone();
+    fal_request["model"] = json!(job.model);
+    let first_image = job.payload.pointer("/image_urls/0").or(job.payload.get("image_url"));
+    json!({
+        "generation_id": generation.generation_id,
+        "timestamp": timestamps::to_text(generation.created_at),
+        "status": generation.status.shown(),
+        "generation_mode": job.mode,
+        "model": job.model,
+        "request": {
+            "has_product_images": job.photos.products > 0,
+            "num_product_images": job.photos.products,
+            "has_face_image": job.photos.face,
+            "has_background_image": job.photos.background,
+            "has_image_url": job.mode == Mode::ImageToImage,
+            "image_url": first_image,
+            "original_prompt": job.prompt,
+        },
+        "enhanced_prompt": job.prompt,
+        "prompt_length": job.prompt.chars().count(),
+        "fal_request": fal_request,
+        "payload": job.payload,
+    })
+}

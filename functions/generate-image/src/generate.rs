@@ -1,0 +1,180 @@
+//! One paid generation, top to bottom: hold, store, ask fal, settle or release.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use common::api::{Caller, Problem};
+use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
+use common::fal::{FalError, Input, Picture};
+use common::generations::{AttemptId, Generation, GenerationId, Status};
+use common::idempotency::IdempotencyKey;
+use common::uploads::UploadError;
+use futures::FutureExt;
+use futures::future::{join, try_join, try_join_all};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, timeout_at};
+
+use crate::GenerateImage;
+use crate::answer::Answer;
+use crate::plan::Plan;
+use crate::request::GenerationRequest;
+
+/// Kept back from the function's time to settle or release, and to answer.
+const SETTLE_MARGIN: Duration = Duration::from_secs(3);
+
+/// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
+/// delivered, and clocks differ.
+const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
+
+impl GenerateImage {
+    /// Makes the batch that `request` asks for, or finds it made.
+    pub(crate) async fn generate(
+        &self,
+        caller: &Caller,
+        key: Option<&IdempotencyKey>,
+        request: GenerationRequest,
+    ) -> Result<Answer, Problem> {
+        let work_until =
+            Instant::now() + caller.time_left.saturating_sub(SETTLE_MARGIN.min(caller.time_left / 4));
+        let attempt_id = AttemptId::random();
+        let body_hash = request.hash();
+        let plan = self.plan(request, caller, attempt_id).await?;
+        let user_id = &caller.user_id;
+        let pending = Generation {
+            user_id: user_id.clone(),
+            generation_id: key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key)),
+            attempt_id,
+            body_hash,
+            status: Status::Pending,
+            lease_until: caller.deadline() + LEASE_AFTER_DEADLINE,
+            coins: self.batch.coins,
+            created_at: caller.now,
+            job: plan.job.clone(),
+            images: Vec::new(),
+            remaining_coins: None,
+            error_code: None,
+        };
+        let hold = match self.ledger.hold(&pending, caller.now).await? {
+            HoldOutcome::Held(hold) => hold,
+            HoldOutcome::Replay(generation) => {
+                let generation_id = generation.generation_id;
+                tracing::info!(%user_id, %generation_id, "delivered batch replayed");
+                return Ok(Answer { generation: *generation, replayed: true });
+            }
+        };
+        // From here on, no way leads out but settle or release.
+        let made = AssertUnwindSafe(self.make(&plan, &pending, work_until)).catch_unwind();
+        let (made, balance) = join(made, self.balance_while_working(&pending)).await;
+        match made.unwrap_or_else(|_| Err(Problem::internal("making the pictures panicked"))) {
+            Ok(images) => self.settle(&hold, pending, images, balance).await,
+            Err(problem) => Err(self.release(&hold, problem).await),
+        }
+    }
+
+    async fn plan(
+        &self,
+        request: GenerationRequest,
+        caller: &Caller,
+        attempt_id: AttemptId,
+    ) -> Result<Plan, UploadError> {
+        if request.photos.is_empty() {
+            return Ok(Plan::from_text(request, &self.batch));
+        }
+        let (delivery, user_id) = (self.photo_delivery, &caller.user_id);
+        Plan::from_photos(request, &self.batch, delivery, &self.uploads, user_id, attempt_id).await
+    }
+
+    /// Stores the photos and has both pictures made, the two at the same time.
+    async fn make(&self, plan: &Plan, pending: &Generation, until: Instant) -> Result<Vec<String>, Problem> {
+        let photos = plan.photos.iter().map(|(key, photo)| self.uploads.store(key, photo));
+        timeout_at(until, try_join_all(photos)).await.map_err(|_| UploadError::TimedOut)??;
+        let (first, second) =
+            try_join(self.picture(&plan.input, pending, until), self.picture(&plan.input, pending, until))
+                .await?;
+        Ok(vec![first.url, second.url])
+    }
+
+    async fn picture(
+        &self,
+        input: &Input,
+        pending: &Generation,
+        until: Instant,
+    ) -> Result<Picture, FalError> {
+        let generation_id = pending.generation_id;
+        let started = Instant::now();
+        let made = self.fal.picture(input, until).await;
+        let duration_ms = started.elapsed().as_millis();
+        match &made {
+            Ok(picture) => {
+                let fal_request_id = picture.request_id.as_deref();
+                tracing::info!(%generation_id, fal_request_id, duration_ms, "picture made");
+            }
+            Err(error) => {
+                let fal_request_id = error.request_id.as_deref();
+                tracing::warn!(%generation_id, fal_request_id, duration_ms, %error, "picture failed");
+            }
+        }
+        made
+    }
+
+    /// The settled balance, read while fal works and so for free. Without it the settling finds out.
+    async fn balance_while_working(&self, pending: &Generation) -> Option<Coins> {
+        let Generation { user_id, generation_id, job, .. } = pending;
+        let balance = self.ledger.balance(user_id, pending.created_at).await.ok();
+        let coins_balance = balance.map(|balance| balance.settled.0);
+        tracing::info!(%user_id, %generation_id, model = job.model, coins_balance, "generating");
+        tracing::debug!(%generation_id, payload = %job.payload, "sent to fal");
+        balance.map(|balance| balance.settled)
+    }
+
+    async fn settle(
+        &self,
+        hold: &Hold,
+        pending: Generation,
+        images: Vec<String>,
+        balance: Option<Coins>,
+    ) -> Result<Answer, Problem> {
+        let Hold { user_id, generation_id, coins, .. } = hold;
+        let remaining_coins = match self.ledger.settle(hold, &images, balance, Timestamp::now()).await {
+            Ok(remaining) => remaining,
+            Err(SettleRefused::Unavailable(cause)) => {
+                return self.settle_or_release(hold, cause.into()).await;
+            }
+            Err(lost @ SettleRefused::LeaseLost) => return Err(lost.into()),
+        };
+        tracing::info!(%user_id, %generation_id, coins = coins.0, remaining_coins = remaining_coins.0, "coins settled");
+        let generation = Generation {
+            status: Status::Succeeded,
+            images,
+            remaining_coins: Some(remaining_coins),
+            ..pending
+        };
+        Ok(Answer { generation, replayed: false })
+    }
+
+    /// A settle without a decision may have applied. Releasing decides: it gives the coins back, or learns
+    /// that they were paid, and then the pictures are delivered.
+    async fn settle_or_release(&self, hold: &Hold, problem: Problem) -> Result<Answer, Problem> {
+        match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
+            Ok(Released::WasSettled(generation)) => Ok(Answer { generation: *generation, replayed: false }),
+            Ok(Released::GivenBack) => Err(problem),
+            Err(cause) => {
+                let Hold { user_id, generation_id, .. } = hold;
+                tracing::error!(%user_id, %generation_id, %cause, "neither settled nor released, left to the lease");
+                Err(problem)
+            }
+        }
+    }
+
+    /// Gives the coins back for `problem`, which is then answered.
+    async fn release(&self, hold: &Hold, problem: Problem) -> Problem {
+        let Hold { user_id, generation_id, coins, .. } = hold;
+        match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
+            Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.0, "coins released"),
+            Err(cause) => {
+                tracing::error!(%user_id, %generation_id, %cause, "coins not released, left to the lease");
+            }
+        }
+        problem
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /api/generate-image`: a coin is held, two pictures are made, the coin is settled or given back.
+
+mod answer;
+mod generate;
+mod plan;
+mod request;
+
+use common::api::{self, Caller, Problem};
+use common::aws::{DynamoDb, S3};
+use common::coins::Ledger;
+use common::config::{
+    self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, Settings, Tables, UploadsConfig,
+};
+use common::fal::{FalClient, FalKey};
+use common::idempotency::IdempotencyKey;
+use common::uploads::Uploads;
+use jiff::Timestamp;
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+
+use request::GenerationRequest;
+
+/// The function's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How much is logged.
+    pub log_level: tracing::Level,
+    /// Where coins and generations are.
+    pub tables: Tables,
+    /// Where photos go.
+    pub uploads: UploadsConfig,
+    /// What a batch is and costs.
+    pub batch: BatchConfig,
+    /// How to reach fal.
+    pub fal: FalConfig,
+}
+
+impl Config {
+    /// Reads the settings through `lookup`.
+    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut settings = Settings::new(lookup);
+        let config = Self {
+            log_level: config::log_level(&mut settings),
+            tables: Tables::all(&mut settings),
+            uploads: UploadsConfig::load(&mut settings),
+            batch: BatchConfig::load(&mut settings),
+            fal: FalConfig::load(&mut settings),
+        };
+        settings.finish(config)
+    }
+}
+
+/// The function.
+#[derive(Debug)]
+pub struct GenerateImage {
+    ledger: Ledger,
+    uploads: Uploads,
+    photo_delivery: PhotoDelivery,
+    fal: FalClient,
+    batch: BatchConfig,
+}
+
+impl GenerateImage {
+    /// Works with `dynamodb` and `s3`, and with fal under `key`. Fails if no HTTP client can be made.
+    pub fn new(
+        config: Config,
+        key: &FalKey,
+        dynamodb: DynamoDb,
+        s3: S3,
+    ) -> Result<Self, common::fal::ClientError> {
+        Ok(Self {
+            ledger: Ledger::new(dynamodb, config.tables),
+            uploads: Uploads::new(s3, config.uploads.bucket),
+            photo_delivery: config.uploads.delivery,
+            fal: FalClient::new(config.fal.hosts, key, config.fal.timeout)?,
+            batch: config.batch,
+        })
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        api::answer(api::request_id(&request), self.respond(&request)).await
+    }
+
+    async fn respond(&self, request: &Request) -> Result<Response<Body>, Problem> {
+        api::expect_route(request, Method::POST, "/api/generate-image")?;
+        let caller = Caller::of(request, Timestamp::now())?;
+        let key = api::header(request, "idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
+        let request = GenerationRequest::read(api::body(request)?, self.batch.image_to_image)?;
+        self.generate(&caller, key.as_ref(), request).await?.into_response()
+    }
+}

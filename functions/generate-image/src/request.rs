@@ -1,0 +1,202 @@
+//! The request's body, validated as a whole: what leaves here can run.
+
+use common::fal::{FluxTwoEdit, ImageToImageModel, Lora};
+use common::generations::PhotoCount;
+use common::photos::{Photo, PhotoError};
+use common::prompt::{self, MAX_PROMPT_CHARS, Options};
+use common::validation::{FaultKind, Faults, Fields};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// What the operator has fixed for all; a client that tries to set one is told so.
+const LOCKED: [&str; 6] =
+    ["model", "num_inference_steps", "guidance_scale", "image_size", "strength", "image_strength"];
+
+/// Most LoRAs that the editing endpoint takes.
+const MAX_LORAS: usize = 3;
+
+/// The highest scale of a LoRA that fal takes.
+const MAX_LORA_SCALE: f64 = 4.0;
+
+/// Longest path of a LoRA, in characters.
+const MAX_LORA_PATH_CHARS: usize = 500;
+
+/// What a photo shows, in the order in which photos are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Role {
+    /// The face to use.
+    Face,
+    /// A product, by its place in the list.
+    Product(usize),
+    /// The background to use.
+    Background,
+}
+
+impl Role {
+    /// The field that brought it, as `dropped_inputs` names it.
+    pub fn field(self) -> String {
+        match self {
+            Self::Face => "face_image".to_owned(),
+            Self::Product(index) => format!("product_images[{index}]"),
+            Self::Background => "background_image".to_owned(),
+        }
+    }
+
+    /// Its name in the bucket, without an extension.
+    pub fn object_name(self) -> String {
+        match self {
+            Self::Face => "face".to_owned(),
+            Self::Product(index) => format!("product-{}", index + 1),
+            Self::Background => "background".to_owned(),
+        }
+    }
+
+    fn pointer(self) -> String {
+        match self {
+            Self::Face => "/face_image".to_owned(),
+            Self::Product(index) => format!("/product_images/{index}"),
+            Self::Background => "/background_image".to_owned(),
+        }
+    }
+}
+
+/// A request that can run.
+#[derive(Debug)]
+pub(crate) struct GenerationRequest {
+    /// The prompt to send.
+    pub prompt: String,
+    /// The photos, in the order in which they are sent.
+    pub photos: Vec<(Role, Photo)>,
+    /// Extra weights.
+    pub loras: Vec<Lora>,
+}
+
+impl GenerationRequest {
+    /// Reads a body for an operator's `model`. All its faults are found at once.
+    pub fn read(body: Map<String, Value>, model: ImageToImageModel) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let mut fields = Fields::new(body, "", &mut faults);
+        let prompt = read_prompt(&mut fields);
+        let photos = read_photos(&mut fields, model);
+        let loras = read_loras(&mut fields);
+        fields.refuse_rest(|name| match LOCKED.contains(&name) {
+            true => "is locked: it is the same for everybody and cannot be set".to_owned(),
+            false => "is not a field of this request".to_owned(),
+        });
+        faults.or_ok(()).map(|()| Self { prompt: prompt.unwrap_or_default(), photos, loras })
+    }
+
+    /// Which photos it brought.
+    pub fn photo_count(&self) -> PhotoCount {
+        let has = |role| self.photos.iter().any(|(found, _)| *found == role);
+        let products = self.photos.iter().filter(|(role, _)| matches!(role, Role::Product(_))).count();
+        PhotoCount { face: has(Role::Face), products, background: has(Role::Background) }
+    }
+
+    /// The same for every body that means the same, and for no other: SHA-256 in hexadecimal.
+    pub fn hash(&self) -> String {
+        let photos: Vec<_> =
+            self.photos.iter().map(|(role, photo)| (role, hex(&Sha256::digest(photo.bytes())))).collect();
+        let meaning = serde_json::to_vec(&(&self.prompt, photos, &self.loras)).unwrap_or_default();
+        hex(&Sha256::digest(meaning))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Exactly one of `prompt` and `options`. A blank prompt counts as none.
+fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
+    let prompt = fields.text("prompt", MAX_PROMPT_CHARS);
+    match (prompt, fields.has("options")) {
+        (Some(_), true) => {
+            fields.invalid("options", "must not be given together with prompt");
+            None
+        }
+        (Some(prompt), false) => Some(prompt),
+        (None, true) => {
+            let options = fields.object("options")?;
+            let pointer = fields.pointer("options");
+            Options::read(Fields::new(options, &pointer, fields.faults()))
+                .map(|options| prompt::build(&options))
+        }
+        (None, false) => {
+            if fields.is_clean("prompt") {
+                fields.invalid("prompt", "is required, unless options are given");
+            }
+            None
+        }
+    }
+}
+
+fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, Photo)> {
+    let given = Vec::from_iter(
+        (fields.take("face_image").map(|value| (Role::Face, value)).into_iter())
+            .chain(
+                fields
+                    .list("product_images")
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, value)| (Role::Product(index), value)),
+            )
+            .chain(fields.take("background_image").map(|value| (Role::Background, value))),
+    );
+    if model == ImageToImageModel::FluxTwoEdit && given.len() > FluxTwoEdit::MAX_PHOTOS {
+        let most = FluxTwoEdit::MAX_PHOTOS;
+        fields.invalid(
+            "product_images",
+            format!("together with face and background, at most {most} photos can be sent"),
+        );
+        return Vec::new();
+    }
+    let mut photos = Vec::new();
+    for (role, value) in given {
+        let photo = value.as_str().ok_or(PhotoError::Malformed).and_then(Photo::parse);
+        match photo {
+            Ok(photo) => photos.push((role, photo)),
+            Err(error) => {
+                let kind = match error {
+                    _ if !value.is_string() => FaultKind::Invalid,
+                    PhotoError::Malformed => FaultKind::Malformed,
+                    PhotoError::TooManyBytes | PhotoError::TooManyPixels => FaultKind::TooLarge,
+                    PhotoError::NotAnImage => FaultKind::NotAnImage,
+                };
+                fields.faults().add(kind, role.pointer(), error.to_string());
+            }
+        }
+    }
+    photos
+}
+
+fn read_loras(fields: &mut Fields<'_>) -> Vec<Lora> {
+    let given = fields.list("loras");
+    if given.len() > MAX_LORAS {
+        fields.invalid("loras", format!("must be at most {MAX_LORAS}"));
+        return Vec::new();
+    }
+    given.into_iter().enumerate().filter_map(|(index, value)| read_lora(fields, index, value)).collect()
+}
+
+fn read_lora(fields: &mut Fields<'_>, index: usize, value: Value) -> Option<Lora> {
+    let pointer = format!("/loras/{index}");
+    let Value::Object(lora) = value else {
+        fields.faults().invalid(pointer, "must be an object with path and scale");
+        return None;
+    };
+    let mut lora = Fields::new(lora, &pointer, fields.faults());
+    let path = lora.text("path", MAX_LORA_PATH_CHARS);
+    if path.is_none() && lora.is_clean("path") {
+        lora.invalid("path", "is required: owner/name, or the URL of a weights file");
+    }
+    let scale = match lora.take("scale") {
+        None => Some(1.0),
+        Some(value) => value.as_f64().filter(|scale| (0.0..=MAX_LORA_SCALE).contains(scale)),
+    };
+    if scale.is_none() {
+        lora.invalid("scale", format!("must be a number from 0 to {MAX_LORA_SCALE}"));
+    }
+    lora.refuse_rest(|_| "is not a field of a LoRA".to_owned());
+    Some(Lora { path: path?, scale: scale? })
+}
