@@ -152,6 +152,14 @@ pub struct Job {
     pub payload: serde_json::Value,
 }
 
+impl Job {
+    /// The URLs of the photos that were sent, whatever the model calls the field.
+    pub fn image_urls(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let several = self.payload.get("image_urls").and_then(serde_json::Value::as_array);
+        several.into_iter().flatten().chain(self.payload.get("image_url"))
+    }
+}
+
 /// One generation, as its record in the `generations` table has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {

@@ -23,11 +23,15 @@ where
     S: tracing::Subscriber + for<'a> registry::LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let targets = OUR_CRATES.into_iter().map(|name| (name, level));
     tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_writer(writer)
-        .with_filter(Targets::new().with_default(Level::WARN).with_targets(targets))
+        .with_filter(filter(level))
+}
+
+/// `level` for our crates' events, warnings for all others'.
+pub fn filter(level: Level) -> Targets {
+    Targets::new().with_default(Level::WARN).with_targets(OUR_CRATES.map(|name| (name, level)))
 }

@@ -1,2 +1,178 @@
-//! x
-fn main() {}
+//! `cargo dev`: the local stack and its small tools.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command-line tool says, it prints")]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::body::Bytes;
+use clap::{Args, Parser, Subcommand};
+use common::config::environment;
+use common::identity::UserId;
+use common::logs;
+use dev::demo;
+use dev::settings::FAL_PATH;
+use dev::stack::{Options, Stack, token_settings};
+use dev::tokens;
+use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Potret on this machine: the API with its functions, DynamoDB, S3 and a fal double, in one process.
+#[derive(Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Keep tables, photos and pictures in this folder
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a bearer token for a user
+    Token {
+        /// The user's id, which becomes the token's sub claim
+        user: String,
+    },
+    /// Run one function once on a fresh stack and print its answer
+    Invoke {
+        /// The function, for example generate-image
+        function: String,
+        /// A file with the event, for example events/generate-image/text-to-image.json
+        event: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve(cli.serve).await,
+        Some(Command::Token { user }) => token(&user),
+        Some(Command::Invoke { function, event }) => invoke(&function, &event).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn token(user: &str) -> anyhow::Result<()> {
+    let user = UserId::parse(user)?;
+    println!("{}", tokens::issue(user.as_str(), &token_settings()?, demo::TOKEN_LIFETIME)?);
+    Ok(())
+}
+
+async fn serve(serve: Serve) -> anyhow::Result<()> {
+    start_logs(Level::INFO);
+    let stack = Stack::start(Options {
+        listen: serve.listen,
+        data_dir: serve.data_dir.clone(),
+        environment: Box::new(environment),
+        fal_latency: None,
+        function_timeout: None,
+    })
+    .await?;
+    let coins = demo::credit(&stack, demo::USER).await?;
+    print_welcome(&stack, coins, serve.data_dir.as_deref())?;
+    stop_signal().await?;
+    println!("\nStopping: what is running may end.");
+    stack.stop().await
+}
+
+async fn invoke(function: &str, event: &Path) -> anyhow::Result<()> {
+    start_logs(Level::ERROR);
+    let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
+    let stack = Stack::start(Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data_dir: None,
+        environment: Box::new(environment),
+        fal_latency: Some(Duration::ZERO),
+        function_timeout: None,
+    })
+    .await?;
+    demo::prepare(&stack).await?;
+    let invocation = stack.lambda.invoke(function, Bytes::from(payload)).await;
+    let invocation = invocation.with_context(|| {
+        let names: Vec<_> = stack.resources.functions.iter().map(|spec| spec.name.as_str()).collect();
+        format!("cannot invoke {function}; the functions are {}", names.join(", "))
+    })?;
+    let answer = match &invocation.outcome {
+        Ok(answer) => serde_json::from_slice(answer)?,
+        Err(error) => serde_json::to_value(error)?,
+    };
+    println!("{answer:#}");
+    stack.stop().await?;
+    anyhow::ensure!(invocation.outcome.is_ok(), "{function} failed");
+    Ok(())
+}
+
+fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
+    let url = stack.url.as_str().trim_end_matches('/');
+    let token = tokens::issue(demo::USER, &stack.resources.jwt, demo::TOKEN_LIFETIME)?;
+    println!("\nPotret is running at {url}\n");
+    for route in &stack.resources.routes {
+        println!("  {:<5} {url}{}", route.method, route.path);
+    }
+    for function in &stack.resources.functions {
+        println!("  invoke {url}/2015-03-31/functions/{}/invocations", function.name);
+    }
+    println!("\n  fal       {}", stack.fal_in_words());
+    if stack.fal.is_some() {
+        println!("            faults on request: {url}{FAL_PATH}/_control");
+    }
+    println!("  DynamoDB  {}", stack.dynamodb.endpoint());
+    println!("  S3        {}", stack.s3.endpoint());
+    match data_dir {
+        Some(folder) => println!("  data      kept in {}", folder.display()),
+        None => println!("  data      in memory, gone at the end; --data-dir DIR keeps it"),
+    }
+    println!("\nThe user \"{}\" has {coins} coins. Their token:\n\n{token}\n", demo::USER);
+    println!("Two pictures for a coin:\n");
+    println!(
+        "curl -s {url}/api/generate-image -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{}'\n",
+        demo::REQUEST
+    );
+    println!("A token for another user: cargo dev token USER. Ctrl-C stops.\n");
+    Ok(())
+}
+
+/// The events of stack and functions on standard error, for a person to read.
+fn start_logs(default: Level) {
+    let level = environment("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(default);
+    let lines = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(logs::filter(level))).init();
+}
+
+/// Waits for Ctrl-C, or for the signal by which a process manager stops a program.
+async fn stop_signal() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -9,31 +9,24 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 
+use crate::template::JwtSpec;
+
 /// Signs the tokens of the local stack. It guards nothing but made-up data on one's own machine.
 pub const DEVELOPMENT_ONLY_SECRET: &str = "potret-local-development-only-this-is-not-a-secret";
 
 /// The one algorithm that is accepted, whatever a token's header says.
 const ALGORITHM: Algorithm = Algorithm::HS256;
 
-/// Whose tokens the API takes: the `JwtConfiguration` of its authorizer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenSettings {
-    /// The `iss` claim that every token must carry.
-    pub issuer: String,
-    /// A token must name one of these in `aud`, or in `client_id` when it has no `aud`.
-    pub audiences: Vec<String>,
-}
-
 /// A token could not be signed, or is not signed by us.
 pub type TokenError = jsonwebtoken::errors::Error;
 
 /// Issues a token for a user, valid from now on for a lifetime counted in whole seconds.
-pub fn issue(user: &str, settings: &TokenSettings, lifetime: Duration) -> Result<String, TokenError> {
+pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<String, TokenError> {
     let now = Timestamp::now().as_second();
     let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
     sign(&json!({
         "iss": settings.issuer,
-        "aud": settings.audiences.first(),
+        "aud": settings.audience.first(),
         "sub": user,
         "iat": now,
         "exp": now.saturating_add(lifetime),
@@ -63,7 +56,7 @@ mod tests {
 
     #[test]
     fn issued_token_carries_the_settings_and_the_user() {
-        let settings = TokenSettings { issuer: "https://issuer.test".into(), audiences: vec!["app".into()] };
+        let settings = JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into()] };
         let token = issue("user-1", &settings, Duration::from_secs(60)).unwrap();
 
         let claims = claims(&token).unwrap();
@@ -75,7 +68,7 @@ mod tests {
 
     #[test]
     fn endless_lifetime_does_not_overflow() {
-        let settings = TokenSettings { issuer: "i".into(), audiences: vec![] };
+        let settings = JwtSpec { issuer: "i".into(), audience: vec![] };
         let token = issue("u", &settings, Duration::MAX).unwrap();
         assert_eq!(claims(&token).unwrap()["exp"], i64::MAX);
     }

@@ -1,2 +1,18 @@
-//! x
-fn main() {}
+//! The integration tests. Every test starts a stack of its own and speaks HTTP to it.
+#![allow(missing_docs, reason = "test names are facts")]
+
+mod audit;
+mod flaky_dynamodb;
+mod harness;
+mod pictures;
+
+mod add_coins;
+mod coin_balance;
+mod crashes;
+mod debug_last_prompt;
+mod fal_failures;
+mod generate_image;
+mod idempotency;
+mod photos;
+mod races;
+mod secrets;

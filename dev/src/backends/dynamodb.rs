@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
-    LocalSecondaryIndex, Projection, ProjectionType, ScalarAttributeType, TableDescription,
-    TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex,
+    Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
+    TimeToLiveStatus,
 };
 use dynoxide::Database;
 use url::Url;
@@ -38,9 +38,7 @@ impl EmbeddedDynamoDb {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("cannot create {}", folder.display()))?;
                 let file = folder.join("dynamodb.sqlite");
-                let path = file
-                    .to_str()
-                    .ok_or_else(|| anyhow!("{} is not UTF-8", file.display()))?;
+                let path = file.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", file.display()))?;
                 Database::new(path).with_context(|| format!("cannot open {path}"))?
             }
         };
@@ -49,9 +47,7 @@ impl EmbeddedDynamoDb {
             let served = dynoxide::server::serve_with_shutdown(listener, database, stopped).await;
             served.map_err(|error| anyhow!("DynamoDB: {error}"))
         });
-        Ok(Self {
-            server: server.await?,
-        })
+        Ok(Self { server: server.await? })
     }
 
     /// The address to point a client at.
@@ -80,9 +76,7 @@ impl EmbeddedDynamoDb {
 pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> anyhow::Result<()> {
     for table in tables {
         let name = &table.name;
-        create_if_absent(client, table)
-            .await
-            .with_context(|| format!("cannot create table {name}"))?;
+        create_if_absent(client, table).await.with_context(|| format!("cannot create table {name}"))?;
     }
     for table in tables {
         let description = wait_until_active(client, &table.name).await?;
@@ -91,11 +85,7 @@ pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> any
         if let Some(attribute) = &table.ttl_attribute
             && let Err(error) = enable_ttl(client, &table.name, attribute).await
         {
-            tracing::warn!(
-                table = table.name,
-                error = format!("{error:#}"),
-                "items will not expire"
-            );
+            tracing::warn!(table = table.name, error = format!("{error:#}"), "items will not expire");
         }
     }
     Ok(())
@@ -133,11 +123,7 @@ async fn create_if_absent(client: &Client, table: &TableSpec) -> anyhow::Result<
                 .build()?,
         );
     }
-    match request
-        .send()
-        .await
-        .map_err(aws_sdk_dynamodb::error::SdkError::into_service_error)
-    {
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
         Ok(_) => Ok(()),
         // It exists, or another has just begun to create it.
         Err(error) if error.is_resource_in_use_exception() => Ok(()),
@@ -152,11 +138,7 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
         let description = match described {
             Ok(answer) => answer.table,
             // Table descriptions are eventually consistent: a new table may not be known yet.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_resource_not_found_exception()) =>
-            {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
                 None
             }
             Err(error) => {
@@ -169,10 +151,7 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
             return Ok(table);
         }
         if start.elapsed() > ACTIVE_TIMEOUT {
-            bail!(
-                "table {name} is still not active after {} s",
-                ACTIVE_TIMEOUT.as_secs()
-            );
+            bail!("table {name} is still not active after {} s", ACTIVE_TIMEOUT.as_secs());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -180,14 +159,8 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
 
 /// A table kept from an older template would fail later, and with a message that does not say why.
 fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()> {
-    let local = found
-        .local_secondary_indexes()
-        .iter()
-        .filter_map(|index| index.index_name());
-    let global = found
-        .global_secondary_indexes()
-        .iter()
-        .filter_map(|index| index.index_name());
+    let local = found.local_secondary_indexes().iter().filter_map(|index| index.index_name());
+    let global = found.global_secondary_indexes().iter().filter_map(|index| index.index_name());
     let indexes: Vec<_> = local.chain(global).collect();
     let mut wanted = table.local_indexes.iter().chain(&table.global_indexes);
     ensure!(
@@ -200,45 +173,21 @@ fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()
 }
 
 async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> anyhow::Result<()> {
-    let answer = client
-        .describe_time_to_live()
-        .table_name(name)
-        .send()
-        .await?;
-    let status = answer
-        .time_to_live_description
-        .and_then(|found| found.time_to_live_status);
-    if matches!(
-        status,
-        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
-    ) {
+    let answer = client.describe_time_to_live().table_name(name).send().await?;
+    let status = answer.time_to_live_description.and_then(|found| found.time_to_live_status);
+    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
         return Ok(());
     }
-    let setting = TimeToLiveSpecification::builder()
-        .attribute_name(attribute)
-        .enabled(true)
-        .build()?;
-    client
-        .update_time_to_live()
-        .table_name(name)
-        .time_to_live_specification(setting)
-        .send()
-        .await?;
+    let setting = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build()?;
+    client.update_time_to_live().table_name(name).time_to_live_specification(setting).send().await?;
     Ok(())
 }
 
 fn key_schema(key: &KeySpec) -> anyhow::Result<Vec<KeySchemaElement>> {
-    let partition = KeySchemaElement::builder()
-        .attribute_name(&key.partition)
-        .key_type(KeyType::Hash);
+    let partition = KeySchemaElement::builder().attribute_name(&key.partition).key_type(KeyType::Hash);
     let mut schema = vec![partition.build()?];
     if let Some(sort) = &key.sort {
-        schema.push(
-            KeySchemaElement::builder()
-                .attribute_name(sort)
-                .key_type(KeyType::Range)
-                .build()?,
-        );
+        schema.push(KeySchemaElement::builder().attribute_name(sort).key_type(KeyType::Range).build()?);
     }
     Ok(schema)
 }

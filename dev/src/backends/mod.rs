@@ -1,17 +1,17 @@
 //! DynamoDB and S3 of the local stack: servers inside this process, or others already running.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use common::aws::{self, DynamoDb, S3};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::place::REGION;
+
 pub mod dynamodb;
 pub mod s3;
-
-/// The region of everything local. It is the one in which S3 wants no location at a bucket's
-/// creation.
-pub const LOCAL_REGION: &str = "us-east-1";
 
 /// A server to talk to, and as whom.
 #[derive(Debug, Clone)]
@@ -25,11 +25,7 @@ impl Connection {
     /// A connection to a server inside this process.
     #[must_use]
     pub fn embedded(endpoint: Url) -> Self {
-        Self {
-            endpoint,
-            region: Region::from_static(LOCAL_REGION),
-            credentials: local_credentials(),
-        }
+        Self { endpoint, region: Region::from_static(REGION), credentials: local_credentials() }
     }
 
     /// A connection to another server, with the region and the credentials that `lookup` finds
@@ -39,9 +35,7 @@ impl Connection {
         if let Some(region) = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")) {
             connection.region = Region::new(region);
         }
-        if let (Some(id), Some(secret)) =
-            (lookup("AWS_ACCESS_KEY_ID"), lookup("AWS_SECRET_ACCESS_KEY"))
-        {
+        if let (Some(id), Some(secret)) = (lookup("AWS_ACCESS_KEY_ID"), lookup("AWS_SECRET_ACCESS_KEY")) {
             let token = lookup("AWS_SESSION_TOKEN");
             connection.credentials = Credentials::new(id, secret, token, None, "environment");
         }
@@ -54,28 +48,27 @@ impl Connection {
         &self.endpoint
     }
 
-    /// A DynamoDB client for this server.
+    /// A DynamoDB client for this server, with the time limits of the functions' own.
     #[must_use]
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(self.endpoint.as_str())
-            .region(self.region.clone())
-            .credentials_provider(self.credentials.clone());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+    pub fn dynamodb(&self) -> DynamoDb {
+        aws::dynamodb(&self.sdk_config())
     }
 
-    /// An S3 client for this server. Buckets are part of the path, because `bucket.127.0.0.1` is no
+    /// An S3 client for this server, likewise. Buckets are part of the path, because `bucket.127.0.0.1` is no
     /// host.
     #[must_use]
-    pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::Config::builder()
+    pub fn s3(&self) -> S3 {
+        let client = aws::s3(&self.sdk_config());
+        S3::from_conf(client.config().to_builder().force_path_style(true).build())
+    }
+
+    fn sdk_config(&self) -> SdkConfig {
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(self.endpoint.as_str())
             .region(self.region.clone())
-            .credentials_provider(self.credentials.clone())
-            .force_path_style(true);
-        aws_sdk_s3::Client::from_conf(config.build())
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
+            .build()
     }
 }
 
@@ -116,11 +109,7 @@ impl Server {
                 tracing::error!(error = format!("{error:#}"), "an embedded server failed");
             }
         });
-        Ok(Self {
-            endpoint,
-            stop,
-            task,
-        })
+        Ok(Self { endpoint, stop, task })
     }
 
     /// Lets running requests finish, then stops.
@@ -141,18 +130,9 @@ mod tests {
     #[test]
     fn external_server_gets_the_credentials_of_the_environment() {
         let connection = Connection::external(endpoint(), |name| Some(format!("from {name}")));
-        assert_eq!(
-            connection.credentials.access_key_id(),
-            "from AWS_ACCESS_KEY_ID"
-        );
-        assert_eq!(
-            connection.credentials.secret_access_key(),
-            "from AWS_SECRET_ACCESS_KEY"
-        );
-        assert_eq!(
-            connection.credentials.session_token(),
-            Some("from AWS_SESSION_TOKEN")
-        );
+        assert_eq!(connection.credentials.access_key_id(), "from AWS_ACCESS_KEY_ID");
+        assert_eq!(connection.credentials.secret_access_key(), "from AWS_SECRET_ACCESS_KEY");
+        assert_eq!(connection.credentials.session_token(), Some("from AWS_SESSION_TOKEN"));
         assert_eq!(connection.region.as_ref(), "from AWS_REGION");
     }
 
@@ -160,10 +140,7 @@ mod tests {
     fn external_server_gets_the_local_credentials_when_the_environment_has_none() {
         let lookup = |name: &str| (name == "AWS_ACCESS_KEY_ID").then(|| "half a pair".to_owned());
         let connection = Connection::external(endpoint(), lookup);
-        assert_eq!(
-            connection.credentials.access_key_id(),
-            local_credentials().access_key_id()
-        );
-        assert_eq!(connection.region.as_ref(), LOCAL_REGION);
+        assert_eq!(connection.credentials.access_key_id(), local_credentials().access_key_id());
+        assert_eq!(connection.region.as_ref(), REGION);
     }
 }

@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use tower_http::cors::CorsLayer;
 use url::Url;
 
-use super::{LOCAL_REGION, Server};
+use super::Server;
+use crate::place::REGION;
 
 /// An S3 inside this process, which checks signatures and presigned URLs as S3 does. Dropping it
 /// stops it without waiting for running requests, and deletes its objects unless they have a folder
@@ -51,15 +52,12 @@ impl EmbeddedS3 {
                 (folder.path().to_owned(), Some(folder))
             }
         };
-        std::fs::create_dir_all(&root)
-            .with_context(|| format!("cannot create {}", root.display()))?;
+        std::fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
         let files = FileSystem::new(&root)
             .map_err(|error| anyhow!("cannot keep objects in {}: {error:?}", root.display()))?;
         let mut service = S3ServiceBuilder::new(files);
-        service.set_auth(SimpleAuth::from_single(
-            credentials.access_key_id(),
-            credentials.secret_access_key(),
-        ));
+        service
+            .set_auth(SimpleAuth::from_single(credentials.access_key_id(), credentials.secret_access_key()));
         let service = HandleError::new(service.build(), internal_error);
         let router = Router::new().fallback_service(service).layer(cors);
 
@@ -72,14 +70,9 @@ impl EmbeddedS3 {
                 }
             });
             let stopped = async { drop(stopped.await) };
-            Ok(axum::serve(listener, router)
-                .with_graceful_shutdown(stopped)
-                .await?)
+            Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
         });
-        Ok(Self {
-            server: server.await?,
-            temporary,
-        })
+        Ok(Self { server: server.await?, temporary })
     }
 
     /// The address to point a client at.
@@ -96,9 +89,7 @@ impl EmbeddedS3 {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.server.stop().await?;
         match self.temporary {
-            Some(folder) => folder
-                .close()
-                .context("cannot delete the temporary folder of S3"),
+            Some(folder) => folder.close().context("cannot delete the temporary folder of S3"),
             None => Ok(()),
         }
     }
@@ -116,19 +107,14 @@ async fn internal_error(error: HttpError) -> StatusCode {
 ///
 /// When the server cannot be reached or refuses, or when the bucket belongs to somebody else.
 pub async fn create_missing_bucket(client: &Client, name: &str) -> anyhow::Result<()> {
-    let region = client.config().region().map_or(LOCAL_REGION, AsRef::as_ref);
+    let region = client.config().region().map_or(REGION, AsRef::as_ref);
     // S3 refuses a location in this one region and demands it in all others.
-    let location = (region != LOCAL_REGION).then(|| {
+    let location = (region != REGION).then(|| {
         CreateBucketConfiguration::builder()
             .location_constraint(BucketLocationConstraint::from(region))
             .build()
     });
-    let created = client
-        .create_bucket()
-        .bucket(name)
-        .set_create_bucket_configuration(location)
-        .send()
-        .await;
+    let created = client.create_bucket().bucket(name).set_create_bucket_configuration(location).send().await;
     let Err(refusal) = created else { return Ok(()) };
     // Servers word this refusal differently. Whether the bucket can be used is what counts.
     match client.head_bucket().bucket(name).send().await {

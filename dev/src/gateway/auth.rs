@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::claims;
-use crate::tokens::{self, TokenSettings};
+use crate::template::JwtSpec;
+use crate::tokens;
 
 /// Why a request is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,7 @@ impl AuthError {
 /// The claims of the request's token, as the strings that the event carries.
 pub(super) fn authorize(
     headers: &HeaderMap,
-    settings: &TokenSettings,
+    settings: &JwtSpec,
     now: Timestamp,
 ) -> Result<BTreeMap<String, String>, AuthError> {
     let token = token(headers)?;
@@ -69,14 +70,14 @@ fn token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if token.is_empty() { Err(AuthError::Missing) } else { Ok(token) }
 }
 
-fn check(claims: &Map<String, Value>, settings: &TokenSettings, now: Timestamp) -> Result<(), AuthError> {
+fn check(claims: &Map<String, Value>, settings: &JwtSpec, now: Timestamp) -> Result<(), AuthError> {
     if claims.get("iss").and_then(Value::as_str) != Some(&settings.issuer) {
         return Err(AuthError::Issuer);
     }
 
     // `client_id` counts only in a token without `aud`: Cognito's access tokens are such.
     let audience = claims.get("aud").or_else(|| claims.get("client_id"));
-    let ours = |audience: &Value| settings.audiences.iter().any(|ours| audience.as_str() == Some(ours));
+    let ours = |audience: &Value| settings.audience.iter().any(|ours| audience.as_str() == Some(ours));
     let accepted = match audience {
         Some(Value::Array(audiences)) => audiences.iter().any(ours),
         Some(audience) => ours(audience),
@@ -110,8 +111,8 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    fn settings() -> TokenSettings {
-        TokenSettings { issuer: "https://issuer.test".into(), audiences: vec!["app".into(), "admin".into()] }
+    fn settings() -> JwtSpec {
+        JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into(), "admin".into()] }
     }
 
     fn good() -> Value {

@@ -2,8 +2,6 @@
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
@@ -15,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::SettingsError;
+use crate::template::CorsSpec;
 
 /// Every header that a function could set and that is the gateway's alone to set.
 const CORS_HEADERS: [HeaderName; 6] = [
@@ -26,21 +25,6 @@ const CORS_HEADERS: [HeaderName; 6] = [
     ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// An API's `CorsConfiguration`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cors {
-    /// Origins such as `https://shop.example`; `*` is any, `https://*` and `http://*` are any of the scheme.
-    pub allow_origins: Vec<String>,
-    /// Methods, or `*`.
-    pub allow_methods: Vec<String>,
-    /// Request headers, or `*`.
-    pub allow_headers: Vec<String>,
-    /// Response headers that a page may read.
-    pub expose_headers: Vec<String>,
-    /// How long a browser may remember a preflight's answer, in whole seconds.
-    pub max_age: Option<Duration>,
-}
-
 /// The rules with their headers made ready.
 pub(super) struct CorsHeaders {
     allow_origins: Vec<String>,
@@ -51,7 +35,7 @@ pub(super) struct CorsHeaders {
 }
 
 impl CorsHeaders {
-    pub(super) fn new(cors: &Cors) -> Result<Self, SettingsError> {
+    pub(super) fn new(cors: &CorsSpec) -> Result<Self, SettingsError> {
         Ok(Self {
             allow_origins: cors.allow_origins.clone(),
             allow_methods: list("allow_methods", &cors.allow_methods)?,
@@ -122,7 +106,7 @@ mod tests {
 
     fn allowed(allow_origins: &[&str], origin: &'static str) -> Option<HeaderValue> {
         let allow_origins = allow_origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let cors = CorsHeaders::new(&Cors { allow_origins, ..Cors::default() }).unwrap();
+        let cors = CorsHeaders::new(&CorsSpec { allow_origins, ..CorsSpec::default() }).unwrap();
         cors.allowed(&HeaderValue::from_static(origin))
     }
 
@@ -139,7 +123,7 @@ mod tests {
 
     #[test]
     fn list_that_no_header_can_carry_is_refused() {
-        let cors = Cors { allow_headers: vec!["x-\n".into()], ..Cors::default() };
+        let cors = CorsSpec { allow_headers: vec!["x-\n".into()], ..CorsSpec::default() };
         assert!(CorsHeaders::new(&cors).is_err());
     }
 }

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::routes::percent_decoded;
-use crate::lambda::ACCOUNT_ID;
+use crate::place::ACCOUNT_ID;
 
 /// The id of the local API.
 const API_ID: &str = "local";

@@ -31,10 +31,7 @@ use self::event::Event;
 use self::response::Refusal;
 use self::routes::RouteTable;
 use crate::lambda::LocalLambda;
-use crate::tokens::TokenSettings;
-
-pub use cors::Cors;
-pub use routes::Route;
+use crate::template::{CorsSpec, JwtSpec, Route};
 
 /// The largest request body that API Gateway takes, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
@@ -50,9 +47,9 @@ pub struct Settings {
     /// What it serves.
     pub routes: Vec<Route>,
     /// Who may call it from a browser; `None` leaves every cross-origin matter to the functions.
-    pub cors: Option<Cors>,
+    pub cors: Option<CorsSpec>,
     /// Whose tokens it takes on the routes that are not public.
-    pub tokens: TokenSettings,
+    pub tokens: JwtSpec,
     /// How long it waits for a function: [`INTEGRATION_TIMEOUT`], less in tests.
     pub integration_timeout: Duration,
 }
@@ -81,7 +78,7 @@ pub enum SettingsError {
 struct Gateway {
     routes: RouteTable,
     cors: Option<CorsHeaders>,
-    tokens: TokenSettings,
+    tokens: JwtSpec,
     integration_timeout: Duration,
     lambda: LocalLambda,
 }
@@ -118,7 +115,7 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         method = %parts.method,
         path = parts.uri.path(),
         status = response.status().as_u16(),
-        duration_ms = started.elapsed().as_millis(),
+        duration_ms = started.elapsed().as_millis() as u64,
         "request answered"
     );
     response

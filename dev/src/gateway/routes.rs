@@ -7,27 +7,13 @@ use std::collections::BTreeMap;
 use http::Method;
 
 use super::SettingsError;
+use crate::template::Route;
 
 /// The key of the route that takes what no other route does.
 const DEFAULT_ROUTE_KEY: &str = "$default";
 
 /// The method of a route that takes every method.
 const ANY_METHOD: &str = "ANY";
-
-/// One route of the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// `GET`, `POST` and so on, or `ANY`.
-    pub method: String,
-    /// The path, such as `/api/photos/{id}` or `/files/{proxy+}`.
-    pub path: String,
-    /// What events call the route: the method and the path, or `$default`, whose method and path do not matter.
-    pub route_key: String,
-    /// The function behind it.
-    pub function: String,
-    /// Whether it can be called without a token.
-    pub public: bool,
-}
 
 /// One segment of a route's path, the more exact the less.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -19,13 +19,9 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::{Instrument, info, info_span, warn};
 use uuid::Uuid;
 
+use crate::place::{ACCOUNT_ID, REGION};
+
 pub use handler::{FunctionError, Handler, event_handler, http_handler};
-
-/// The region in the ARNs of the local functions.
-pub const REGION: &str = "ap-southeast-1";
-
-/// The account in the ARNs of the local functions, and in the events of the local gateway.
-pub const ACCOUNT_ID: &str = "000000000000";
 
 /// The most that one synchronous invocation takes in, and the most that it gives back, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

@@ -14,8 +14,7 @@ pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpe
     let mut functions = Vec::new();
     for (logical_id, function) in resolver.resources(FUNCTION)? {
         let timeout = layers(resolver, &function, &["Timeout"]).pop();
-        let timeout =
-            timeout.ok_or_else(|| function.error("`Timeout` is missing, here and in `Globals`"))?;
+        let timeout = timeout.ok_or_else(|| function.error("`Timeout` is missing, here and in `Globals`"))?;
         functions.push(FunctionSpec {
             name: binary(&function)?,
             logical_id: logical_id.to_owned(),
@@ -36,12 +35,7 @@ pub(super) fn routes(resolver: &Resolver<'_>, api: &HttpApi) -> anyhow::Result<V
         };
         for (_, event) in events.entries()? {
             if event.need("Type")?.literal()? == "HttpApi" {
-                routes.push(route(
-                    resolver,
-                    api,
-                    binary(&function)?,
-                    &event.need("Properties")?,
-                )?);
+                routes.push(route(resolver, api, binary(&function)?, &event.need("Properties")?)?);
             }
         }
     }
@@ -56,19 +50,11 @@ fn route(
     event: &Node<'_>,
 ) -> anyhow::Result<Route> {
     let id = event.need("ApiId")?;
-    if id
-        .intrinsic()
-        .and_then(|(_, argument)| argument.value.as_str())
-        != Some(&api.logical_id)
-    {
+    if id.intrinsic().and_then(|(_, argument)| argument.value.as_str()) != Some(&api.logical_id) {
         return Err(id.error(format!("`!Ref {}` expected", api.logical_id)));
     }
     let method = resolver.text(&event.need("Method")?)?.to_ascii_uppercase();
-    let method = if method == "*" {
-        "ANY".to_owned()
-    } else {
-        method
-    };
+    let method = if method == "*" { "ANY".to_owned() } else { method };
     let path = resolver.text(&event.need("Path")?)?;
     let authorizer = event.at(&["Auth", "Authorizer"]);
     let public = match &authorizer {
@@ -79,20 +65,11 @@ fn route(
             name => return Err(node.error(format!("the API has no authorizer {name} by default"))),
         },
     };
-    Ok(Route {
-        route_key: format!("{method} {path}"),
-        method,
-        path,
-        function,
-        public,
-    })
+    Ok(Route { route_key: format!("{method} {path}"), method, path, function, public })
 }
 
 /// The settings common to all functions, and this function's own above them.
-fn environment(
-    resolver: &Resolver<'_>,
-    function: &Node<'_>,
-) -> anyhow::Result<BTreeMap<String, String>> {
+fn environment(resolver: &Resolver<'_>, function: &Node<'_>) -> anyhow::Result<BTreeMap<String, String>> {
     let mut environment = BTreeMap::new();
     for variables in layers(resolver, function, &["Environment", "Variables"]) {
         for (name, value) in variables.entries()? {
@@ -106,10 +83,6 @@ fn environment(
 /// one wins.
 fn layers<'t>(resolver: &Resolver<'t>, function: &Node<'t>, path: &[&str]) -> Vec<Node<'t>> {
     let own = function.get("Properties");
-    let layers = [resolver.function_globals.clone(), own]
-        .into_iter()
-        .flatten();
-    layers
-        .filter_map(|properties| properties.at(path))
-        .collect()
+    let layers = [resolver.function_globals.clone(), own].into_iter().flatten();
+    layers.filter_map(|properties| properties.at(path)).collect()
 }

@@ -18,19 +18,13 @@ pub(super) struct HttpApi {
 pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<HttpApi> {
     let apis = resolver.resources("AWS::Serverless::HttpApi")?;
     let [(logical_id, api)] = apis.as_slice() else {
-        bail!(
-            "one AWS::Serverless::HttpApi expected, {} found",
-            apis.len()
-        );
+        bail!("one AWS::Serverless::HttpApi expected, {} found", apis.len());
     };
     let properties = api.need("Properties")?;
     let auth = properties.need("Auth")?;
     // Without a default authorizer a new route would be open to everybody.
     let authorizer = resolver.text(&auth.need("DefaultAuthorizer")?)?;
-    let settings = auth
-        .need("Authorizers")?
-        .need(&authorizer)?
-        .need("JwtConfiguration")?;
+    let settings = auth.need("Authorizers")?.need(&authorizer)?.need("JwtConfiguration")?;
     Ok(HttpApi {
         logical_id: (*logical_id).to_owned(),
         authorizer,

@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use super::LocalStack;
 use super::node::Node;
-use crate::backends::LOCAL_REGION;
-
-/// The account of everything local. Twelve digits, as an ARN must have, and nobody's.
-const LOCAL_ACCOUNT: &str = "000000000000";
+use crate::place::{ACCOUNT_ID, REGION};
 
 /// Knows the template's parameters and resources, and what they are called on this machine.
 pub(super) struct Resolver<'t> {
@@ -28,9 +25,7 @@ impl<'t> Resolver<'t> {
         let parameters = root.get("Parameters");
         for name in local.parameters.keys() {
             ensure!(
-                parameters
-                    .as_ref()
-                    .is_some_and(|known| known.get(name).is_some()),
+                parameters.as_ref().is_some_and(|known| known.get(name).is_some()),
                 "a local value is given for {name}, which is no parameter of the template"
             );
         }
@@ -58,18 +53,14 @@ impl<'t> Resolver<'t> {
             Value::Bool(value) => return Ok(value.to_string()),
             _ => {}
         }
-        let (function, argument) = node
-            .intrinsic()
-            .ok_or_else(|| node.error("a string or a number expected"))?;
+        let (function, argument) =
+            node.intrinsic().ok_or_else(|| node.error("a string or a number expected"))?;
         let text = match function {
             "Ref" => self.reference(argument.literal()?),
             "Fn::Sub" => self.substitute(argument.literal()?),
             "Fn::GetAtt" => {
-                let names = argument
-                    .items()?
-                    .iter()
-                    .map(Node::literal)
-                    .collect::<anyhow::Result<Vec<_>>>()?;
+                let names =
+                    argument.items()?.iter().map(Node::literal).collect::<anyhow::Result<Vec<_>>>()?;
                 self.attribute(&names.join("."))
             }
             _ => Err(anyhow!("{function} cannot be resolved on this machine")),
@@ -80,9 +71,7 @@ impl<'t> Resolver<'t> {
     /// The whole number of seconds that stands at this place.
     pub(super) fn seconds(&self, node: &Node<'t>) -> anyhow::Result<Duration> {
         let seconds = self.text(node)?.parse();
-        seconds
-            .map(Duration::from_secs)
-            .map_err(|_| node.error("whole seconds expected"))
+        seconds.map(Duration::from_secs).map_err(|_| node.error("whole seconds expected"))
     }
 
     /// The texts that stand at this place, whether as a list or as a parameter that holds one.
@@ -91,28 +80,17 @@ impl<'t> Resolver<'t> {
             return node.items()?.iter().map(|item| self.text(item)).collect();
         };
         let name = parameter.literal()?;
-        let kind = self
-            .parameter(name)
-            .and_then(|parameter| parameter.get("Type"));
-        if !kind
-            .and_then(|kind| kind.value.as_str())
-            .is_some_and(|kind| kind.contains("List"))
-        {
+        let kind = self.parameter(name).and_then(|parameter| parameter.get("Type"));
+        if !kind.and_then(|kind| kind.value.as_str()).is_some_and(|kind| kind.contains("List")) {
             return Err(node.error(format!("{name} is no list")));
         }
-        Ok(self
-            .text(node)?
-            .split(',')
-            .map(|item| item.trim().to_owned())
-            .collect())
+        Ok(self.text(node)?.split(',').map(|item| item.trim().to_owned()).collect())
     }
 
     /// What a resource is called on this machine: `ProfilesTable` of the stack `potret` is
     /// `potret-profiles`.
     pub(super) fn local_name(&self, logical_id: &str) -> String {
-        let stem = logical_id
-            .strip_suffix("Table")
-            .or_else(|| logical_id.strip_suffix("Bucket"));
+        let stem = logical_id.strip_suffix("Table").or_else(|| logical_id.strip_suffix("Bucket"));
         let mut name = self.local.name.clone();
         for character in stem.unwrap_or(logical_id).chars() {
             if character.is_ascii_uppercase() {
@@ -134,9 +112,7 @@ impl<'t> Resolver<'t> {
         if let Some(parameter) = self.parameter(name) {
             let default = parameter.get("Default");
             return default
-                .ok_or_else(|| {
-                    anyhow!("parameter {name} has no default and was given no local value")
-                })
+                .ok_or_else(|| anyhow!("parameter {name} has no default and was given no local value"))
                 .and_then(|default| self.text(&default));
         }
         if let Some(resource) = self.resources.get(name) {
@@ -148,8 +124,8 @@ impl<'t> Resolver<'t> {
         }
         Ok(match name {
             "AWS::StackName" => self.local.name.clone(),
-            "AWS::Region" => LOCAL_REGION.to_owned(),
-            "AWS::AccountId" => LOCAL_ACCOUNT.to_owned(),
+            "AWS::Region" => REGION.to_owned(),
+            "AWS::AccountId" => ACCOUNT_ID.to_owned(),
             "AWS::Partition" => "aws".to_owned(),
             "AWS::URLSuffix" => "amazonaws.com".to_owned(),
             _ => bail!("{name} is neither a parameter nor a resource"),
@@ -158,15 +134,11 @@ impl<'t> Resolver<'t> {
 
     fn attribute(&self, path: &str) -> anyhow::Result<String> {
         let resource = path.strip_suffix(".Arn").unwrap_or(path);
-        let kind = self
-            .resources
-            .get(resource)
-            .and_then(|resource| kind_of(&resource));
+        let kind = self.resources.get(resource).and_then(|resource| kind_of(&resource));
         match kind {
-            Some("AWS::DynamoDB::Table") if resource != path => Ok(format!(
-                "arn:aws:dynamodb:{LOCAL_REGION}:{LOCAL_ACCOUNT}:table/{}",
-                self.local_name(resource)
-            )),
+            Some("AWS::DynamoDB::Table") if resource != path => {
+                Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(resource)))
+            }
             Some("AWS::S3::Bucket") if resource != path => {
                 Ok(format!("arn:aws:s3:::{}", self.local_name(resource)))
             }
@@ -179,9 +151,8 @@ impl<'t> Resolver<'t> {
         let mut parts = text.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let (name, rest) = part
-                .split_once('}')
-                .ok_or_else(|| anyhow!("a `${{` in {text:?} is not closed"))?;
+            let (name, rest) =
+                part.split_once('}').ok_or_else(|| anyhow!("a `${{` in {text:?} is not closed"))?;
             match name.strip_prefix('!') {
                 Some(literal) => result.push_str(&format!("${{{literal}}}")),
                 None if name.contains('.') => result.push_str(&self.attribute(name)?),
@@ -196,8 +167,7 @@ impl<'t> Resolver<'t> {
 /// The binary that is built for a function: its name on this machine.
 pub(super) fn binary(function: &Node<'_>) -> anyhow::Result<String> {
     let binary = function.at(&["Metadata", "BuildProperties", "Binary"]);
-    let binary =
-        binary.ok_or_else(|| function.error("`Metadata.BuildProperties.Binary` is missing"))?;
+    let binary = binary.ok_or_else(|| function.error("`Metadata.BuildProperties.Binary` is missing"))?;
     Ok(binary.literal()?.to_owned())
 }
 

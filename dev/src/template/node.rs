@@ -14,10 +14,7 @@ pub(super) struct Node<'t> {
 
 impl<'t> Node<'t> {
     pub(super) fn root(value: &'t Value) -> Self {
-        Self {
-            path: String::new(),
-            value,
-        }
+        Self { path: String::new(), value }
     }
 
     /// The member of that name, if there is one.
@@ -27,14 +24,12 @@ impl<'t> Node<'t> {
 
     /// The member of that name, which must exist.
     pub(super) fn need(&self, key: &str) -> anyhow::Result<Node<'t>> {
-        self.get(key)
-            .ok_or_else(|| self.error(format!("`{key}` is missing")))
+        self.get(key).ok_or_else(|| self.error(format!("`{key}` is missing")))
     }
 
     /// The member at the end of that path, such as `["Properties", "Auth"]`, if there is one.
     pub(super) fn at(&self, path: &[&str]) -> Option<Node<'t>> {
-        path.iter()
-            .try_fold(self.clone(), |node, key| node.get(key))
+        path.iter().try_fold(self.clone(), |node, key| node.get(key))
     }
 
     /// Names and values of a mapping.
@@ -42,10 +37,7 @@ impl<'t> Node<'t> {
         let Value::Object(entries) = self.value else {
             return Err(self.error("a mapping expected"));
         };
-        Ok(entries
-            .iter()
-            .map(|(key, value)| (key.as_str(), self.child(key, value)))
-            .collect())
+        Ok(entries.iter().map(|(key, value)| (key.as_str(), self.child(key, value))).collect())
     }
 
     /// The items of a list.
@@ -53,47 +45,29 @@ impl<'t> Node<'t> {
         let Value::Array(items) = self.value else {
             return Err(self.error("a list expected"));
         };
-        Ok(items
-            .iter()
-            .enumerate()
-            .map(|(index, value)| self.child(&index.to_string(), value))
-            .collect())
+        Ok(items.iter().enumerate().map(|(index, value)| self.child(&index.to_string(), value)).collect())
     }
 
     /// The string that stands here as it is, without any intrinsic function.
     pub(super) fn literal(&self) -> anyhow::Result<&'t str> {
-        self.value
-            .as_str()
-            .ok_or_else(|| self.error("a plain string expected"))
+        self.value.as_str().ok_or_else(|| self.error("a plain string expected"))
     }
 
     /// The name and the argument of the intrinsic function that stands here, if one does.
     pub(super) fn intrinsic(&self) -> Option<(&'t str, Node<'t>)> {
         let entries = self.value.as_object()?;
         let (name, argument) = entries.iter().next()?;
-        let known = entries.len() == 1
-            && (name == "Ref" || name == "Condition" || name.starts_with("Fn::"));
+        let known = entries.len() == 1 && (name == "Ref" || name == "Condition" || name.starts_with("Fn::"));
         known.then(|| (name.as_str(), self.child(name, argument)))
     }
 
     /// An error that begins with this value's path.
     pub(super) fn error(&self, message: impl Display) -> anyhow::Error {
-        anyhow!(
-            "{}: {message}",
-            if self.path.is_empty() {
-                "the template"
-            } else {
-                &self.path
-            }
-        )
+        anyhow!("{}: {message}", if self.path.is_empty() { "the template" } else { &self.path })
     }
 
     fn child(&self, key: &str, value: &'t Value) -> Node<'t> {
-        let path = if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        };
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         Node { path, value }
     }
 }

@@ -32,19 +32,12 @@ pub(super) fn tables(resolver: &Resolver<'_>) -> anyhow::Result<Vec<TableSpec>> 
 /// The local name of every S3 bucket.
 pub(super) fn buckets(resolver: &Resolver<'_>) -> anyhow::Result<Vec<String>> {
     let buckets = resolver.resources("AWS::S3::Bucket")?;
-    let mut names: Vec<_> = buckets
-        .iter()
-        .map(|(id, _)| resolver.local_name(id))
-        .collect();
+    let mut names: Vec<_> = buckets.iter().map(|(id, _)| resolver.local_name(id)).collect();
     names.sort();
     Ok(names)
 }
 
-fn indexes(
-    resolver: &Resolver<'_>,
-    table: &Node<'_>,
-    kind: &str,
-) -> anyhow::Result<Vec<IndexSpec>> {
+fn indexes(resolver: &Resolver<'_>, table: &Node<'_>, kind: &str) -> anyhow::Result<Vec<IndexSpec>> {
     let Some(indexes) = table.get(kind) else {
         return Ok(Vec::new());
     };

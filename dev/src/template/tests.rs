@@ -8,16 +8,10 @@ fn local() -> LocalStack {
     let parameters = [
         ("JwtIssuer", "http://127.0.0.1:3000/"),
         ("JwtAudience", "potret"),
-        (
-            "AllowedOrigins",
-            "http://localhost:5173, http://127.0.0.1:5173",
-        ),
+        ("AllowedOrigins", "http://localhost:5173, http://127.0.0.1:5173"),
     ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    LocalStack {
-        name: "potret".to_owned(),
-        parameters: parameters.into(),
-    }
+    LocalStack { name: "potret".to_owned(), parameters: parameters.into() }
 }
 
 fn real() -> Stack {
@@ -28,10 +22,7 @@ fn real() -> Stack {
 fn small(part: &str, replacement: &str) -> anyhow::Result<Stack> {
     let text = include_str!("small.yaml");
     assert!(text.contains(part), "{part} is not in the small template");
-    let local = LocalStack {
-        name: "x".to_owned(),
-        parameters: BTreeMap::new(),
-    };
+    let local = LocalStack { name: "x".to_owned(), parameters: BTreeMap::new() };
     Template::parse(&text.replace(part, replacement))?.resolve(&local)
 }
 
@@ -42,10 +33,8 @@ fn refusal(part: &str, replacement: &str) -> String {
 #[test]
 fn routes_are_behind_the_authorizer_and_add_coins_has_none() {
     let routes = real().routes;
-    let routes: Vec<_> = routes
-        .iter()
-        .map(|r| (r.route_key.as_str(), r.function.as_str(), r.public))
-        .collect();
+    let routes: Vec<_> =
+        routes.iter().map(|r| (r.route_key.as_str(), r.function.as_str(), r.public)).collect();
     assert_eq!(
         routes,
         [
@@ -61,10 +50,7 @@ fn functions_have_their_own_and_the_common_settings() {
     let stack = real();
     let settings = |name: &str| -> Vec<String> {
         let environment = &stack.function(name).unwrap().environment;
-        environment
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect()
+        environment.iter().map(|(k, v)| format!("{k}={v}")).collect()
     };
     assert_eq!(
         settings("generate-image"),
@@ -81,21 +67,11 @@ fn functions_have_their_own_and_the_common_settings() {
             "UPLOADS_BUCKET=potret-uploads",
         ]
     );
-    assert_eq!(
-        settings("coin-balance"),
-        ["LOG_LEVEL=info", "PROFILES_TABLE=potret-profiles"]
-    );
-    assert_eq!(
-        settings("debug-last-prompt"),
-        ["GENERATIONS_TABLE=potret-generations", "LOG_LEVEL=info"]
-    );
+    assert_eq!(settings("coin-balance"), ["LOG_LEVEL=info", "PROFILES_TABLE=potret-profiles"]);
+    assert_eq!(settings("debug-last-prompt"), ["GENERATIONS_TABLE=potret-generations", "LOG_LEVEL=info"]);
     assert_eq!(
         settings("add-coins"),
-        [
-            "LEDGER_TABLE=potret-ledger",
-            "LOG_LEVEL=info",
-            "PROFILES_TABLE=potret-profiles"
-        ]
+        ["LEDGER_TABLE=potret-ledger", "LOG_LEVEL=info", "PROFILES_TABLE=potret-profiles"]
     );
 }
 
@@ -121,10 +97,7 @@ fn tables_have_their_keys_indexes_and_expiry() {
         included: Vec::new(),
     };
     let strings = |names: &[&str]| -> BTreeMap<String, String> {
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), "S".to_owned()))
-            .collect()
+        names.iter().map(|name| ((*name).to_owned(), "S".to_owned())).collect()
     };
     let stack = real();
     assert_eq!(stack.buckets, ["potret-uploads"]);
@@ -165,46 +138,25 @@ fn api_tells_browsers_what_the_template_says() {
     assert_eq!(stack.jwt.issuer, "http://127.0.0.1:3000/");
     assert_eq!(stack.jwt.audience, ["potret"]);
     let cors = stack.cors;
-    assert_eq!(
-        cors.allow_origins,
-        ["http://localhost:5173", "http://127.0.0.1:5173"]
-    );
+    assert_eq!(cors.allow_origins, ["http://localhost:5173", "http://127.0.0.1:5173"]);
     assert_eq!(cors.allow_methods, ["GET", "POST"]);
-    assert_eq!(
-        cors.allow_headers,
-        [
-            "authorization",
-            "content-type",
-            "idempotency-key",
-            "accept-language"
-        ]
-    );
-    assert!(
-        cors.expose_headers
-            .contains(&"idempotency-replayed".to_owned())
-    );
+    assert_eq!(cors.allow_headers, ["authorization", "content-type", "idempotency-key", "accept-language"]);
+    assert!(cors.expose_headers.contains(&"idempotency-replayed".to_owned()));
     assert_eq!(cors.max_age, Some(Duration::from_secs(3600)));
 }
 
 #[test]
 fn local_value_replaces_a_default() {
     let mut local = local();
-    local
-        .parameters
-        .insert("CoinsPerBatch".to_owned(), "3".to_owned());
+    local.parameters.insert("CoinsPerBatch".to_owned(), "3".to_owned());
     let stack = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    assert_eq!(
-        stack.function("generate-image").unwrap().environment["COINS_PER_BATCH"],
-        "3"
-    );
+    assert_eq!(stack.function("generate-image").unwrap().environment["COINS_PER_BATCH"], "3");
 }
 
 #[test]
 fn local_value_of_an_unknown_parameter_is_refused() {
     let mut local = local();
-    local
-        .parameters
-        .insert("CoinsPerBtach".to_owned(), "3".to_owned());
+    local.parameters.insert("CoinsPerBtach".to_owned(), "3".to_owned());
     let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
     assert!(error.to_string().contains("CoinsPerBtach"), "{error}");
 }
@@ -225,23 +177,11 @@ fn parameter_without_any_value_is_named_with_its_place() {
 fn unknown_intrinsic_is_named_with_its_place() {
     let place = "Resources.Hello.Properties.Environment.Variables.GREETING: ";
     for (value, message) in [
-        (
-            "!ImportValue other",
-            "Fn::ImportValue cannot be resolved on this machine",
-        ),
-        (
-            "!Ref Nothing",
-            "Nothing is neither a parameter nor a resource",
-        ),
+        ("!ImportValue other", "Fn::ImportValue cannot be resolved on this machine"),
+        ("!Ref Nothing", "Nothing is neither a parameter nor a resource"),
         ("!Ref Api", "resource Api does not exist on this machine"),
-        (
-            "!GetAtt Api.Arn",
-            "the attribute Api.Arn does not exist on this machine",
-        ),
-        (
-            "!Sub ${Nothing}",
-            "Nothing is neither a parameter nor a resource",
-        ),
+        ("!GetAtt Api.Arn", "the attribute Api.Arn does not exist on this machine"),
+        ("!Sub ${Nothing}", "Nothing is neither a parameter nor a resource"),
         ("!Sub ${Nothing", "a `${` in \"${Nothing\" is not closed"),
         ("[a]", "a string or a number expected"),
     ] {
@@ -254,15 +194,9 @@ fn known_intrinsics_resolve_to_local_values() {
     for (value, expected) in [
         ("!Ref ThingsTable", "x-things"),
         ("!Ref Hello", "hello"),
-        (
-            "!GetAtt ThingsTable.Arn",
-            "arn:aws:dynamodb:us-east-1:000000000000:table/x-things",
-        ),
+        ("!GetAtt ThingsTable.Arn", "arn:aws:dynamodb:us-east-1:000000000000:table/x-things"),
         ("!GetAtt BigFilesBucket.Arn", "arn:aws:s3:::x-big-files"),
-        (
-            "!Sub '${AWS::StackName}/${BigFilesBucket.Arn}/${!Kept}'",
-            "x/arn:aws:s3:::x-big-files/${Kept}",
-        ),
+        ("!Sub '${AWS::StackName}/${BigFilesBucket.Arn}/${!Kept}'", "x/arn:aws:s3:::x-big-files/${Kept}"),
         ("{'Fn::Sub': 'in ${AWS::Region}'}", "in us-east-1"),
         ("12", "12"),
     ] {
@@ -286,9 +220,7 @@ fn missing_parts_are_named() {
     assert!(refusal("Binary: hello", "Other: hello").contains("`Metadata.BuildProperties.Binary`"));
     assert!(refusal("Timeout: 3", "Tmeout: 3").contains("Resources.Hello: `Timeout` is missing"));
     assert!(refusal("Timeout: 3", "Timeout: 3.5").contains("Properties.Timeout: whole seconds"));
-    assert!(
-        refusal("DefaultAuthorizer: Jwt", "Other: Jwt").contains("`DefaultAuthorizer` is missing")
-    );
+    assert!(refusal("DefaultAuthorizer: Jwt", "Other: Jwt").contains("`DefaultAuthorizer` is missing"));
     assert!(refusal("ApiId: !Ref Api", "ApiId: !Ref Other").contains("`!Ref Api` expected"));
     assert!(refusal("AllowOrigins:", "AllowCredentials: true #").contains("AllowCredentials"));
 }

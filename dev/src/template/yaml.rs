@@ -22,13 +22,8 @@ fn to_json(yaml: &Yaml) -> anyhow::Result<Value> {
         Yaml::Mapping(entries) => {
             let mut object = Map::new();
             for (key, value) in entries {
-                let key = key
-                    .as_str()
-                    .ok_or_else(|| anyhow!("a key is not a string: {key:?}"))?;
-                object.insert(
-                    key.to_owned(),
-                    to_json(value).with_context(|| format!("in {key}"))?,
-                );
+                let key = key.as_str().ok_or_else(|| anyhow!("a key is not a string: {key:?}"))?;
+                object.insert(key.to_owned(), to_json(value).with_context(|| format!("in {key}"))?);
             }
             Value::Object(object)
         }
@@ -44,9 +39,9 @@ fn scalar_to_json(scalar: &Scalar) -> anyhow::Result<Value> {
         Scalar::Null => Value::Null,
         Scalar::Boolean(value) => Value::Bool(*value),
         Scalar::Integer(value) => Value::from(*value),
-        Scalar::FloatingPoint(value) => Value::Number(
-            Number::from_f64(value.0).ok_or_else(|| anyhow!("not a number: {value}"))?,
-        ),
+        Scalar::FloatingPoint(value) => {
+            Value::Number(Number::from_f64(value.0).ok_or_else(|| anyhow!("not a number: {value}"))?)
+        }
         Scalar::String(value) => Value::from(value.as_ref()),
     })
 }
@@ -60,9 +55,8 @@ fn intrinsic(tag: &Tag, argument: Value) -> anyhow::Result<Value> {
         // Only the first dot separates: an attribute's own name may have dots, a logical id may
         // not.
         ("GetAtt", Value::String(path)) => {
-            let (resource, attribute) = path
-                .split_once('.')
-                .ok_or_else(|| anyhow!("!GetAtt {path} names no attribute"))?;
+            let (resource, attribute) =
+                path.split_once('.').ok_or_else(|| anyhow!("!GetAtt {path} names no attribute"))?;
             json!({ "Fn::GetAtt": [resource, attribute] })
         }
         (_, argument) => json!({ format!("Fn::{name}"): argument }),

@@ -3,11 +3,12 @@
 use common::api::{self, Caller, Code, Problem};
 use common::aws::DynamoDb;
 use common::config::{self, ConfigError, Settings};
-use common::generations::{Generation, Generations, Mode};
+use common::generations::{Generation, GenerationId, Generations, Mode};
 use common::timestamps;
 use jiff::Timestamp;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The function's settings.
@@ -52,35 +53,62 @@ impl DebugLastPrompt {
         api::expect_route(request, Method::GET, "/api/debug/last-prompt")?;
         let caller = Caller::of(request, Timestamp::now())?;
         match self.generations.newest(&caller.user_id).await? {
-            Some(generation) => api::ok(&shown(&generation)),
+            Some(generation) => api::ok(&LastPrompt::of(&generation)),
             None => Err(Problem::new(Code::NoPromptLog, "You have not generated anything yet.")),
         }
     }
 }
 
-fn shown(generation: &Generation) -> Value {
-    let job = &generation.job;
-    let mut fal_request = job.payload.clone();
-    fal_request["model"] = json!(job.model);
-    let first_image = job.payload.pointer("/image_urls/0").or(job.payload.get("image_url"));
-    json!({
-        "generation_id": generation.generation_id,
-        "timestamp": timestamps::to_text(generation.created_at),
-        "status": generation.status.shown(),
-        "generation_mode": job.mode,
-        "model": job.model,
-        "request": {
-            "has_product_images": job.photos.products > 0,
-            "num_product_images": job.photos.products,
-            "has_face_image": job.photos.face,
-            "has_background_image": job.photos.background,
-            "has_image_url": job.mode == Mode::ImageToImage,
-            "image_url": first_image,
-            "original_prompt": job.prompt,
-        },
-        "enhanced_prompt": job.prompt,
-        "prompt_length": job.prompt.chars().count(),
-        "fal_request": fal_request,
-        "payload": job.payload,
-    })
+#[derive(Serialize)]
+struct LastPrompt<'g> {
+    generation_id: GenerationId,
+    timestamp: String,
+    status: &'static str,
+    generation_mode: Mode,
+    model: &'g str,
+    request: Asked<'g>,
+    enhanced_prompt: &'g str,
+    prompt_length: usize,
+    fal_request: Value,
+    payload: &'g Value,
+}
+
+/// What the merchant sent.
+#[derive(Serialize)]
+struct Asked<'g> {
+    has_product_images: bool,
+    num_product_images: usize,
+    has_face_image: bool,
+    has_background_image: bool,
+    has_image_url: bool,
+    image_url: Option<&'g Value>,
+    original_prompt: &'g str,
+}
+
+impl<'g> LastPrompt<'g> {
+    fn of(generation: &'g Generation) -> Self {
+        let job = &generation.job;
+        let mut fal_request = job.payload.clone();
+        fal_request["model"] = json!(job.model);
+        Self {
+            generation_id: generation.generation_id,
+            timestamp: timestamps::to_text(generation.created_at),
+            status: generation.status.shown(),
+            generation_mode: job.mode,
+            model: &job.model,
+            request: Asked {
+                has_product_images: job.photos.products > 0,
+                num_product_images: job.photos.products,
+                has_face_image: job.photos.face,
+                has_background_image: job.photos.background,
+                has_image_url: job.mode == Mode::ImageToImage,
+                image_url: job.image_urls().next(),
+                original_prompt: &job.prompt,
+            },
+            enhanced_prompt: &job.prompt,
+            prompt_length: job.prompt.chars().count(),
+            fal_request,
+            payload: &job.payload,
+        }
+    }
 }

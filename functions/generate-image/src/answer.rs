@@ -1,10 +1,12 @@
 //! The answer to a delivered batch. A replay is made from the same record, so it says the same.
 
 use common::api::{self, Problem};
-use common::generations::{Generation, Job};
+use common::coins::Coins;
+use common::generations::{Generation, GenerationId, Job, Mode};
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 /// A delivered batch.
 #[derive(Debug)]
@@ -15,16 +17,39 @@ pub(crate) struct Answer {
     pub replayed: bool,
 }
 
+#[derive(Serialize)]
+struct AnswerBody<'g> {
+    generation_id: GenerationId,
+    images: &'g [String],
+    remaining_coins: Option<Coins>,
+    debug_info: DebugInfo<'g>,
+}
+
+/// What went to fal. Parameters that the model does not have are `null`.
+#[derive(Serialize)]
+struct DebugInfo<'g> {
+    prompt_sent: &'g str,
+    model: &'g str,
+    generation_mode: Mode,
+    image_urls: Vec<&'g Value>,
+    image_size: Option<&'g Value>,
+    strength: Option<&'g Value>,
+    num_inference_steps: Option<&'g Value>,
+    guidance_scale: Option<&'g Value>,
+    loras: Option<&'g Value>,
+    dropped_inputs: &'g [String],
+}
+
 impl Answer {
     /// The HTTP form.
     pub fn into_response(self) -> Result<Response<Body>, Problem> {
         let generation = &self.generation;
-        let mut response = api::ok(&json!({
-            "generation_id": generation.generation_id,
-            "images": generation.images,
-            "remaining_coins": generation.remaining_coins,
-            "debug_info": debug_info(&generation.job),
-        }))?;
+        let mut response = api::ok(&AnswerBody {
+            generation_id: generation.generation_id,
+            images: &generation.images,
+            remaining_coins: generation.remaining_coins,
+            debug_info: DebugInfo::of(&generation.job),
+        })?;
         if self.replayed {
             response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         }
@@ -32,19 +57,20 @@ impl Answer {
     }
 }
 
-/// What went to fal. Fields that the model does not have are `null`.
-fn debug_info(job: &Job) -> Value {
-    let sent = |field: &str| job.payload.get(field).cloned();
-    json!({
-        "prompt_sent": job.prompt,
-        "model": job.model,
-        "generation_mode": job.mode,
-        "image_urls": sent("image_urls").unwrap_or_else(|| Vec::from_iter(sent("image_url")).into()),
-        "image_size": sent("image_size"),
-        "strength": sent("strength"),
-        "num_inference_steps": sent("num_inference_steps"),
-        "guidance_scale": sent("guidance_scale"),
-        "loras": sent("loras").unwrap_or_else(|| json!([])),
-        "dropped_inputs": job.dropped_inputs,
-    })
+impl<'g> DebugInfo<'g> {
+    fn of(job: &'g Job) -> Self {
+        let sent = |field: &str| job.payload.get(field);
+        Self {
+            prompt_sent: &job.prompt,
+            model: &job.model,
+            generation_mode: job.mode,
+            image_urls: job.image_urls().collect(),
+            image_size: sent("image_size"),
+            strength: sent("strength"),
+            num_inference_steps: sent("num_inference_steps"),
+            guidance_scale: sent("guidance_scale"),
+            loras: sent("loras"),
+            dropped_inputs: &job.dropped_inputs,
+        }
+    }
 }

@@ -103,7 +103,7 @@ impl GenerateImage {
         let generation_id = pending.generation_id;
         let started = Instant::now();
         let made = self.fal.picture(input, until).await;
-        let duration_ms = started.elapsed().as_millis();
+        let duration_ms = started.elapsed().as_millis() as u64;
         match &made {
             Ok(picture) => {
                 let fal_request_id = picture.request_id.as_deref();

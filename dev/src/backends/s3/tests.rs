@@ -17,9 +17,7 @@ async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, Client) {
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static("http://localhost:5173"))
         .allow_methods([Method::GET]);
-    let server = EmbeddedS3::start(data_dir, &local_credentials(), cors)
-        .await
-        .unwrap();
+    let server = EmbeddedS3::start(data_dir, &local_credentials(), cors).await.unwrap();
     let client = Connection::embedded(server.endpoint().clone()).s3();
     create_missing_bucket(&client, BUCKET).await.unwrap();
     (server, client)
@@ -33,9 +31,7 @@ fn signed(age: Duration) -> PresigningConfig {
 
 async fn presigned_put(client: &Client) -> PresignedRequest {
     let put = client.put_object().bucket(BUCKET).key(KEY);
-    let put = put
-        .content_type("image/png")
-        .content_length(PHOTO.len().try_into().unwrap());
+    let put = put.content_type("image/png").content_length(PHOTO.len().try_into().unwrap());
     put.presigned(signed(Duration::ZERO)).await.unwrap()
 }
 
@@ -46,9 +42,7 @@ async fn presigned_get(client: &Client, age: Duration) -> String {
 
 /// Sends a presigned PUT with another body or content type than was signed, or with the same.
 async fn put(request: &PresignedRequest, content_type: &str, body: &'static [u8]) -> StatusCode {
-    let put = reqwest::Client::new()
-        .put(request.uri())
-        .header("content-type", content_type);
+    let put = reqwest::Client::new().put(request.uri()).header("content-type", content_type);
     put.body(body).send().await.unwrap().status()
 }
 
@@ -62,9 +56,7 @@ async fn presigned_put_stores_what_a_presigned_get_reads() {
     let request = presigned_put(&client).await;
     assert_eq!(put(&request, "image/png", PHOTO).await, StatusCode::OK);
 
-    let answer = reqwest::get(presigned_get(&client, Duration::ZERO).await)
-        .await
-        .unwrap();
+    let answer = reqwest::get(presigned_get(&client, Duration::ZERO).await).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["content-type"], "image/png");
     assert_eq!(answer.bytes().await.unwrap(), PHOTO);
@@ -75,40 +67,21 @@ async fn presigned_put_stores_what_a_presigned_get_reads() {
 async fn presigned_put_takes_no_other_type_or_length() {
     let (_server, client) = start(None).await;
     let request = presigned_put(&client).await;
-    assert_eq!(
-        put(&request, "text/html", PHOTO).await,
-        StatusCode::FORBIDDEN
-    );
-    assert_eq!(
-        put(&request, "image/png", b"longer than what was signed").await,
-        StatusCode::FORBIDDEN
-    );
+    assert_eq!(put(&request, "text/html", PHOTO).await, StatusCode::FORBIDDEN);
+    assert_eq!(put(&request, "image/png", b"longer than what was signed").await, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn tampered_expired_or_unsigned_url_is_refused() {
     let (_server, client) = start(None).await;
-    let object = client
-        .put_object()
-        .bucket(BUCKET)
-        .key(KEY)
-        .body(PHOTO.to_vec().into());
+    let object = client.put_object().bucket(BUCKET).key(KEY).body(PHOTO.to_vec().into());
     object.send().await.unwrap();
     let url = presigned_get(&client, Duration::ZERO).await;
     assert_eq!(get(&url).await, StatusCode::OK);
 
-    assert_eq!(
-        get(&url.replace("face.png", "other.png")).await,
-        StatusCode::FORBIDDEN
-    );
-    assert_eq!(
-        get(&url.replace("Expires=60", "Expires=600")).await,
-        StatusCode::FORBIDDEN
-    );
-    assert_eq!(
-        get(url.split('?').next().unwrap()).await,
-        StatusCode::FORBIDDEN
-    );
+    assert_eq!(get(&url.replace("face.png", "other.png")).await, StatusCode::FORBIDDEN);
+    assert_eq!(get(&url.replace("Expires=60", "Expires=600")).await, StatusCode::FORBIDDEN);
+    assert_eq!(get(url.split('?').next().unwrap()).await, StatusCode::FORBIDDEN);
     let expired = presigned_get(&client, Duration::from_secs(61)).await;
     assert_eq!(get(&expired).await, StatusCode::FORBIDDEN);
 }
@@ -116,8 +89,7 @@ async fn tampered_expired_or_unsigned_url_is_refused() {
 #[tokio::test]
 async fn other_credentials_are_refused() {
     let (server, _) = start(None).await;
-    let stranger =
-        Connection::external(server.endpoint().clone(), |name| Some(name.to_owned())).s3();
+    let stranger = Connection::external(server.endpoint().clone(), |name| Some(name.to_owned())).s3();
     assert!(create_missing_bucket(&stranger, BUCKET).await.is_err());
 }
 
@@ -125,36 +97,21 @@ async fn other_credentials_are_refused() {
 async fn bucket_is_created_once_however_often_and_at_once() {
     let (_server, client) = start(None).await;
     create_missing_bucket(&client, BUCKET).await.unwrap();
-    let (first, second) = tokio::join!(
-        create_missing_bucket(&client, "other"),
-        create_missing_bucket(&client, "other")
-    );
+    let (first, second) =
+        tokio::join!(create_missing_bucket(&client, "other"), create_missing_bucket(&client, "other"));
     first.unwrap();
     second.unwrap();
-    assert_eq!(
-        client.list_buckets().send().await.unwrap().buckets().len(),
-        2
-    );
+    assert_eq!(client.list_buckets().send().await.unwrap().buckets().len(), 2);
 }
 
 #[tokio::test]
 async fn data_folder_survives_a_restart_and_a_temporary_one_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let (server, client) = start(Some(folder.path())).await;
-    client
-        .put_object()
-        .bucket(BUCKET)
-        .key(KEY)
-        .body(PHOTO.to_vec().into())
-        .send()
-        .await
-        .unwrap();
+    client.put_object().bucket(BUCKET).key(KEY).body(PHOTO.to_vec().into()).send().await.unwrap();
     server.stop().await.unwrap();
     let (_server, client) = start(Some(folder.path())).await;
-    assert_eq!(
-        get(&presigned_get(&client, Duration::ZERO).await).await,
-        StatusCode::OK
-    );
+    assert_eq!(get(&presigned_get(&client, Duration::ZERO).await).await, StatusCode::OK);
 
     let (server, _) = start(None).await;
     let root = server.temporary.as_ref().unwrap().path().to_owned();
@@ -168,14 +125,7 @@ async fn browsers_are_told_which_origin_may_read() {
     let url = presigned_get(&client, Duration::ZERO).await;
     let request = reqwest::Client::new().request(Method::OPTIONS, url);
     let request = request.header("origin", "http://localhost:5173");
-    let answer = request
-        .header("access-control-request-method", "GET")
-        .send()
-        .await
-        .unwrap();
+    let answer = request.header("access-control-request-method", "GET").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(
-        answer.headers()["access-control-allow-origin"],
-        "http://localhost:5173"
-    );
+    assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:5173");
 }

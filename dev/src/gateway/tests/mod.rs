@@ -41,7 +41,7 @@ impl Api {
                 route("ANY /open/{proxy+}", true, "f"),
                 route("GET /nothing-behind", true, "missing"),
             ],
-            cors: Some(Cors {
+            cors: Some(CorsSpec {
                 allow_origins: vec![ORIGIN.into()],
                 allow_methods: vec!["GET".into(), "POST".into()],
                 allow_headers: vec!["authorization".into(), "content-type".into()],
@@ -90,8 +90,8 @@ fn route(route_key: &str, public: bool, function: &str) -> Route {
     }
 }
 
-fn token_settings() -> TokenSettings {
-    TokenSettings { issuer: "https://issuer.test".into(), audiences: vec!["app".into()] }
+fn token_settings() -> JwtSpec {
+    JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into()] }
 }
 
 fn token() -> String {

@@ -1,0 +1,139 @@
+//! The failures that can be asked for, and which request gets which.
+
+use serde::{Deserialize, Serialize};
+
+/// One table of the faults: variant, name on the wire, what happens.
+macro_rules! faults {
+    ($($variant:ident $name:literal $description:literal,)+) => {
+        /// A way in which fal fails or surprises. What each does follows fal's documentation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Fault {
+            $(#[doc = $description] #[serde(rename = $name)] $variant,)+
+        }
+
+        impl Fault {
+            /// Every fault.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name on the wire.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What happens, in one sentence.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description,)+ }
+            }
+        }
+    };
+}
+
+faults! {
+    BadKey "bad_key"
+        "401 with a bare string, as for a key that was revoked.",
+    AccountLocked "account_locked"
+        "403 with a bare string: the balance is exhausted and every request fails until someone tops up.",
+    UnknownEndpoint "unknown_endpoint"
+        "404 with a bare string, as for a model that was removed.",
+    ContentPolicyViolation "content_policy_violation"
+        "422 with a list: the checker refused the prompt; the entry echoes the prompt.",
+    ImageLoadError "image_load_error"
+        "422 with a list: the photo could not be decoded; the entry echoes its URL or data URI.",
+    FileDownloadError "file_download_error"
+        "422 with a list: the photo could not be fetched; the entry echoes its URL.",
+    ImageTooLarge "image_too_large"
+        "422 with a list: the photo has too many pixels; ctx names the limit.",
+    ImageUrlEcho "image_url_echo"
+        "422 with a bare string that repeats the whole URL of the photo, signature included.",
+    ConcurrencyLimit "concurrency_limit"
+        "429 at once with X-Fal-Needs-Retry: 1: the account has as many requests running as it may.",
+    InternalErrorRetryable "internal_error_retryable"
+        "500 with a list and X-Fal-Retryable: true: the same request may work a second time.",
+    InternalError "internal_error"
+        "500 with error_type and nothing that invites a second try.",
+    BadGateway "bad_gateway"
+        "502 with a page of HTML from the edge; the picture may have been made all the same.",
+    Unavailable "unavailable"
+        "503 with error_type: no runner was there, nothing was started, a second try is safe.",
+    GatewayTimeout "gateway_timeout"
+        "504 with a page of HTML from the edge; the picture may have been made all the same.",
+    StartTimeout "start_timeout"
+        "504 with X-Fal-Request-Timeout-Type: user: the request did not start within the time the client set.",
+    BlackPicture "black_picture"
+        "200 with has_nsfw_concepts true and a picture that is really black.",
+    Queued "queued"
+        "200 with only request_id and status IN_PROGRESS; the queue's routes finish it.",
+    QueuedWithUrls "queued_with_urls"
+        "The same with status_url, response_url and cancel_url.",
+    QueuedFailing "queued_failing"
+        "The same with URLs, and the queued request ends as a content policy violation.",
+    Nonsense "nonsense"
+        "200 with a body that is not JSON.",
+    NoImages "no_images"
+        "200 with an empty list of images.",
+    SingleImage "single_image"
+        "200 with the picture as image.url instead of images[0].url, as some models answer.",
+    BareUrl "bare_url"
+        "200 with the picture as url at the top, as some models answer.",
+    ForeignScheme "foreign_scheme"
+        "200 with a script where the picture's URL should be.",
+    ConnectionClosed "connection_closed"
+        "The request is taken and the connection closed without an answer.",
+    Slow "slow"
+        "A good answer, 60 seconds later than usual.",
+    Redirect "redirect"
+        "307 to /redirected on this host, which records whether the key was sent there too.",
+    OversizedAnswer "oversized_answer"
+        "200 with 20 MB of JSON.",
+}
+
+/// A request for a fault: which one, for which of the coming generation requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Injection {
+    /// What shall happen.
+    pub fault: Fault,
+    /// How many generation requests pass untouched first. "The second of two fails" is `skip` 1, `times` 1.
+    #[serde(default)]
+    pub skip: u32,
+    /// How many requests after those are hit; `None` means all, until the faults are cleared.
+    #[serde(default)]
+    pub times: Option<u32>,
+}
+
+/// The injections that are active, oldest first.
+#[derive(Default)]
+pub struct Plan(Vec<Injection>);
+
+impl Plan {
+    /// Adds an injection; those before it go first.
+    pub fn add(&mut self, injection: Injection) {
+        self.0.push(injection);
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The injections as they stand: what is left to skip and to hit.
+    pub fn active(&self) -> &[Injection] {
+        &self.0
+    }
+
+    /// The fault of the request that arrives now. Every injection that is still skipping counts the request
+    /// as skipped; of the others the oldest hits it.
+    pub fn next(&mut self) -> Option<Fault> {
+        let mut hit = None;
+        for injection in &mut self.0 {
+            if injection.skip > 0 {
+                injection.skip -= 1;
+            } else if hit.is_none() && injection.times != Some(0) {
+                hit = Some(injection.fault);
+                injection.times = injection.times.map(|times| times - 1);
+            }
+        }
+        self.0.retain(|injection| injection.times != Some(0));
+        hit
+    }
+}

@@ -1,0 +1,214 @@
+//! A generation request from arrival to answer, in the order in which fal does things.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use base64::Engine as _;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use super::answers::Answer;
+use super::drawing::{self, Picture};
+use super::faults::Fault;
+use super::models::{Endpoint, Job};
+use super::photos::Photo;
+use super::requests::Entry;
+use super::sizes::{self, Size};
+use super::validation::check;
+use super::{FalDouble, failures, locked, queue};
+
+/// How much longer a request takes under `Fault::Slow`.
+const SLOW: Duration = Duration::from_secs(60);
+
+/// `POST /{endpoint}`.
+pub async fn generate(
+    State(fal): State<FalDouble>,
+    Path(endpoint): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let entry = fal.0.log.open(&endpoint, &headers, &body);
+    match fal.answer(&entry, &endpoint, &headers, &body).await {
+        Some(answer) => {
+            entry.update(|record| record.status = Some(answer.status.as_u16()));
+            answer.with("x-fal-request-id", &entry.request_id.to_string()).into_response()
+        }
+        None => connection_closed(),
+    }
+}
+
+/// Any request to `/redirected`: only a client that follows redirects comes here.
+pub async fn redirected(State(fal): State<FalDouble>, headers: HeaderMap, body: Bytes) -> Response {
+    let entry = fal.0.log.open("redirected", &headers, &body);
+    entry.update(|record| record.status = Some(StatusCode::NOT_FOUND.as_u16()));
+    Answer::bare(StatusCode::NOT_FOUND, "Not Found").into_response()
+}
+
+/// A body that fails before its first byte: the server gives up and closes the connection before it has
+/// sent even the status line.
+fn connection_closed() -> Response {
+    let failing =
+        futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("closed on request")) });
+    Response::new(Body::from_stream(failing))
+}
+
+impl FalDouble {
+    /// The answer, or `None` when the connection is to be closed without one.
+    async fn answer(&self, entry: &Entry, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Answer> {
+        if let Err(refusal) = self.check_key(headers, path) {
+            return Some(refusal);
+        }
+        let Some(endpoint) = Endpoint::from_id(path) else {
+            return Some(failures::unknown_endpoint(path));
+        };
+        let fault = locked(&self.0.faults).next();
+        entry.update(|record| record.fault = fault);
+        if let Some(fault) = fault
+            && let Some(answer) = failures::before_the_run(fault, path, &self.0.public_url)
+        {
+            return Some(answer);
+        }
+        if headers.get("x-fal-request-timeout").is_some_and(|seconds| seconds == "0") {
+            return Some(failures::start_timeout());
+        }
+
+        let checked = check(endpoint, body);
+        entry.update(|record| record.dropped_fields = checked.dropped);
+        let job = match checked.job {
+            Ok(job) => job,
+            Err(problems) => return Some(Answer::problems(&problems)),
+        };
+        let input = serde_json::from_slice(body).unwrap_or_default();
+        match fault {
+            Some(Fault::Queued | Fault::QueuedWithUrls | Fault::QueuedFailing) => {
+                Some(self.enqueue(entry, job, input, fault))
+            }
+            Some(Fault::ConnectionClosed) => {
+                tokio::time::sleep(self.duration(&job, fault)).await;
+                None
+            }
+            _ => Some(self.run(job, input, fault).await),
+        }
+    }
+
+    /// Lets the job run on its own and answers where to look for it.
+    fn enqueue(&self, entry: &Entry, job: Job, input: Value, fault: Option<Fault>) -> Answer {
+        let id = entry.request_id;
+        let mut body = json!({ "request_id": id, "status": "IN_PROGRESS" });
+        if fault != Some(Fault::Queued)
+            && let Some(body) = body.as_object_mut()
+        {
+            body.append(&mut queue::urls(id, job.endpoint, &self.0.public_url));
+        }
+        self.0.queue.start(id, job.endpoint);
+        let fal = self.clone();
+        tokio::spawn(async move {
+            let answer = fal.run(job, input, fault).await;
+            fal.0.queue.complete(id, answer);
+        });
+        Answer::json(StatusCode::OK, &body)
+    }
+
+    /// The model's own part: fetch the photos, take the time it takes, draw, answer.
+    async fn run(&self, job: Job, input: Value, fault: Option<Fault>) -> Answer {
+        let started = Instant::now();
+        let duration = self.duration(&job, fault);
+        let photos = match self.photos(&job).await {
+            Ok(photos) => photos,
+            Err(refusal) => return refusal,
+        };
+        if let Some(fault) = fault
+            && let Some(answer) = failures::instead_of_a_picture(fault, &job, &input)
+        {
+            tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
+            return answer;
+        }
+        let drawn = self.draw(job, photos, fault == Some(Fault::BlackPicture)).await;
+        tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
+        match drawn {
+            Ok(mut answer) => {
+                answer["timings"] = json!({ "inference": started.elapsed().as_secs_f64() });
+                let answer = match fault {
+                    Some(fault) => failures::reshape(fault, answer),
+                    None => answer,
+                };
+                Answer::json(StatusCode::OK, &answer)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the fal double could not draw");
+                Answer::platform(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "internal_error")
+            }
+        }
+    }
+
+    async fn photos(&self, job: &Job) -> Result<Vec<Arc<Photo>>, Answer> {
+        let fetched = join_all(job.photos.iter().map(|photo| self.0.photos.fetch(&photo.url))).await;
+        let numbered = fetched.into_iter().enumerate();
+        numbered
+            .map(|(index, photo)| photo.map_err(|error| failures::photo_refused(job, index, error)))
+            .collect()
+    }
+
+    /// Draws every picture of the job and returns the answer of the model, all but its timings.
+    async fn draw(&self, job: Job, photos: Vec<Arc<Photo>>, black: bool) -> anyhow::Result<Value> {
+        let fal = self.clone();
+        let work = move || {
+            let size = job.size.unwrap_or_else(|| {
+                let first = photos.first().map_or(sizes::LANDSCAPE_4_3, |photo| photo.size);
+                sizes::of_photo(first)
+            });
+            let seed = job.seed.unwrap_or_else(|| fastrand::u64(..));
+            let mut images = Vec::new();
+            for number in 0..job.count {
+                // The pictures of one batch differ, as they do at fal.
+                let seed = seed.wrapping_add(number as u64);
+                let canvas = match black {
+                    true => drawing::black(size),
+                    false => drawing::draw(&Picture { job: &job, size, seed, photos: &photos }),
+                };
+                images.push(fal.deliver(&job, size, canvas.encode(job.format)?)?);
+            }
+            Ok(json!({
+                "has_nsfw_concepts": vec![black; images.len()],
+                "images": images,
+                "seed": seed,
+                "prompt": job.prompt,
+            }))
+        };
+        tokio::task::spawn_blocking(work).await?
+    }
+
+    /// One entry of `images`: a link to the stored file, or the file itself as a data URI.
+    fn deliver(&self, job: &Job, size: Size, file: Vec<u8>) -> std::io::Result<Value> {
+        let content_type = format!("image/{}", job.format.name());
+        let file_size = file.len();
+        let (url, file_name) = if job.inline {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(&file);
+            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", job.format.name()))
+        } else {
+            let name = self.0.files.keep(job.format, file.into())?;
+            let base = self.0.public_url.as_str().trim_end_matches('/');
+            (format!("{base}/files/{name}"), name)
+        };
+        Ok(json!({
+            "url": url,
+            "width": size.width,
+            "height": size.height,
+            "content_type": content_type,
+            "file_name": file_name,
+            "file_size": file_size,
+        }))
+    }
+
+    /// How long the model takes for a job: the set time for each picture.
+    fn duration(&self, job: &Job, fault: Option<Fault>) -> Duration {
+        let (from, to) = locked(&self.0.latency).clone().into_inner();
+        let one = from + to.saturating_sub(from).mul_f64(fastrand::f64());
+        let all = one * u32::try_from(job.count).unwrap_or(1);
+        if fault == Some(Fault::Slow) { all + SLOW } else { all }
+    }
+}

@@ -1,0 +1,66 @@
+//! The size of a picture: fal's named sizes, a custom one, or that of the first photo.
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
+
+use super::fields::Fields;
+use super::lenient::alternatives;
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+/// The default of `fal-ai/flux/schnell`.
+pub const LANDSCAPE_4_3: Size = Size { width: 1024, height: 768 };
+
+/// The longest side that is drawn for the models without a stricter limit. fal's type ends at 14,142;
+/// this machine draws them one after the other and keeps them in memory.
+pub const LARGEST_SIDE: i64 = 4096;
+
+const NAMED: [(&str, Size); 6] = [
+    ("square_hd", Size { width: 1024, height: 1024 }),
+    ("square", Size { width: 512, height: 512 }),
+    ("portrait_4_3", Size { width: 768, height: 1024 }),
+    ("portrait_16_9", Size { width: 576, height: 1024 }),
+    ("landscape_4_3", LANDSCAPE_4_3),
+    ("landscape_16_9", Size { width: 1024, height: 576 }),
+];
+
+/// Reads `image_size`: a name, or `{"width", "height"}` with both sides within `sides`.
+pub fn read(fields: &mut Fields<'_>, sides: RangeInclusive<i64>) -> Option<Size> {
+    /// What fal's type takes for a side that is left out.
+    const DEFAULT_SIDE: i64 = 512;
+    match fields.nullable("image_size")? {
+        Value::String(name) => {
+            let found = NAMED.iter().find(|(known, _)| known == name);
+            if found.is_none() {
+                let expected = alternatives(&NAMED.map(|(known, _)| known));
+                let msg = format!("Input should be {expected}");
+                let ctx = Some(json!({ "expected": expected }));
+                fields.problem("image_size", "enum", &msg, ctx, &json!(name));
+            }
+            found.map(|(_, size)| *size)
+        }
+        value => fields.nested(&[json!("image_size")], value, |custom| Size {
+            width: custom.integer("width", DEFAULT_SIDE, sides.clone()) as u32,
+            height: custom.integer("height", DEFAULT_SIDE, sides) as u32,
+        }),
+    }
+}
+
+/// The output size for a photo of this size: the photo's own, scaled so that both sides lie within 512 and
+/// 2,048 pixels. The ratio is kept unless it is more extreme than 1 to 4.
+pub fn of_photo(photo: Size) -> Size {
+    const SMALLEST: f64 = 512.0;
+    const LARGEST: f64 = 2048.0;
+    let (width, height) = (f64::from(photo.width.max(1)), f64::from(photo.height.max(1)));
+    let factor = (LARGEST / width.max(height)).min(1.0).max(SMALLEST / width.min(height));
+    let side = |length: f64| (length * factor).round().clamp(SMALLEST, LARGEST) as u32;
+    Size { width: side(width), height: side(height) }
+}

@@ -1,0 +1,165 @@
+//! The answer of each fault, as a client sees it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::super::Fault;
+use super::super::models::Endpoint;
+use super::{EDIT, KEY, Running, SCHNELL, body, start};
+
+/// Status, headers of fal's own, and body of an edit under a fault.
+async fn under(running: &Running, fault: Fault) -> (u16, Vec<String>, String) {
+    running.inject(fault);
+    let photo = running.photo_url("photo.png");
+    let response = running.post(EDIT, body(Endpoint::Flux2Edit, &photo)).await;
+    let status = response.status().as_u16();
+    assert!(response.headers().contains_key("x-fal-request-id"), "{fault:?}");
+    let own = |name: &str| name.starts_with("x-fal-") && name != "x-fal-request-id";
+    let headers = response.headers().iter().filter(|(name, _)| own(name.as_str()));
+    let headers = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    (status, headers, response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn refusals_have_the_documented_shapes() {
+    let running = start().await;
+    let photo = running.photo_url("photo.png");
+    let list = |kind: &str, place: Value| format!("{kind} at {place}");
+    let cases = [
+        (Fault::BadKey, 401, "", "No user found for Key ID and Secret".to_owned()),
+        (
+            Fault::AccountLocked,
+            403,
+            "",
+            "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
+                .to_owned(),
+        ),
+        (Fault::UnknownEndpoint, 404, "", format!("Application \"{EDIT}\" not found")),
+        (Fault::ContentPolicyViolation, 422, "", list("content_policy_violation", json!(["body", "prompt"]))),
+        (Fault::ImageLoadError, 422, "", list("image_load_error", json!(["body", "image_urls", 0]))),
+        (Fault::FileDownloadError, 422, "", list("file_download_error", json!(["body", "image_urls", 0]))),
+        (Fault::ImageTooLarge, 422, "", list("image_too_large", json!(["body", "image_urls", 0]))),
+        (Fault::ImageUrlEcho, 422, "", format!("Could not load image from url: {photo}")),
+        (
+            Fault::ConcurrencyLimit,
+            429,
+            "x-fal-needs-retry: 1",
+            "Reached concurrent requests limit of 2".to_owned(),
+        ),
+        (
+            Fault::InternalErrorRetryable,
+            500,
+            "x-fal-retryable: true",
+            list("internal_server_error", json!(["body"])),
+        ),
+        (Fault::InternalError, 500, "x-fal-error-type: internal_error", "Internal Server Error".to_owned()),
+        (
+            Fault::Unavailable,
+            503,
+            "x-fal-error-type: runner_scheduling_failure",
+            "No runner could be allocated to handle the request".to_owned(),
+        ),
+    ];
+    for (fault, status, header, detail) in cases {
+        let (found, headers, text) = under(&running, fault).await;
+        let body: Value = serde_json::from_str(&text).unwrap();
+        let entry = &body["detail"][0];
+        let found_detail = match body["detail"].as_str() {
+            Some(text) => text.to_owned(),
+            None => list(entry["type"].as_str().unwrap(), entry["loc"].clone()),
+        };
+        assert_eq!((found, headers.join(", ").as_str(), found_detail), (status, header, detail), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_edge_answers_html_and_the_time_limit_names_the_user() {
+    let running = start().await;
+    for (fault, status) in [(Fault::BadGateway, 502), (Fault::GatewayTimeout, 504)] {
+        let (found, _, text) = under(&running, fault).await;
+        assert_eq!(found, status);
+        assert!(text.starts_with("<html>"), "{text}");
+    }
+    let (status, headers, _) = under(&running, Fault::StartTimeout).await;
+    let expected = ["x-fal-error-type: startup_timeout", "x-fal-request-timeout-type: user"];
+    assert_eq!((status, headers), (504, expected.map(str::to_owned).to_vec()));
+    let impatient =
+        running.request(SCHNELL).header("x-fal-request-timeout", "0").json(&json!({"prompt": "a"}));
+    assert_eq!(impatient.send().await.unwrap().status(), 504);
+}
+
+#[tokio::test]
+async fn good_statuses_can_have_strange_bodies() {
+    let running = start().await;
+    let (_, _, nonsense) = under(&running, Fault::Nonsense).await;
+    assert!(serde_json::from_str::<Value>(&nonsense).is_err());
+    let read = |(status, _, text): (u16, Vec<String>, String)| -> Value {
+        assert_eq!(status, 200);
+        serde_json::from_str(&text).unwrap()
+    };
+    assert_eq!(read(under(&running, Fault::NoImages).await), json!({ "images": [] }));
+    assert!(read(under(&running, Fault::SingleImage).await)["image"]["url"].is_string());
+    assert!(read(under(&running, Fault::BareUrl).await)["url"].is_string());
+    let foreign = read(under(&running, Fault::ForeignScheme).await);
+    assert_eq!(foreign["images"][0]["url"], "javascript:alert(1)");
+    let (_, _, oversized) = under(&running, Fault::OversizedAnswer).await;
+    assert!(oversized.len() > 20_000_000);
+}
+
+#[tokio::test]
+async fn a_flagged_picture_is_black() {
+    let running = start().await;
+    running.inject(Fault::BlackPicture);
+    let (status, answer) = running.answer(SCHNELL, body(Endpoint::Schnell, "")).await;
+    assert_eq!((status, &answer["has_nsfw_concepts"]), (200, &json!([true])));
+    let file = running.get(answer["images"][0]["url"].as_str().unwrap()).await.bytes().await.unwrap();
+    let picture = image::load_from_memory(&file).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), (512, 512));
+    assert!(picture.as_raw().iter().all(|channel| *channel == 0));
+}
+
+#[tokio::test]
+async fn a_closed_connection_sends_not_one_byte() {
+    let running = start().await;
+    running.inject(Fault::ConnectionClosed);
+    let address = running.host.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let body = r#"{"prompt":"a"}"#;
+    let request = format!(
+        "POST /_local/fal/{SCHNELL} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Key {KEY}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&received), "");
+    let record = running.fal.requests().pop().unwrap();
+    assert_eq!((record.status, record.finished_at.is_some()), (None, true));
+}
+
+#[tokio::test]
+async fn slow_takes_a_minute_longer() {
+    let running = start().await;
+    running.inject(Fault::Slow);
+    let request = running.request(SCHNELL).json(&body(Endpoint::Schnell, ""));
+    let error = request.timeout(Duration::from_millis(700)).send().await.unwrap_err();
+    assert!(error.is_timeout());
+}
+
+#[tokio::test]
+async fn following_a_redirect_is_recorded_with_the_key() {
+    let running = start().await;
+    running.inject(Fault::Redirect);
+    let response = running.post(SCHNELL, body(Endpoint::Schnell, "")).await;
+    assert_eq!(response.status(), 307);
+    let target = response.headers()["location"].to_str().unwrap().to_owned();
+    assert_eq!(target, format!("{}/redirected", running.base));
+    running.http.post(&target).send().await.unwrap();
+    running.http.post(&target).header("authorization", "Key a:b").send().await.unwrap();
+    let records = running.fal.requests();
+    let followed: Vec<_> = records.iter().filter(|record| record.endpoint == "redirected").collect();
+    assert_eq!(followed.iter().map(|record| record.carried_authorization).collect::<Vec<_>>(), [false, true]);
+}

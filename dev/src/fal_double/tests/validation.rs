@@ -1,0 +1,87 @@
+//! What the models accept, fill in and drop.
+
+use serde_json::{Value, json};
+
+use super::super::models::{Endpoint, Format, Job};
+use super::super::sizes::{Size, of_photo};
+use super::super::validation::{Checked, check};
+
+/// A photo that is never fetched.
+pub const PHOTO: &str = "https://example.com/a.png";
+
+/// A valid body with some fields changed, checked.
+pub fn checked(endpoint: Endpoint, changes: Value) -> Checked {
+    let mut body = super::body(endpoint, PHOTO);
+    for (name, value) in changes.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    check(endpoint, body.to_string().as_bytes())
+}
+
+fn job(endpoint: Endpoint, changes: Value) -> Job {
+    checked(endpoint, changes).job.unwrap()
+}
+
+#[test]
+fn defaults_are_those_of_the_model() {
+    let schnell = job(Endpoint::Schnell, json!({"image_size": null}));
+    assert_eq!((schnell.steps, schnell.guidance, schnell.count), (4, 3.5, 1));
+    assert_eq!(schnell.size, Some(Size { width: 1024, height: 768 }));
+    assert_eq!((schnell.format, schnell.strength), (Format::Jpeg, None));
+    let general = job(Endpoint::General, json!({}));
+    assert_eq!((general.steps, general.guidance, general.strength), (28, 3.5, Some(0.85)));
+    assert_eq!((general.format, general.size), (Format::Png, None));
+    let edit = job(Endpoint::Flux2Edit, json!({}));
+    assert_eq!((edit.steps, edit.guidance, edit.strength), (28, 2.5, None));
+}
+
+#[test]
+fn types_are_read_leniently() {
+    let changes =
+        json!({"num_inference_steps": "7", "num_images": 2.0, "guidance_scale": "3", "sync_mode": "yes"});
+    let job = job(Endpoint::Schnell, changes);
+    assert_eq!((job.steps, job.count, job.guidance, job.inline), (7, 2, 3.0, true));
+}
+
+#[test]
+fn seeds_above_53_bits_keep_every_digit() {
+    assert_eq!(job(Endpoint::Schnell, json!({"seed": u64::MAX})).seed, Some(u64::MAX));
+}
+
+#[test]
+fn unknown_fields_are_dropped_and_leave_the_default() {
+    let checked = checked(
+        Endpoint::General,
+        json!({"image_strength": 0.2, "strenght": 0.1, "loras": [{"path": "a", "weight": 1}]}),
+    );
+    assert_eq!(checked.dropped, ["image_strength", "loras.0.weight", "strenght"]);
+    assert_eq!(checked.job.unwrap().strength, Some(0.85));
+}
+
+#[test]
+fn flux_2_reads_neither_strength() {
+    let changes = json!({"strength": 99, "image_strength": "x"});
+    assert_eq!(checked(Endpoint::Flux2Edit, changes).dropped, ["image_strength", "strength"]);
+}
+
+#[test]
+fn a_photo_gives_its_size_within_512_and_2048() {
+    let cases = [
+        ((900, 700), (900, 700)),
+        ((300, 400), (512, 683)),
+        ((4000, 3000), (2048, 1536)),
+        ((100, 10_000), (512, 2048)),
+        ((0, 0), (512, 512)),
+    ];
+    for ((width, height), (out_width, out_height)) in cases {
+        let size = of_photo(Size { width, height });
+        assert_eq!(size, Size { width: out_width, height: out_height }, "{width}x{height}");
+    }
+}
+
+#[test]
+fn the_app_of_an_endpoint_is_its_first_two_parts() {
+    assert_eq!(Endpoint::Flux2Edit.app(), "fal-ai/flux-2");
+    assert_eq!(Endpoint::Schnell.app(), "fal-ai/flux");
+    assert_eq!(Endpoint::General.app(), "fal-ai/flux-general");
+}

@@ -1,0 +1,83 @@
+//! The functions' own handlers, configured from `template.yaml` as a deployment would configure them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use common::aws::{DynamoDb, S3};
+use common::config::FalKeySource;
+use lambda_runtime::LambdaEvent;
+
+use crate::lambda::{Function, Handler, event_handler, http_handler};
+use crate::template::FunctionSpec;
+
+/// What the functions work with.
+pub struct BackEnds {
+    /// The tables.
+    pub dynamodb: DynamoDb,
+    /// The bucket.
+    pub s3: S3,
+}
+
+/// The function of `spec`. `overrides` answers the settings that are other than the template's.
+///
+/// # Errors
+///
+/// When a setting is missing or wrong, or the template names a function that is not known here.
+pub fn load(
+    spec: &FunctionSpec,
+    timeout: Duration,
+    overrides: &dyn Fn(&str) -> Option<String>,
+    back_ends: &BackEnds,
+) -> anyhow::Result<Function> {
+    let lookup = |name: &str| overrides(name).or_else(|| spec.environment.get(name).cloned());
+    let handler =
+        handler(&spec.name, &lookup, back_ends).with_context(|| format!("function {}", spec.name))?;
+    Ok(Function { name: spec.name.clone(), timeout, handler })
+}
+
+fn handler(
+    name: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    BackEnds { dynamodb, s3 }: &BackEnds,
+) -> anyhow::Result<Handler> {
+    let (dynamodb, s3) = (dynamodb.clone(), s3.clone());
+    Ok(match name {
+        "generate-image" => {
+            let config = generate_image::Config::load(lookup)?;
+            let FalKeySource::Value(key) = config.fal.key.clone() else {
+                bail!("the local stack takes the fal key from FAL_KEY, not from Systems Manager");
+            };
+            let function = Arc::new(generate_image::GenerateImage::new(config, &key, dynamodb, s3)?);
+            http_handler(move |request| {
+                let function = Arc::clone(&function);
+                async move { function.handle(request).await }
+            })
+        }
+        "coin-balance" => {
+            let config = coin_balance::Config::load(lookup)?;
+            let function = Arc::new(coin_balance::CoinBalance::new(config, dynamodb));
+            http_handler(move |request| {
+                let function = Arc::clone(&function);
+                async move { function.handle(request).await }
+            })
+        }
+        "debug-last-prompt" => {
+            let config = debug_last_prompt::Config::load(lookup)?;
+            let function = Arc::new(debug_last_prompt::DebugLastPrompt::new(config, dynamodb));
+            http_handler(move |request| {
+                let function = Arc::clone(&function);
+                async move { function.handle(request).await }
+            })
+        }
+        "add-coins" => {
+            let config = add_coins::Config::load(lookup)?;
+            let function = Arc::new(add_coins::AddCoins::new(config, dynamodb));
+            event_handler(move |event: LambdaEvent<serde_json::Value>| {
+                let function = Arc::clone(&function);
+                async move { function.handle(event).await }
+            })
+        }
+        other => bail!("template.yaml has a function {other} that the local stack does not know"),
+    })
+}

@@ -1,0 +1,240 @@
+//! The local stack, put together: back ends, functions, gateway, fal double, one listener.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tower_http::cors::CorsLayer;
+use url::Url;
+
+use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
+use crate::backends::s3::{EmbeddedS3, create_missing_bucket};
+use crate::backends::{Connection, local_credentials};
+use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
+use crate::functions::{self, BackEnds};
+use crate::gateway::{self, INTEGRATION_TIMEOUT};
+use crate::invoke_api;
+use crate::lambda::LocalLambda;
+use crate::settings::{FAL_PATH, Fal, LocalSettings};
+use crate::template::{self, LocalStack, Template};
+
+/// The template that is deployed. Compiled in, so that the stack runs from any folder.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// How long a graceful stop waits for what is running: the longest that a function may take.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
+
+/// Answers a setting's value by its name.
+pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What can be chosen about a local stack.
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where tables, photos and pictures are kept; in memory when there is none.
+    pub data_dir: Option<PathBuf>,
+    /// Answers the settings that the environment, or a test, gives.
+    pub environment: Environment,
+    /// How long the fal double takes for a picture; its own realistic times when not said.
+    pub fal_latency: Option<Duration>,
+    /// How long every function may run; the template's times when not said.
+    pub function_timeout: Option<Duration>,
+}
+
+/// A running local stack.
+pub struct Stack {
+    /// Where it listens.
+    pub url: Url,
+    /// The functions, to be invoked directly.
+    pub lambda: LocalLambda,
+    /// What the template says, with local names.
+    pub resources: template::Stack,
+    /// The fal double, unless another fal is used.
+    pub fal: Option<FalDouble>,
+    /// The DynamoDB that is used.
+    pub dynamodb: Connection,
+    /// The S3 that is used.
+    pub s3: Connection,
+    asked_fal: Fal,
+    embedded_dynamodb: Option<EmbeddedDynamoDb>,
+    embedded_s3: Option<EmbeddedS3>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Stack {
+    /// Starts everything and returns once requests are answered.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken, a setting is wrong, or a server that the environment names cannot be used.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let listener =
+            TcpListener::bind(options.listen).await.map_err(|error| explain(options.listen, error))?;
+        let url = loopback_url(listener.local_addr()?)?;
+        let resources = Template::parse(TEMPLATE)?.resolve(&local_stack())?;
+        let settings = LocalSettings::read(&options.environment, &url)?;
+        if let Some(folder) = &options.data_dir {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+
+        let (dynamodb, embedded_dynamodb) = match settings.dynamodb_endpoint.clone() {
+            Some(endpoint) => (Connection::external(endpoint, &options.environment), None),
+            None => {
+                let server = EmbeddedDynamoDb::start(options.data_dir.as_deref()).await?;
+                (Connection::embedded(server.endpoint().clone()), Some(server))
+            }
+        };
+        let (s3, embedded_s3) = match settings.s3_endpoint.clone() {
+            Some(endpoint) => (Connection::external(endpoint, &options.environment), None),
+            None => {
+                let folder = options.data_dir.as_deref();
+                let server = EmbeddedS3::start(folder, &local_credentials(), CorsLayer::new()).await?;
+                (Connection::embedded(server.endpoint().clone()), Some(server))
+            }
+        };
+        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3() };
+        create_missing_tables(&back_ends.dynamodb, &resources.tables).await?;
+        for bucket in &resources.buckets {
+            create_missing_bucket(&back_ends.s3, bucket).await?;
+        }
+
+        let fal = settings.fal_double_key().map(|key| fal_double(&url, key, &options)).transpose()?;
+        let overrides = |name: &str| settings.function_setting(name);
+        let functions: anyhow::Result<Vec<_>> = (resources.functions.iter())
+            .map(|spec| {
+                let timeout = options.function_timeout.unwrap_or(spec.timeout);
+                functions::load(spec, timeout, &overrides, &back_ends)
+            })
+            .collect();
+        let lambda = LocalLambda::new(functions?);
+
+        let gateway = gateway::Settings {
+            routes: resources.routes.clone(),
+            cors: Some(resources.cors.clone()),
+            tokens: resources.jwt.clone(),
+            integration_timeout: INTEGRATION_TIMEOUT,
+        };
+        let mut router = Router::new().merge(invoke_api::router(lambda.clone()));
+        if let Some(fal) = &fal {
+            router = router.nest(FAL_PATH, fal.router());
+        }
+        let router = router.merge(gateway::router(gateway, lambda.clone())?);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(listener, router, stopped));
+        let asked_fal = settings.fal;
+        Ok(Self {
+            url,
+            lambda,
+            resources,
+            fal,
+            dynamodb,
+            s3,
+            asked_fal,
+            embedded_dynamodb,
+            embedded_s3,
+            stop,
+            server,
+        })
+    }
+
+    /// Which fal is asked, in words.
+    #[must_use]
+    pub fn fal_in_words(&self) -> String {
+        match &self.asked_fal {
+            Fal::Double => "a double that draws the pictures itself".to_owned(),
+            Fal::Server(url) => format!("the server at {url}"),
+            Fal::Real => "the real fal.ai, with your FAL_KEY: pictures cost money".to_owned(),
+        }
+    }
+
+    /// Takes no more requests, lets the running ones end, then stops the back ends.
+    ///
+    /// # Errors
+    ///
+    /// When a server had failed, or a temporary folder cannot be deleted.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        drop(self.stop);
+        self.lambda.drain(DRAIN_AT_MOST).await;
+        // Idle keep-alive connections of browsers end only here.
+        if tokio::time::timeout(Duration::from_secs(1), self.server).await.is_err() {
+            tracing::debug!("some connections were still open");
+        }
+        if let Some(server) = self.embedded_dynamodb {
+            server.stop().await?;
+        }
+        if let Some(server) = self.embedded_s3 {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a deployment would be asked for.
+fn local_stack() -> LocalStack {
+    let parameters =
+        [("JwtIssuer", "https://potret.local/"), ("JwtAudience", "potret"), ("AllowedOrigins", "*")];
+    LocalStack {
+        name: "potret".to_owned(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    }
+}
+
+/// Whose tokens a local stack takes, known without starting one.
+///
+/// # Errors
+///
+/// When the template cannot be read.
+pub fn token_settings() -> anyhow::Result<template::JwtSpec> {
+    Ok(Template::parse(TEMPLATE)?.resolve(&local_stack())?.jwt)
+}
+
+fn fal_double(url: &Url, key: SecretString, options: &Options) -> anyhow::Result<FalDouble> {
+    Ok(FalDouble::new(fal_double::Settings {
+        public_url: url.join(FAL_PATH)?,
+        key,
+        latency: options.fal_latency.map_or(USUAL_LATENCY, |latency| latency..=latency),
+        files: options.data_dir.as_ref().map(|folder| folder.join("pictures")),
+    }))
+}
+
+async fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> std::io::Result<()> {
+    use axum::serve::ListenerExt;
+    let listener = listener.tap_io(|connection| {
+        // Head and body of an answer are two writes, and the second would wait for an acknowledgement.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async { drop(stopped.await) };
+    axum::serve(listener, service).with_graceful_shutdown(stopped).await
+}
+
+fn explain(address: SocketAddr, error: std::io::Error) -> anyhow::Error {
+    let port = address.port();
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(3000));
+        anyhow::anyhow!(
+            "port {port} is taken by another program; stop it, or listen elsewhere: cargo dev --listen {other}"
+        )
+    } else {
+        anyhow::Error::new(error).context(format!("cannot listen on {address}"))
+    }
+}
+
+/// The address as this machine reaches it: a wildcard address is none to connect to.
+fn loopback_url(address: SocketAddr) -> anyhow::Result<Url> {
+    let ip = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        _ => address.ip(),
+    };
+    Ok(Url::parse(&format!("http://{}", SocketAddr::new(ip, address.port())))?)
+}

@@ -1,0 +1,147 @@
+//! A proxy in front of DynamoDB that fails on request, the way networks and the service do.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::net::TcpListener;
+use url::Url;
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is applied, and its reply never arrives.
+    LoseReply,
+    /// It never arrives.
+    LoseRequest,
+    /// Another transaction is at the same items.
+    Conflict,
+    /// Too many calls.
+    Throttle,
+    /// The service fails, and nothing is applied.
+    InternalError,
+    /// It takes this long, and is then applied.
+    Delay(Duration),
+}
+
+/// The calls of `operation` in trouble: `times` of them, after `skip` good ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub operation: &'static str,
+    pub trouble: Trouble,
+    pub skip: u32,
+    pub times: u32,
+}
+
+/// The proxy.
+#[derive(Clone)]
+pub struct FlakyDynamoDb {
+    pub endpoint: Url,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    upstream: Url,
+    http: reqwest::Client,
+    plans: Mutex<Vec<Plan>>,
+    calls: Mutex<Vec<String>>,
+}
+
+impl FlakyDynamoDb {
+    /// Stands in front of `upstream`.
+    pub async fn before(upstream: &Url) -> Self {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::new(Shared {
+            upstream: upstream.clone(),
+            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            plans: Mutex::default(),
+            calls: Mutex::default(),
+        });
+        let router = Router::new().fallback(forward).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { endpoint: endpoint.parse().expect("a URL"), shared }
+    }
+
+    pub fn plan(&self, plan: Plan) {
+        self.shared.plans.lock().expect("no panic").push(plan);
+    }
+
+    /// The operations called so far, and forgets them.
+    pub fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.calls.lock().expect("no panic"))
+    }
+}
+
+impl Shared {
+    fn trouble(&self, operation: &str) -> Option<Trouble> {
+        self.calls.lock().expect("no panic").push(operation.to_owned());
+        let mut plans = self.plans.lock().expect("no panic");
+        let plan = plans.iter_mut().find(|plan| plan.operation == operation && plan.times > 0)?;
+        if plan.skip > 0 {
+            plan.skip -= 1;
+            return None;
+        }
+        plan.times -= 1;
+        Some(plan.trouble)
+    }
+}
+
+async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    match shared.trouble(operation) {
+        None => upstream(&shared, headers.clone(), body).await,
+        Some(Trouble::LoseRequest) => cut(),
+        Some(Trouble::LoseReply) => {
+            upstream(&shared, headers.clone(), body).await;
+            cut()
+        }
+        Some(Trouble::Delay(delay)) => {
+            tokio::time::sleep(delay).await;
+            upstream(&shared, headers.clone(), body).await
+        }
+        Some(Trouble::Throttle) => error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException"),
+        Some(Trouble::InternalError) => error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
+        Some(Trouble::Conflict) => {
+            let reasons = json!([{"Code": "None"}, {"Code": "TransactionConflict", "Message": "ongoing"}]);
+            let body = json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "Message": "Transaction cancelled", "CancellationReasons": reasons,
+            });
+            (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+        }
+    }
+}
+
+async fn upstream(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Response {
+    headers.remove("host");
+    let answer = shared.http.post(shared.upstream.clone()).headers(headers).body(body).send().await;
+    let answer = answer.expect("an answer from DynamoDB");
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = answer.bytes().await.expect("a body");
+    let mut response = (status, body).into_response();
+    for name in ["content-type", "x-amzn-requestid", "x-amz-crc32"] {
+        if let Some(value) = headers.get(name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+/// An answer whose connection breaks before its first byte.
+fn cut() -> Response {
+    Body::from_stream(futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) })).into_response()
+}
+
+fn error(status: u16, code: &str) -> Response {
+    let body = json!({"__type": code, "message": "as planned"}).to_string();
+    let status = StatusCode::from_u16(status).expect("a status");
+    (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+}

@@ -1,0 +1,208 @@
+//! A stack of the test's own, and users who speak to it as a front end would.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use common::coins::Ledger;
+use common::config::Tables;
+use dev::fal_double::{FalDouble, Fault, Injection};
+use dev::stack::{Options, Stack};
+use dev::{demo, tokens};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::audit::audit;
+
+/// The simplest request that can run.
+pub fn a_prompt() -> Value {
+    json!({"prompt": "A Woman model, for Fashion, photorealistic resolusi HD"})
+}
+
+/// How a test's stack differs from the usual one.
+#[derive(Default)]
+pub struct Setup {
+    environment: BTreeMap<String, String>,
+    fal_latency: Duration,
+    function_timeout: Option<Duration>,
+}
+
+impl Setup {
+    pub fn setting(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn fal_takes(mut self, latency: Duration) -> Self {
+        self.fal_latency = latency;
+        self
+    }
+
+    pub fn function_timeout(mut self, timeout: Duration) -> Self {
+        self.function_timeout = Some(timeout);
+        self
+    }
+
+    pub async fn start(self) -> Potret {
+        crate::secrets::capture_logs();
+        let environment = self.environment;
+        let stack = Stack::start(Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: None,
+            environment: Box::new(move |name| environment.get(name).cloned()),
+            fal_latency: Some(self.fal_latency),
+            function_timeout: self.function_timeout,
+        });
+        Potret { stack: stack.await.expect("a stack"), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
+    }
+}
+
+/// A running stack.
+pub struct Potret {
+    pub stack: Stack,
+    pub http: reqwest::Client,
+}
+
+impl Potret {
+    pub async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// A user who signs in as `id`.
+    pub fn user(&self, id: &str) -> User<'_> {
+        let token = tokens::issue(id, &self.stack.resources.jwt, demo::TOKEN_LIFETIME).expect("a token");
+        User { potret: self, id: id.to_owned(), token }
+    }
+
+    /// A user who has `coins`.
+    pub async fn user_with(&self, id: &str, coins: u64) -> User<'_> {
+        let credited = self.add_coins(&json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")})).await;
+        credited.expect("coins");
+        self.user(id)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        self.stack.url.join(path).expect("a URL").to_string()
+    }
+
+    /// Invokes add-coins; the error is the function's.
+    pub async fn add_coins(&self, event: &Value) -> Result<Value, Value> {
+        let invocation = self.stack.lambda.invoke("add-coins", Bytes::from(event.to_string())).await;
+        match invocation.expect("add-coins is there").outcome {
+            Ok(answer) => Ok(serde_json::from_slice(&answer).expect("JSON")),
+            Err(error) => Err(serde_json::to_value(error).expect("JSON")),
+        }
+    }
+
+    pub fn fal(&self) -> &FalDouble {
+        self.stack.fal.as_ref().expect("the fal double")
+    }
+
+    /// Makes fal fail from now on.
+    pub fn fal_fails(&self, fault: Fault) {
+        self.fal().inject(Injection { fault, skip: 0, times: None });
+    }
+
+    /// Makes fal fail once, after `skip` good answers.
+    pub fn fal_fails_once(&self, fault: Fault, skip: u32) {
+        self.fal().inject(Injection { fault, skip, times: Some(1) });
+    }
+
+    /// The bodies that fal was asked with.
+    pub fn asked_of_fal(&self) -> Vec<Value> {
+        self.fal().requests().into_iter().map(|request| request.body).collect()
+    }
+
+    pub fn tables(&self) -> Tables {
+        Tables {
+            profiles: "potret-profiles".to_owned(),
+            generations: "potret-generations".to_owned(),
+            ledger: "potret-ledger".to_owned(),
+        }
+    }
+
+    /// The ledger itself, for what no route can bring about.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.stack.dynamodb.dynamodb(), self.tables())
+    }
+
+    /// Checks every invariant of the coins. Nothing may be running.
+    pub async fn audit(&self) {
+        let violations = audit(&self.stack.dynamodb.dynamodb(), &self.tables()).await;
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+}
+
+/// A signed-in merchant.
+pub struct User<'p> {
+    pub potret: &'p Potret,
+    pub id: String,
+    pub token: String,
+}
+
+impl User<'_> {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.potret.http.request(method, self.potret.url(path)).bearer_auth(&self.token)
+    }
+
+    pub async fn generate(&self, body: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, "/api/generate-image").json(body)).await
+    }
+
+    pub async fn generate_with_key(&self, key: &str, body: &Value) -> Answer {
+        let request = self.request(Method::POST, "/api/generate-image").header("idempotency-key", key);
+        Answer::of(request.json(body)).await
+    }
+
+    pub async fn last_prompt(&self) -> Answer {
+        Answer::of(self.request(Method::GET, "/api/debug/last-prompt")).await
+    }
+
+    /// Settled and available coins.
+    pub async fn coins(&self) -> (u64, u64) {
+        let answer = Answer::of(self.request(Method::GET, "/api/coin-balance")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let coins = |field: &str| answer.body[field].as_u64().expect("a number of coins");
+        (coins("coins_balance"), coins("coins_available"))
+    }
+}
+
+/// What a client sees of an answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a text");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, body }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a readable header"))
+    }
+
+    /// Status and code of a problem; panics if the answer is not one.
+    pub fn problem(&self) -> (u16, &str) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.body);
+        assert_eq!(self.body["status"], self.status);
+        for member in ["type", "title", "detail"] {
+            assert!(self.body[member].as_str().is_some_and(|text| !text.is_empty()), "{}", self.body);
+        }
+        (self.status, self.body["code"].as_str().expect("a code"))
+    }
+
+    /// The faults of an invalid request, a line each.
+    pub fn faults(&self) -> String {
+        let faults = self.body["errors"].as_array().expect("errors").iter();
+        let line = |fault: &Value| format!("{} {}", fault["pointer"].as_str().unwrap(), fault["message"].as_str().unwrap());
+        faults.map(line).collect::<Vec<_>>().join("\n")
+    }
+}
