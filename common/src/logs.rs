@@ -7,6 +7,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
+/// The level that says the most; payloads are logged at it, redacted.
+pub const MOST_TALKATIVE: Level = Level::DEBUG;
+
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
 const OUR_CRATES: [&str; 6] =

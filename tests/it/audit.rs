@@ -65,7 +65,9 @@ pub async fn rows(client: &Client, table: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await {
         let items = page.expect("a page").items.unwrap_or_default();
-        rows.extend(items.into_iter().map(|item| serde_dynamo::from_item::<_, Value>(item).expect("an item")));
+        rows.extend(
+            items.into_iter().map(|item| serde_dynamo::from_item::<_, Value>(item).expect("an item")),
+        );
     }
     rows
 }

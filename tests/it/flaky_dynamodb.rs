@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -26,8 +25,6 @@ pub enum Trouble {
     Throttle,
     /// The service fails, and nothing is applied.
     InternalError,
-    /// It takes this long, and is then applied.
-    Delay(Duration),
 }
 
 /// The calls of `operation` in trouble: `times` of them, after `skip` good ones.
@@ -103,10 +100,6 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             upstream(&shared, headers.clone(), body).await;
             cut()
         }
-        Some(Trouble::Delay(delay)) => {
-            tokio::time::sleep(delay).await;
-            upstream(&shared, headers.clone(), body).await
-        }
         Some(Trouble::Throttle) => error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException"),
         Some(Trouble::InternalError) => error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
         Some(Trouble::Conflict) => {
@@ -115,7 +108,8 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
                 "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
                 "Message": "Transaction cancelled", "CancellationReasons": reasons,
             });
-            (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+            (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body.to_string())
+                .into_response()
         }
     }
 }
@@ -137,7 +131,8 @@ async fn upstream(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Respo
 
 /// An answer whose connection breaks before its first byte.
 fn cut() -> Response {
-    Body::from_stream(futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) })).into_response()
+    Body::from_stream(futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) }))
+        .into_response()
 }
 
 fn error(status: u16, code: &str) -> Response {

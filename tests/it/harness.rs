@@ -54,7 +54,10 @@ impl Setup {
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
         });
-        Potret { stack: stack.await.expect("a stack"), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
+        Potret {
+            stack: stack.await.expect("a stack"),
+            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+        }
     }
 }
 
@@ -72,12 +75,13 @@ impl Potret {
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User<'_> {
         let token = tokens::issue(id, &self.stack.resources.jwt, demo::TOKEN_LIFETIME).expect("a token");
-        User { potret: self, id: id.to_owned(), token }
+        User { potret: self, token }
     }
 
     /// A user who has `coins`.
     pub async fn user_with(&self, id: &str, coins: u64) -> User<'_> {
-        let credited = self.add_coins(&json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")})).await;
+        let credited =
+            self.add_coins(&json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")})).await;
         credited.expect("coins");
         self.user(id)
     }
@@ -137,7 +141,6 @@ impl Potret {
 /// A signed-in merchant.
 pub struct User<'p> {
     pub potret: &'p Potret,
-    pub id: String,
     pub token: String,
 }
 
@@ -202,7 +205,10 @@ impl Answer {
     /// The faults of an invalid request, a line each.
     pub fn faults(&self) -> String {
         let faults = self.body["errors"].as_array().expect("errors").iter();
-        let line = |fault: &Value| format!("{} {}", fault["pointer"].as_str().unwrap(), fault["message"].as_str().unwrap());
+        let line = |fault: &Value| {
+            let text = |member: &str| fault[member].as_str().expect("a text").to_owned();
+            format!("{} {}", text("pointer"), text("message"))
+        };
         faults.map(line).collect::<Vec<_>>().join("\n")
     }
 }

@@ -36,7 +36,7 @@ struct DebugInfo<'g> {
     strength: Option<&'g Value>,
     num_inference_steps: Option<&'g Value>,
     guidance_scale: Option<&'g Value>,
-    loras: Option<&'g Value>,
+    loras: &'g [Value],
     dropped_inputs: &'g [String],
 }
 
@@ -69,7 +69,7 @@ impl<'g> DebugInfo<'g> {
             strength: sent("strength"),
             num_inference_steps: sent("num_inference_steps"),
             guidance_scale: sent("guidance_scale"),
-            loras: sent("loras"),
+            loras: sent("loras").and_then(Value::as_array).map_or(&[], Vec::as_slice),
             dropped_inputs: &job.dropped_inputs,
         }
     }

@@ -1,0 +1,56 @@
+//! add-coins, invoked directly.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::harness::{Potret, a_prompt};
+
+#[tokio::test]
+async fn a_payment_is_credited_once_and_answers_the_same_ever_after() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 10).await;
+    let payment = json!({"user_id": "merchant", "coins": 100, "reference": "payment-123"});
+    let credited = Ok(json!({"user_id": "merchant", "coins_balance": 110}));
+    assert_eq!(potret.add_coins(&payment).await, credited);
+    assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
+    assert_eq!(potret.add_coins(&payment).await, credited);
+    assert_eq!(merchant.coins().await, (109, 109));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_reference_belongs_to_one_user_and_one_amount() {
+    let potret = Potret::start().await;
+    potret.user_with("merchant", 10).await;
+    for event in [
+        json!({"user_id": "merchant", "coins": 11, "reference": "first-merchant"}),
+        json!({"user_id": "other", "coins": 10, "reference": "first-merchant"}),
+    ] {
+        let error = potret.add_coins(&event).await.expect_err("a refusal");
+        assert_eq!(error["errorType"], "ReferenceReused");
+    }
+    assert_eq!(potret.user("merchant").coins().await, (10, 10));
+    assert_eq!(potret.user("other").coins().await, (0, 0));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn what_is_no_payment_is_refused_with_every_fault() {
+    let potret = Potret::start().await;
+    let error =
+        potret.add_coins(&json!({"user_id": 7, "coins": 0, "currency": "IDR"})).await.expect_err("faults");
+    assert_eq!(error["errorType"], "InvalidRequest");
+    insta::assert_snapshot!(error["errorMessage"].as_str().unwrap(), @"the event is not valid: /user_id is required: a string; /coins is required: a whole number from 1 to 1000000; /reference is required: the payment's own id; /currency is not a field of this event");
+}
+
+#[tokio::test]
+async fn parallel_payments_all_arrive_and_repeats_do_not() {
+    let potret = Potret::start().await;
+    let events: Vec<_> = (0..24)
+        .map(|number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{}", number % 12)}))
+        .collect();
+    let answers = join_all(events.iter().map(|event| potret.add_coins(event))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(potret.user("merchant").coins().await, (60, 60));
+    potret.audit().await;
+}

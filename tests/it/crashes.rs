@@ -1,0 +1,278 @@
+//! Lost replies, conflicts, dead functions: the coins are right afterwards.
+
+use std::time::Duration;
+
+use common::coins::{Coins, HoldOutcome, Released};
+use common::generations::{AttemptId, Generation, GenerationId, Job, Mode, PhotoCount, Status};
+use common::identity::UserId;
+use dev::fal_double::Fault;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::flaky_dynamodb::{FlakyDynamoDb, Plan, Trouble};
+use crate::harness::{Potret, Setup, a_prompt};
+
+/// A stack whose DynamoDB fails on request.
+struct Flaky {
+    potret: Potret,
+    dynamodb: FlakyDynamoDb,
+    /// Keeps the tables alive.
+    _behind: Potret,
+}
+
+impl Flaky {
+    async fn start() -> Self {
+        let behind = Potret::start().await;
+        let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
+        let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
+        Self { potret: setup.start().await, dynamodb, _behind: behind }
+    }
+
+    fn transaction(&self, skip: u32, times: u32, trouble: Trouble) {
+        self.dynamodb.plan(Plan { operation: "TransactWriteItems", trouble, skip, times });
+    }
+}
+
+#[tokio::test]
+async fn a_success_takes_three_calls_of_the_database_and_a_replay_one() {
+    let flaky = Flaky::start().await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    let dynamodb = &flaky.dynamodb;
+    dynamodb.take_calls();
+    merchant.generate_with_key("k", &a_prompt()).await;
+    assert_eq!(dynamodb.take_calls(), ["TransactWriteItems", "GetItem", "TransactWriteItems"]);
+    merchant.generate_with_key("k", &a_prompt()).await;
+    assert_eq!(dynamodb.take_calls(), ["TransactWriteItems"]);
+    merchant.coins().await;
+    assert_eq!(dynamodb.take_calls(), ["GetItem"]);
+    merchant.last_prompt().await;
+    assert_eq!(dynamodb.take_calls(), ["Query"]);
+}
+
+#[tokio::test]
+async fn one_trouble_at_any_transaction_is_survived() {
+    let troubles = [
+        Trouble::LoseReply,
+        Trouble::LoseRequest,
+        Trouble::Conflict,
+        Trouble::Throttle,
+        Trouble::InternalError,
+    ];
+    for trouble in troubles {
+        for (transaction, name) in [(0, "hold"), (1, "settle")] {
+            let flaky = Flaky::start().await;
+            let merchant = flaky.potret.user_with("merchant", 2).await;
+            flaky.transaction(transaction, 1, trouble);
+            let answer = merchant.generate(&a_prompt()).await;
+            assert_eq!(answer.status, 200, "{trouble:?} at {name}: {}", answer.body);
+            assert_eq!(answer.body["remaining_coins"], 1, "{trouble:?} at {name}");
+            assert_eq!(merchant.coins().await, (1, 1), "{trouble:?} at {name}");
+            assert_eq!(flaky.potret.fal().requests().len(), 2, "{trouble:?} at {name}");
+            flaky.potret.audit().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_survives_a_lost_reply() {
+    let flaky = Flaky::start().await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.potret.fal_fails(Fault::InternalError);
+    flaky.transaction(1, 1, Trouble::LoseReply);
+    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (502, "image_provider_failed"));
+    assert_eq!(merchant.coins().await, (2, 2));
+    flaky.potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_payment_survives_a_lost_reply() {
+    let flaky = Flaky::start().await;
+    flaky.transaction(0, 1, Trouble::LoseReply);
+    let merchant = flaky.potret.user_with("merchant", 7).await;
+    assert_eq!(merchant.coins().await, (7, 7));
+    flaky.potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_cannot_be_had_is_answered_with_try_again() {
+    for trouble in [Trouble::Conflict, Trouble::Throttle, Trouble::LoseReply, Trouble::LoseRequest] {
+        let flaky = Flaky::start().await;
+        let merchant = flaky.potret.user_with("merchant", 2).await;
+        flaky.transaction(0, 6, trouble);
+        let refused = merchant.generate(&a_prompt()).await;
+        assert_eq!(refused.problem(), (503, "try_again"), "{trouble:?}");
+        assert!(refused.header("retry-after").is_some());
+        assert_eq!(merchant.coins().await, (2, 2), "{trouble:?}: nothing is held");
+        assert!(flaky.potret.fal().requests().is_empty(), "{trouble:?}");
+        flaky.potret.audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_settle_whose_replies_are_all_lost_is_delivered_and_paid_once() {
+    let flaky = Flaky::start().await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.transaction(1, 6, Trouble::LoseReply);
+    let answer = merchant.generate(&a_prompt()).await;
+    assert_eq!((answer.status, &answer.body["remaining_coins"]), (200, &json!(1)), "{}", answer.body);
+    assert_eq!(merchant.coins().await, (1, 1));
+    flaky.potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_settle_that_cannot_be_had_gives_the_coin_back() {
+    let flaky = Flaky::start().await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.transaction(1, 6, Trouble::Throttle);
+    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (503, "try_again"));
+    assert_eq!(merchant.coins().await, (2, 2));
+    flaky.potret.audit().await;
+}
+
+#[tokio::test]
+async fn without_the_balance_in_advance_the_settling_finds_it_out() {
+    let flaky = Flaky::start().await;
+    let merchant = flaky.potret.user_with("merchant", 9).await;
+    flaky.dynamodb.plan(Plan { operation: "GetItem", trouble: Trouble::Throttle, skip: 0, times: 3 });
+    assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 8);
+    flaky.potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_killed_function_leaves_a_hold_that_says_how_long_it_lasts() {
+    let setup =
+        Setup::default().function_timeout(Duration::from_millis(700)).fal_takes(Duration::from_millis(500));
+    let potret = setup.start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let dead = kill_while_running(&potret, "merchant").await;
+    assert_eq!(merchant.coins().await, (1, 0));
+    let lease = dead.lease_until.duration_since(Timestamp::now());
+    assert!(lease > SignedDuration::from_secs(55) && lease < SignedDuration::from_secs(95), "{lease}");
+    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (403, "insufficient_coins"));
+}
+
+/// A hold whose function has died: made through the ledger, and never settled.
+async fn kill_while_running(potret: &Potret, user: &str) -> Generation {
+    let now = Timestamp::now();
+    let pending = pending(user, GenerationId::random(), now, now + SignedDuration::from_secs(89));
+    assert!(matches!(potret.ledger().hold(&pending, now).await, Ok(HoldOutcome::Held(_))));
+    pending
+}
+
+fn pending(user: &str, generation_id: GenerationId, now: Timestamp, lease_until: Timestamp) -> Generation {
+    Generation {
+        user_id: UserId::parse(user).expect("a user id"),
+        generation_id,
+        attempt_id: AttemptId::random(),
+        body_hash: "hash".to_owned(),
+        status: Status::Pending,
+        lease_until,
+        coins: Coins(1),
+        created_at: now,
+        job: Job {
+            mode: Mode::TextToImage,
+            model: "fal-ai/flux/schnell".to_owned(),
+            prompt: "a bag".to_owned(),
+            photos: PhotoCount::default(),
+            dropped_inputs: Vec::new(),
+            payload: json!({"prompt": "a bag"}),
+        },
+        images: Vec::new(),
+        remaining_coins: None,
+        error_code: None,
+    }
+}
+
+/// A hold whose function died long ago.
+async fn expired_hold(potret: &Potret, user: &str) -> Generation {
+    let then = Timestamp::now() - SignedDuration::from_secs(100);
+    let pending = pending(user, GenerationId::random(), then, then + SignedDuration::from_secs(89));
+    assert!(matches!(potret.ledger().hold(&pending, then).await, Ok(HoldOutcome::Held(_))));
+    pending
+}
+
+#[tokio::test]
+async fn the_next_request_takes_the_coins_of_dead_ones_back() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 4).await;
+    for _ in 0..4 {
+        expired_hold(&potret, "merchant").await;
+    }
+    assert_eq!(merchant.coins().await, (4, 4), "expired holds can be spent");
+    assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 3);
+    assert_eq!(merchant.coins().await, (3, 3));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_late_completion_is_fenced_off() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let dead = expired_hold(&potret, "merchant").await;
+    assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
+    // The dead one wakes up with its pictures.
+    let hold = common::coins::Hold::of(&dead);
+    let images = ["https://a/1.jpg".to_owned(), "https://a/2.jpg".to_owned()];
+    let late = potret.ledger().settle(&hold, &images, None, Timestamp::now()).await;
+    assert!(matches!(late, Err(common::coins::SettleRefused::LeaseLost)), "{late:?}");
+    let released = potret.ledger().release(&hold, "internal_error", Timestamp::now()).await;
+    assert!(matches!(released, Ok(Released::GivenBack)), "{released:?}");
+    assert_eq!(merchant.coins().await, (0, 0));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_key_whose_function_died_runs_again_after_its_lease() {
+    let potret = Potret::start().await;
+    potret.user_with("merchant", 1).await;
+    let ledger = potret.ledger();
+    let id = GenerationId::random();
+    let then = Timestamp::now() - SignedDuration::from_secs(100);
+    let dead = pending("merchant", id, then, then + SignedDuration::from_secs(89));
+    assert!(matches!(ledger.hold(&dead, then).await, Ok(HoldOutcome::Held(_))));
+    let within_lease = then + SignedDuration::from_secs(50);
+    let again = pending("merchant", id, within_lease, within_lease + SignedDuration::from_secs(89));
+    assert!(matches!(ledger.hold(&again, within_lease).await, Err(common::coins::HoldRefused::InProgress)));
+    let now = Timestamp::now();
+    let again = pending("merchant", id, now, now + SignedDuration::from_secs(89));
+    let Ok(HoldOutcome::Held(hold)) = ledger.hold(&again, now).await else { panic!("a hold") };
+    ledger
+        .settle(&hold, &["https://a/1.jpg".to_owned(), "https://a/2.jpg".to_owned()], None, now)
+        .await
+        .expect("settled");
+    assert_eq!(potret.user("merchant").coins().await, (0, 0));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_stop_the_batch() {
+    let potret = Setup::default().fal_takes(Duration::from_millis(600)).start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let prompt = a_prompt();
+    let impatient =
+        tokio::time::timeout(Duration::from_millis(200), merchant.generate_with_key("k", &prompt));
+    assert!(impatient.await.is_err());
+    potret.stack.lambda.drain(Duration::from_secs(10)).await;
+    let replay = merchant.generate_with_key("k", &prompt).await;
+    assert_eq!(replay.header("idempotency-replayed"), Some("true"));
+    assert_eq!(merchant.coins().await, (0, 0));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn an_imported_row_without_available_coins_works() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let potret = Potret::start().await;
+    let put = potret.stack.dynamodb.dynamodb().put_item().table_name(potret.tables().profiles);
+    let put = put.item("user_id", AttributeValue::S("old-customer".into()));
+    let put = put
+        .item("coins_balance", AttributeValue::N("3".into()))
+        .item("email", AttributeValue::S("a@b".into()));
+    put.send().await.expect("a row");
+    let merchant = potret.user("old-customer");
+    assert_eq!(merchant.coins().await, (3, 3));
+    assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 2);
+    assert_eq!(merchant.coins().await, (2, 2));
+    let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().profiles).await;
+    assert_eq!(rows[0]["email"], "a@b", "what others keep there stays");
+}
