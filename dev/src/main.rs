@@ -14,7 +14,7 @@ use common::identity::UserId;
 use common::logs;
 use dev::demo;
 use dev::settings::FAL_PATH;
-use dev::stack::{Options, Stack, token_settings};
+use dev::stack::{NAME, Options, Stack, token_settings};
 use dev::tokens;
 use tracing::Level;
 use tracing_subscriber::Layer;
@@ -83,6 +83,7 @@ fn token(user: &str) -> anyhow::Result<()> {
 async fn serve(serve: Serve) -> anyhow::Result<()> {
     start_logs(Level::INFO);
     let stack = Stack::start(Options {
+        name: NAME.to_owned(),
         listen: serve.listen,
         data_dir: serve.data_dir.clone(),
         environment: Box::new(environment),
@@ -93,7 +94,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     let coins = demo::credit(&stack, demo::USER).await?;
     print_welcome(&stack, coins, serve.data_dir.as_deref())?;
     stop_signal().await?;
-    println!("\nStopping: what is running may end.");
+    tracing::info!("stopping: what is running may end");
     stack.stop().await
 }
 
@@ -101,6 +102,7 @@ async fn invoke(function: &str, event: &Path) -> anyhow::Result<()> {
     start_logs(Level::ERROR);
     let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
     let stack = Stack::start(Options {
+        name: NAME.to_owned(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: None,
         environment: Box::new(environment),

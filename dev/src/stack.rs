@@ -27,6 +27,9 @@ use crate::template::{self, LocalStack, Template};
 /// The template that is deployed. Compiled in, so that the stack runs from any folder.
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
+/// The name of the stack that `cargo dev` starts.
+pub const NAME: &str = "potret";
+
 /// How long a graceful stop waits for what is running: the longest that a function may take.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,8 @@ pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What can be chosen about a local stack.
 pub struct Options {
+    /// Begins the name of every table and bucket; two stacks on one external server need two names.
+    pub name: String,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where tables, photos and pictures are kept; in memory when there is none.
@@ -78,7 +83,7 @@ impl Stack {
         let listener =
             TcpListener::bind(options.listen).await.map_err(|error| explain(options.listen, error))?;
         let url = loopback_url(listener.local_addr()?)?;
-        let resources = Template::parse(TEMPLATE)?.resolve(&local_stack())?;
+        let resources = Template::parse(TEMPLATE)?.resolve(&local_stack(&options.name))?;
         let settings = LocalSettings::read(&options.environment, &url)?;
         if let Some(folder) = &options.data_dir {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -154,14 +159,15 @@ impl Stack {
         }
     }
 
-    /// Takes no more requests, lets the running ones end, then stops the back ends.
+    /// Lets the running requests end, then stops the listener and the back ends.
     ///
     /// # Errors
     ///
     /// When a server had failed, or a temporary folder cannot be deleted.
     pub async fn stop(self) -> anyhow::Result<()> {
-        drop(self.stop);
+        // The listener stays until then, because a running batch still needs the fal double behind it.
         self.lambda.drain(DRAIN_AT_MOST).await;
+        drop(self.stop);
         // Idle keep-alive connections of browsers end only here.
         if tokio::time::timeout(Duration::from_secs(1), self.server).await.is_err() {
             tracing::debug!("some connections were still open");
@@ -177,11 +183,11 @@ impl Stack {
 }
 
 /// What a deployment would be asked for.
-fn local_stack() -> LocalStack {
+fn local_stack(name: &str) -> LocalStack {
     let parameters =
         [("JwtIssuer", "https://potret.local/"), ("JwtAudience", "potret"), ("AllowedOrigins", "*")];
     LocalStack {
-        name: "potret".to_owned(),
+        name: name.to_owned(),
         parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     }
 }
@@ -192,7 +198,7 @@ fn local_stack() -> LocalStack {
 ///
 /// When the template cannot be read.
 pub fn token_settings() -> anyhow::Result<template::JwtSpec> {
-    Ok(Template::parse(TEMPLATE)?.resolve(&local_stack())?.jwt)
+    Ok(Template::parse(TEMPLATE)?.resolve(&local_stack(NAME))?.jwt)
 }
 
 fn fal_double(url: &Url, key: SecretString, options: &Options) -> anyhow::Result<FalDouble> {

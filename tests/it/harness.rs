@@ -46,8 +46,13 @@ impl Setup {
 
     pub async fn start(self) -> Potret {
         crate::secrets::capture_logs();
-        let environment = self.environment;
+        let mut environment = self.environment;
+        if let Some(endpoint) = other_dynamodb() {
+            environment.entry("AWS_ENDPOINT_URL_DYNAMODB".to_owned()).or_insert(endpoint);
+        }
+        let name = format!("potret-{}", jiff::Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
+            name: name.clone(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: None,
             environment: Box::new(move |name| environment.get(name).cloned()),
@@ -56,14 +61,22 @@ impl Setup {
         });
         Potret {
             stack: stack.await.expect("a stack"),
+            name,
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
         }
     }
 }
 
+/// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests run on that server instead of the embedded one, each in
+/// tables of its own.
+fn other_dynamodb() -> Option<String> {
+    std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()
+}
+
 /// A running stack.
 pub struct Potret {
     pub stack: Stack,
+    name: String,
     pub http: reqwest::Client,
 }
 
@@ -119,11 +132,12 @@ impl Potret {
     }
 
     pub fn tables(&self) -> Tables {
-        Tables {
-            profiles: "potret-profiles".to_owned(),
-            generations: "potret-generations".to_owned(),
-            ledger: "potret-ledger".to_owned(),
-        }
+        let table = |noun: &str| format!("{}-{noun}", self.name);
+        Tables { profiles: table("profiles"), generations: table("generations"), ledger: table("ledger") }
+    }
+
+    pub fn bucket(&self) -> &str {
+        &self.stack.resources.buckets[0]
     }
 
     /// The ledger itself, for what no route can bring about.

@@ -105,13 +105,14 @@ async fn an_expired_url_opens_nothing() {
     let merchant = potret.user_with("merchant", 1).await;
     merchant.generate(&json!({"prompt": "a bag", "face_image": pictures::jpeg()})).await;
     let url = potret.asked_of_fal()[0]["image_urls"][0].as_str().unwrap().to_owned();
-    let key = url.split_once('?').unwrap().0.split_once("potret-uploads/").unwrap().1.to_owned();
+    let key =
+        url.split_once('?').unwrap().0.split_once(&format!("{}/", potret.bucket())).unwrap().1.to_owned();
     let client: aws::S3 = potret.stack.s3.s3();
     let signed = async |started: Duration| {
         let config =
             aws_sdk_s3::presigning::PresigningConfig::builder().start_time(SystemTime::now() - started);
         let config = config.expires_in(Duration::from_secs(3600)).build().unwrap();
-        let request = client.get_object().bucket("potret-uploads").key(&key).presigned(config).await.unwrap();
+        let request = client.get_object().bucket(potret.bucket()).key(&key).presigned(config).await.unwrap();
         potret.http.get(request.uri()).send().await.unwrap().status().as_u16()
     };
     assert_eq!(signed(Duration::from_secs(3500)).await, 200);

@@ -179,27 +179,29 @@ impl Expressions {
         built(update)
     }
 
-    /// Adds coins to a balance that is `before`, creating the profile if there is none.
+    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile that
+    /// never had `coins_available` has all of `before` available.
     pub fn add_coins(
         &self,
         user: &UserId,
         coins: Coins,
         before: Option<Coins>,
+        after: Coins,
     ) -> Result<TransactWriteItem, BuildError> {
+        let condition = match before {
+            None => "attribute_not_exists(coins_balance)",
+            Some(_) => "coins_balance = :before",
+        };
         let update = self
             .profile(user)
             .update_expression(
-                "SET coins_balance = if_not_exists(coins_balance, :zero) + :coins, coins_available = \
-                 if_not_exists(coins_available, if_not_exists(coins_balance, :zero)) + :coins",
+                "SET coins_balance = :after, coins_available = if_not_exists(coins_available, :before) + :coins",
             )
-            .expression_attribute_values(":zero", number(Coins(0)))
+            .condition_expression(condition)
+            .expression_attribute_values(":before", number(before.unwrap_or_default()))
+            .expression_attribute_values(":after", number(after))
             .expression_attribute_values(":coins", number(coins));
-        built(match before {
-            None => update.condition_expression("attribute_not_exists(coins_balance)"),
-            Some(before) => update
-                .condition_expression("coins_balance = :before")
-                .expression_attribute_values(":before", number(before)),
-        })
+        built(update)
     }
 
     /// Appends an entry that must be new.

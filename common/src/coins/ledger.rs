@@ -226,7 +226,7 @@ impl Ledger {
             let entry = Entry { entry_id, user_id: user_id.clone(), delta, coins_balance: after, at: now };
             let entry = serde_dynamo::to_item(entry).map_err(broken)?;
             let actions =
-                [self.expressions.append(entry), self.expressions.add_coins(user_id, *coins, before)];
+                [self.expressions.append(entry), self.expressions.add_coins(user_id, *coins, before, after)];
             let [earlier, profile] = match self.send(actions).await {
                 Ok(()) => return Ok(after),
                 Err(TransactError::Refused(findings)) => first(findings),

@@ -89,9 +89,9 @@ async fn every_spelling_of_the_name_is_understood() {
         "function:add-coins",
         "000000000000:function:add-coins",
         "000000000000:function:add-coins:live",
-        "arn:aws:lambda:ap-southeast-1:000000000000:function:add-coins",
-        "arn:aws:lambda:ap-southeast-1:000000000000:function:add-coins:live",
-        "arn%3Aaws%3Alambda%3Aap-southeast-1%3A000000000000%3Afunction%3Aadd-coins",
+        "arn:aws:lambda:us-east-1:000000000000:function:add-coins",
+        "arn:aws:lambda:us-east-1:000000000000:function:add-coins:live",
+        "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aadd-coins",
         "add-coins%3A%24LATEST",
     ] {
         assert_eq!(api.invoke(name).send().await.unwrap().status(), 200, "{name}");
@@ -113,7 +113,7 @@ async fn qualifiers_that_contradict_each_other_are_refused() {
 #[tokio::test]
 async fn unknown_function_is_not_found() {
     let api = Api::start().await;
-    let arn = "arn:aws:lambda:ap-southeast-1:000000000000:function:nope";
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:nope";
     let response = api.invoke("nope").send().await.unwrap();
     let body = json!({"Type": "User", "Message": format!("Function not found: {arn}")});
     assert_error(response, 404, "ResourceNotFoundException", body).await;

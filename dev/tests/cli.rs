@@ -1,0 +1,118 @@
+//! The command as a newcomer meets it: what it prints works.
+#![allow(missing_docs, reason = "test names are facts")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn dev() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
+    // What the machine happens to have set must not decide what is tested.
+    for name in ["FAL_KEY", "FAL_BASE_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "LOG_LEVEL"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    dev().args(arguments).output().expect("it runs")
+}
+
+/// A stack as a process of its own, killed if the test fails.
+struct Running {
+    process: Child,
+    printed: String,
+}
+
+impl Running {
+    /// Starts it and reads what it prints until it is ready.
+    fn start() -> Self {
+        let mut command = dev();
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("it starts");
+        let mut printed = String::new();
+        for line in BufReader::new(process.stdout.take().expect("its output")).lines() {
+            let line = line.expect("text");
+            let last = line.contains("Ctrl-C");
+            printed.push_str(&line);
+            printed.push('\n');
+            if last {
+                break;
+            }
+        }
+        Self { process, printed }
+    }
+
+    fn line(&self, beginning: &str) -> &str {
+        self.printed.lines().find(|line| line.starts_with(beginning)).expect("a line")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+    }
+}
+
+/// The parts of the printed line, as a shell would see them.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    parts
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_printed_line_makes_two_pictures_for_a_coin_and_ctrl_c_stops() {
+    let mut stack = tokio::task::spawn_blocking(Running::start).await.expect("a stack");
+    assert!(stack.printed.contains("has 10 coins"), "{}", stack.printed);
+    let words = words(stack.line("curl"));
+    let [_, _, url, _, content_type, _, authorization, _, body] = words.as_slice() else {
+        panic!("{words:?}")
+    };
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut request = http.post(url).body(body.clone());
+    for header in [content_type, authorization] {
+        let (name, value) = header.split_once(": ").expect("a header");
+        request = request.header(name, value);
+    }
+    let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(answer["remaining_coins"], 9, "{answer}");
+    for url in answer["images"].as_array().expect("images") {
+        let picture = http.get(url.as_str().expect("a URL")).send().await.expect("a picture");
+        assert_eq!(picture.headers()["content-type"], "image/jpeg");
+    }
+    if cfg!(unix) {
+        let pid = stack.process.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        assert!(stack.process.wait().expect("it ends").success(), "a graceful end");
+    }
+}
+
+#[test]
+fn a_token_is_printed_for_any_user_and_for_nothing_else() {
+    let token = run(&["token", "someone@example.com"]);
+    let text = String::from_utf8(token.stdout).expect("text");
+    assert_eq!(text.trim().split('.').count(), 3, "{text}");
+    let refused = run(&["token", ""]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).starts_with("error: a user id is"));
+}
+
+#[test]
+fn one_event_is_invoked_on_a_fresh_stack() {
+    let event = std::env::temp_dir().join(format!("potret-event-{}.json", std::process::id()));
+    std::fs::write(&event, r#"{"user_id":"u","coins":3,"reference":"r"}"#).expect("a file");
+    let path = event.to_str().expect("a path");
+    let invoked = run(&["invoke", "add-coins", path]);
+    let answer: Value = serde_json::from_slice(&invoked.stdout).expect("JSON");
+    assert_eq!(answer, serde_json::json!({"user_id": "u", "coins_balance": 3}));
+    let unknown = run(&["invoke", "make-coffee", path]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("the functions are add-coins, coin-balance"));
+    assert!(!run(&["invoke", "add-coins", "no-such-file"]).status.success());
+    std::fs::remove_file(event).expect("removed");
+}

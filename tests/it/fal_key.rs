@@ -1,0 +1,65 @@
+//! Where the fal key comes from: Systems Manager in the cloud, read once.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use axum::Router;
+use axum::http::HeaderMap;
+use common::config::FalKeySource;
+use common::secrets::fal_key;
+use serde_json::{Value, json};
+
+/// A Systems Manager with one parameter, and what it was asked.
+async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&asked);
+    let answer = async move |headers: HeaderMap, body: String| {
+        assert_eq!(headers["x-amz-target"], "AmazonSSM.GetParameter");
+        let request: Value = serde_json::from_str(&body).expect("JSON");
+        let known = request["Name"] == "/potret/fal-key";
+        record.lock().expect("no panic").push(request);
+        match known {
+            true => (
+                axum::http::StatusCode::OK,
+                json!({"Parameter": {"Type": "SecureString", "Value": value}}).to_string(),
+            ),
+            false => {
+                (axum::http::StatusCode::BAD_REQUEST, json!({"__type": "ParameterNotFound"}).to_string())
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let credentials = aws_sdk_dynamodb::config::Credentials::new("id", "secret", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials));
+    (config.build(), asked)
+}
+
+#[tokio::test]
+async fn the_parameter_is_read_decrypted_and_once() {
+    let (config, asked) = systems_manager("id:secret-of-the-parameter\n").await;
+    let key = fal_key(FalKeySource::Parameter("/potret/fal-key".to_owned()), &config).await.expect("a key");
+    assert_eq!(format!("{key:?}"), "FalKey([redacted])");
+    assert_eq!(*asked.lock().unwrap(), [json!({"Name": "/potret/fal-key", "WithDecryption": true})]);
+}
+
+#[tokio::test]
+async fn without_a_usable_parameter_the_function_does_not_start_and_says_why() {
+    let (config, _) = systems_manager("a-secret-without-its-id").await;
+    let error = async |name: &str| {
+        let source = FalKeySource::Parameter(name.to_owned());
+        fal_key(source, &config).await.expect_err("no key").to_string()
+    };
+    let shape = error("/potret/fal-key").await;
+    assert_eq!(shape, "the parameter /potret/fal-key does not hold a fal key of the form <id>:<secret>");
+    assert!(
+        error("/potret/other")
+            .await
+            .starts_with("the parameter /potret/other could not be read: ParameterNotFound")
+    );
+}
