@@ -139,24 +139,28 @@ async fn without_the_balance_in_advance_the_settling_finds_it_out() {
 }
 
 #[tokio::test]
-async fn a_killed_function_leaves_a_hold_that_says_how_long_it_lasts() {
-    let setup =
-        Setup::default().function_timeout(Duration::from_millis(700)).fal_takes(Duration::from_millis(500));
-    let potret = setup.start().await;
+async fn a_running_batch_holds_its_coin_until_a_minute_after_its_function_must_have_ended() {
+    let potret = Setup::default().fal_takes(Duration::from_secs(1)).start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    let dead = kill_while_running(&potret, "merchant").await;
-    assert_eq!(merchant.coins().await, (1, 0));
-    let lease = dead.lease_until.duration_since(Timestamp::now());
-    assert!(lease > SignedDuration::from_secs(55) && lease < SignedDuration::from_secs(95), "{lease}");
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (403, "insufficient_coins"));
-}
-
-/// A hold whose function has died: made through the ledger, and never settled.
-async fn kill_while_running(potret: &Potret, user: &str) -> Generation {
-    let now = Timestamp::now();
-    let pending = pending(user, GenerationId::random(), now, now + SignedDuration::from_secs(89));
-    assert!(matches!(potret.ledger().hold(&pending, now).await, Ok(HoldOutcome::Held(_))));
-    pending
+    let prompt = a_prompt();
+    let started = Timestamp::now();
+    let (answer, ()) = tokio::join!(merchant.generate(&prompt), async {
+        while potret.fal().requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().generations).await;
+        assert_eq!((&rows[0]["status"], rows[0].get("expires_at")), (&json!("PENDING"), None));
+        let lease = rows[0]["lease_until"].as_i64().expect("milliseconds") - started.as_millisecond();
+        assert!((89_000..95_000).contains(&lease), "29 s for the function and 60 s on top: {lease}");
+        let refused = merchant.generate(&prompt).await;
+        assert_eq!(refused.problem(), (403, "insufficient_coins"));
+        assert_eq!(
+            (&refused.body["coins_balance"], &refused.body["coins_available"]),
+            (&json!(1), &json!(0))
+        );
+    });
+    assert_eq!(answer.status, 200);
+    potret.audit().await;
 }
 
 fn pending(user: &str, generation_id: GenerationId, now: Timestamp, lease_until: Timestamp) -> Generation {

@@ -83,7 +83,7 @@ async fn what_did_not_run_is_asked_again() {
 
 #[tokio::test]
 async fn a_limit_that_stays_is_answered_as_busy() {
-    let potret = Setup::default().function_timeout(Duration::from_secs(4)).start().await;
+    let potret = Setup::default().function_timeout(Duration::from_secs(5)).start().await;
     let merchant = potret.user_with("merchant", 1).await;
     potret.fal_fails(Fault::ConcurrencyLimit);
     let refused = merchant.generate(&a_prompt()).await;
@@ -116,7 +116,7 @@ async fn other_places_of_the_url_and_the_queue_lead_to_pictures() {
 
 #[tokio::test]
 async fn balance_is_unchanged_when_fal_times_out() {
-    let potret = Setup::default().function_timeout(Duration::from_secs(2)).start().await;
+    let potret = Setup::default().function_timeout(Duration::from_secs(5)).start().await;
     let merchant = potret.user_with("merchant", 1).await;
     potret.fal_fails(Fault::Slow);
     assert_eq!(merchant.generate(&a_prompt()).await.problem(), (504, "image_provider_timeout"));
@@ -149,7 +149,7 @@ async fn a_fal_that_cannot_be_reached_costs_nothing() {
     // Port 9 of the loopback is closed on any machine that runs tests.
     let setup =
         Setup::default().setting("FAL_BASE_URL", "http://127.0.0.1:9").setting("FAL_KEY", "id:secret");
-    let potret = setup.function_timeout(Duration::from_secs(3)).start().await;
+    let potret = setup.function_timeout(Duration::from_secs(5)).start().await;
     let merchant = potret.user_with("merchant", 1).await;
     assert_eq!(merchant.generate(&a_prompt()).await.problem(), (502, "image_provider_failed"));
     assert_eq!(merchant.coins().await, (1, 1));

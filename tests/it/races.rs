@@ -1,6 +1,6 @@
 //! Many requests at once never spend a coin twice, and never ask fal without a hold.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -90,13 +90,10 @@ async fn payments_and_batches_at_once_all_count() {
 
 #[tokio::test]
 async fn the_two_pictures_are_made_at_the_same_time() {
-    let each = Duration::from_secs(1);
-    let potret = Setup::default().fal_takes(each).start().await;
+    let potret = Setup::default().fal_takes(Duration::from_secs(1)).start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    let started = Instant::now();
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
-    // One after the other would take two seconds at the least, on any machine.
-    assert!(started.elapsed() < 2 * each, "{:?}", started.elapsed());
-    let running: Vec<_> = potret.fal().requests().iter().map(|request| request.running_at_start).collect();
-    assert!(running.contains(&2), "{running:?}");
+    let requests = potret.fal().requests();
+    let [first, second] = requests.as_slice() else { panic!("two requests") };
+    assert!(Some(second.started_at) < first.finished_at && Some(first.started_at) < second.finished_at);
 }

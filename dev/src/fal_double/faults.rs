@@ -72,7 +72,7 @@ faults! {
     NoImages "no_images"
         "200 with an empty list of images.",
     SingleImage "single_image"
-        "200 with the picture as image.url instead of images[0].url, as some models answer.",
+        "200 with the picture under image.url and no list of images, as some models answer.",
     BareUrl "bare_url"
         "200 with the picture as url at the top, as some models answer.",
     ForeignScheme "foreign_scheme"
