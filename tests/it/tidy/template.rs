@@ -1,0 +1,152 @@
+//! Rules about `template.yaml`: it and the code name the same routes, functions and settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::config::NAMES;
+use dev::template::{LocalStack, Stack, Template};
+use reqwest::{Method, StatusCode};
+
+use super::{file, files, refuse, rust_files};
+use crate::harness::Potret;
+
+/// Settings for laptops. In the cloud the key comes from Systems Manager, and fal's hosts are fal's own.
+const LOCAL_ONLY: [&str; 4] = ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY"];
+
+/// The template as it lies there, with made-up values for what a deployment is asked for.
+pub fn resources() -> Stack {
+    let asked_for = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
+    let parameters = asked_for.map(|name| (name.to_owned(), "made-up".to_owned())).into();
+    let template = Template::parse(&file("template.yaml")).expect("a template");
+    template.resolve(&LocalStack { name: "potret".to_owned(), parameters }).expect("resources")
+}
+
+/// Those of one list that are not in the other, in words.
+fn differences(
+    one: &BTreeSet<String>,
+    in_one: &str,
+    other: &BTreeSet<String>,
+    in_other: &str,
+) -> Vec<String> {
+    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>, place: &str| {
+        a.difference(b).map(|name| format!("{name} is only in {place}")).collect::<Vec<_>>()
+    };
+    [only(one, other, in_one), only(other, one, in_other)].concat()
+}
+
+/// What each function passes to `expect_route`, as `<function>: <METHOD> <path>`.
+fn expected_routes() -> BTreeSet<String> {
+    let mut routes = BTreeSet::new();
+    for file in rust_files() {
+        let Some(path) = file.path.strip_prefix("functions/") else { continue };
+        let function = path.split('/').next().unwrap_or_default();
+        for call in file.text.split("expect_route(").skip(1) {
+            let arguments: Vec<_> =
+                call.split(')').next().unwrap_or_default().split(',').map(str::trim).collect();
+            let [_, method, path, ..] = arguments.as_slice() else { panic!("{}: {arguments:?}", file.path) };
+            routes.insert(format!(
+                "{function}: {} {}",
+                method.replace("Method::", ""),
+                path.trim_matches('"')
+            ));
+        }
+    }
+    routes
+}
+
+#[test]
+fn every_function_checks_the_route_that_the_template_gives_it() {
+    let routes = resources().routes.into_iter();
+    let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path)).collect();
+    refuse(
+        &differences(&routes, "template.yaml", &expected_routes(), "the functions' calls of expect_route"),
+        "make the function's Event in template.yaml and its expect_route the same:",
+    );
+}
+
+#[test]
+fn every_route_needs_a_token() {
+    let public = resources().routes.into_iter().filter(|route| route.public);
+    refuse(&public.map(|route| route.route_key).collect::<Vec<_>>(), "take `Authorizer: NONE` out:");
+}
+
+#[tokio::test]
+async fn the_gateway_serves_the_routes_of_the_template_and_no_others() {
+    let potret = Potret::start().await;
+    let routes = resources().routes;
+    let paths: BTreeSet<_> = routes.iter().map(|route| route.path.as_str()).chain(["/", "/api"]).collect();
+    let mut breaches = Vec::new();
+    for path in paths {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let is_route = routes.iter().any(|route| route.path == path && route.method == method.as_str());
+            let answer =
+                potret.http.request(method.clone(), potret.url(path)).send().await.expect("an answer");
+            // Without a token, a route asks for one.
+            let expected = if is_route { StatusCode::UNAUTHORIZED } else { StatusCode::NOT_FOUND };
+            if answer.status() != expected {
+                breaches.push(format!("{method} {path}: {}, expected {expected}", answer.status()));
+            }
+        }
+    }
+    refuse(&breaches, "make the local gateway serve what template.yaml says:");
+}
+
+#[test]
+fn every_function_bears_one_name_everywhere() {
+    let files: BTreeMap<_, _> = files().into_iter().map(|file| (file.path, file.text)).collect();
+    let mut breaches = Vec::new();
+    for function in resources().functions {
+        let name = &function.name;
+        let (folder, module) = (format!("functions/{name}"), name.replace('-', "_"));
+        let code = [format!("{folder}/src/main.rs"), format!("{folder}/src/lib.rs")];
+        for path in code.into_iter().chain([format!("tests/it/{module}.rs")]) {
+            if !files.contains_key(&path) {
+                breaches.push(format!("{path} is missing"));
+            }
+        }
+        let manifest = files.get(&format!("{folder}/Cargo.toml")).map(String::as_str).unwrap_or_default();
+        if !manifest.starts_with(&format!("[package]\nname = \"{name}\"\n")) || manifest.contains("[[bin]]") {
+            breaches.push(format!("{folder}/Cargo.toml must name the package, and so the binary, {name}"));
+        }
+        if !files["tests/it/main.rs"].contains(&format!("\nmod {module};\n")) {
+            breaches.push(format!("tests/it/main.rs does not have `mod {module};`"));
+        }
+        if !files.keys().any(|path| path.starts_with(&format!("events/{name}/"))) {
+            breaches.push(format!("events/{name}/ has no fixture"));
+        }
+        let (resource, expected) = (&function.logical_id, pascal_case(name));
+        if *resource != expected {
+            breaches.push(format!("template.yaml calls it {resource}, expected {expected}"));
+        }
+    }
+    refuse(&breaches, "a function's folder, package, binary, resource, events and tests bear one name:");
+}
+
+fn pascal_case(name: &str) -> String {
+    let words = name.split('-').map(|word| word.split_at(1));
+    words.map(|(first, rest)| first.to_ascii_uppercase() + rest).collect()
+}
+
+#[test]
+fn every_folder_of_functions_and_of_events_is_a_function_of_the_template() {
+    let functions = resources().functions.into_iter().map(|function| function.name).collect();
+    let mut breaches = Vec::new();
+    for parent in ["functions", "events"] {
+        let names = files().into_iter().filter_map(|file| {
+            let (name, _) = file.path.strip_prefix(parent)?.strip_prefix('/')?.split_once('/')?;
+            Some(name.to_owned())
+        });
+        breaches.extend(differences(&names.collect(), parent, &functions, "template.yaml"));
+    }
+    refuse(&breaches, "add the function to template.yaml, or delete what is left of it:");
+}
+
+#[test]
+fn the_template_sets_every_setting_but_the_local_ones_and_no_unknown_one() {
+    let set =
+        resources().functions.into_iter().flat_map(|function| function.environment.into_keys()).collect();
+    let known = NAMES.into_iter().filter(|name| !LOCAL_ONLY.contains(name)).map(str::to_owned).collect();
+    refuse(
+        &differences(&set, "template.yaml", &known, "common::config::NAMES"),
+        "set it in template.yaml and name it in common::config::NAMES, or take it out of both:",
+    );
+}
