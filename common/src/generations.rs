@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::aws::describe;
+use crate::aws::{describe, is_transient};
 use crate::coins::Coins;
 use crate::idempotency::IdempotencyKey;
 use crate::identity::UserId;
@@ -148,8 +148,24 @@ pub struct Job {
     pub photos: PhotoCount,
     /// What the model cannot take and was left out, by field name.
     pub dropped_inputs: Vec<String>,
-    /// The body sent to fal.
+    /// The body sent to fal. Kept as its text: DynamoDB's numbers would make `1` of `1.0`.
+    #[serde(with = "json_text")]
     pub payload: serde_json::Value,
+}
+
+/// serde's view of a JSON value as the text it has.
+mod json_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        serde_json::from_str(&String::deserialize(deserializer)?).map_err(Error::custom)
+    }
 }
 
 impl Job {
@@ -194,10 +210,15 @@ pub struct Generation {
     pub error_code: Option<String>,
 }
 
-/// The record could not be read.
+/// The records could not be read.
 #[derive(Debug, Error)]
-#[error("generations could not be read: {0}")]
-pub struct ReadError(String);
+#[error("generations could not be read: {cause}")]
+pub struct ReadError {
+    /// What happened, for the log.
+    pub cause: String,
+    /// Whether the same call may succeed later.
+    pub transient: bool,
+}
 
 /// The `generations` table, for reading.
 #[derive(Debug, Clone)]
@@ -218,8 +239,12 @@ impl Generations {
         let query = query.key_condition_expression("user_id = :user");
         let query = query.expression_attribute_values(":user", AttributeValue::S(user.to_string()));
         let answer = query.scan_index_forward(false).consistent_read(true).limit(1).send().await;
-        let item = answer.map_err(|error| ReadError(describe(&error)))?.items.unwrap_or_default().pop();
-        item.map(serde_dynamo::from_item).transpose().map_err(|error| ReadError(error.to_string()))
+        let answer =
+            answer.map_err(|error| ReadError { cause: describe(&error), transient: is_transient(&error) })?;
+        let item = answer.items.unwrap_or_default().pop();
+        item.map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| ReadError { cause: error.to_string(), transient: false })
     }
 }
 

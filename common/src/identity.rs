@@ -15,7 +15,7 @@ pub struct UserId(String);
 
 /// The text is empty, longer than 255 bytes or holds control characters.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("a user id is 1 to {MAX_USER_ID_BYTES} bytes of text without control characters")]
+#[error("must be 1 to {MAX_USER_ID_BYTES} bytes of text without control characters")]
 pub struct InvalidUserId;
 
 impl UserId {

@@ -91,10 +91,12 @@ impl<'a> Fields<'a> {
         self.object.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// Whether nothing was found wrong with field `name` so far.
-    pub fn is_clean(&self, name: &str) -> bool {
+    /// Notes that the required field `name` gave nothing, unless it is known why.
+    pub fn missing(&mut self, name: &str, message: impl Into<String>) {
         let pointer = self.pointer(name);
-        self.faults.iter().all(|fault| fault.pointer != pointer)
+        if self.faults.iter().all(|fault| fault.pointer != pointer) {
+            self.faults.invalid(pointer, message);
+        }
     }
 
     /// Takes field `name` out, if it is there and not `null`.

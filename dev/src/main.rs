@@ -75,7 +75,7 @@ async fn main() -> ExitCode {
 }
 
 fn token(user: &str) -> anyhow::Result<()> {
-    let user = UserId::parse(user)?;
+    let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
     println!("{}", tokens::issue(user.as_str(), &token_settings()?, demo::TOKEN_LIFETIME)?);
     Ok(())
 }
@@ -91,7 +91,8 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         function_timeout: None,
     })
     .await?;
-    let coins = demo::credit(&stack, demo::USER).await?;
+    demo::prepare(&stack).await?;
+    let coins = demo::coins_available(&stack, demo::USER).await?;
     print_welcome(&stack, coins, serve.data_dir.as_deref())?;
     stop_signal().await?;
     tracing::info!("stopping: what is running may end");

@@ -100,7 +100,7 @@ fn a_token_is_printed_for_any_user_and_for_nothing_else() {
     assert_eq!(text.trim().split('.').count(), 3, "{text}");
     let refused = run(&["token", ""]);
     assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).starts_with("error: a user id is"));
+    assert!(String::from_utf8_lossy(&refused.stderr).starts_with("error: the user must be"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ async fn what_is_no_payment_is_refused_with_every_fault() {
     let error =
         potret.add_coins(&json!({"user_id": 7, "coins": 0, "currency": "IDR"})).await.expect_err("faults");
     assert_eq!(error["errorType"], "InvalidRequest");
-    insta::assert_snapshot!(error["errorMessage"].as_str().unwrap(), @"the event is not valid: /user_id is required: a string; /coins is required: a whole number from 1 to 1000000; /reference is required: the payment's own id; /currency is not a field of this event");
+    insta::assert_snapshot!(error["errorMessage"].as_str().unwrap(), @"the event is not valid: /user_id must be a string; /coins must be a whole number from 1 to 1000000; /reference is required: the payment's own id; /currency is not a field of this event");
 }
 
 #[tokio::test]

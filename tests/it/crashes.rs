@@ -74,9 +74,29 @@ async fn one_trouble_at_any_transaction_is_survived() {
 }
 
 #[tokio::test]
+async fn a_lost_reply_is_recognised_without_the_help_of_request_tokens() {
+    for (transaction, name) in [(0, "hold"), (1, "settle")] {
+        let flaky = Flaky::start().await;
+        flaky.dynamodb.forget_tokens();
+        let merchant = flaky.potret.user_with("merchant", 2).await;
+        flaky.transaction(transaction, 1, Trouble::LoseReply);
+        let answer = merchant.generate(&a_prompt()).await;
+        assert_eq!(
+            (answer.status, &answer.body["remaining_coins"]),
+            (200, &json!(1)),
+            "{name}: {}",
+            answer.body
+        );
+        assert_eq!(merchant.coins().await, (1, 1), "{name}");
+        flaky.potret.audit().await;
+    }
+}
+
+#[tokio::test]
 async fn a_release_survives_a_lost_reply() {
     let flaky = Flaky::start().await;
     let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.dynamodb.forget_tokens();
     flaky.potret.fal_fails(Fault::InternalError);
     flaky.transaction(1, 1, Trouble::LoseReply);
     assert_eq!(merchant.generate(&a_prompt()).await.problem(), (502, "image_provider_failed"));
@@ -87,6 +107,7 @@ async fn a_release_survives_a_lost_reply() {
 #[tokio::test]
 async fn a_payment_survives_a_lost_reply() {
     let flaky = Flaky::start().await;
+    flaky.dynamodb.forget_tokens();
     flaky.transaction(0, 1, Trouble::LoseReply);
     let merchant = flaky.potret.user_with("merchant", 7).await;
     assert_eq!(merchant.coins().await, (7, 7));

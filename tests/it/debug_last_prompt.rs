@@ -24,35 +24,35 @@ async fn text_to_image_is_shown_as_it_was_sent() {
     shown["timestamp"] = json!("[time]");
     insta::assert_json_snapshot!(shown, @r#"
     {
-      "enhanced_prompt": "A Woman model, for Fashion, photorealistic resolusi HD",
-      "fal_request": {
-        "guidance_scale": 3.5,
-        "image_size": "square_hd",
-        "model": "fal-ai/flux/schnell",
-        "num_inference_steps": 7,
-        "prompt": "A Woman model, for Fashion, photorealistic resolusi HD"
-      },
       "generation_id": "[id]",
+      "timestamp": "[time]",
+      "status": "succeeded",
       "generation_mode": "text-to-image",
       "model": "fal-ai/flux/schnell",
-      "payload": {
-        "guidance_scale": 3.5,
-        "image_size": "square_hd",
-        "num_inference_steps": 7,
-        "prompt": "A Woman model, for Fashion, photorealistic resolusi HD"
-      },
-      "prompt_length": 54,
       "request": {
-        "has_background_image": false,
-        "has_face_image": false,
-        "has_image_url": false,
         "has_product_images": false,
-        "image_url": null,
         "num_product_images": 0,
+        "has_face_image": false,
+        "has_background_image": false,
+        "has_image_url": false,
+        "image_url": null,
         "original_prompt": "A Woman model, for Fashion, photorealistic resolusi HD"
       },
-      "status": "succeeded",
-      "timestamp": "[time]"
+      "enhanced_prompt": "A Woman model, for Fashion, photorealistic resolusi HD",
+      "prompt_length": 54,
+      "fal_request": {
+        "prompt": "A Woman model, for Fashion, photorealistic resolusi HD",
+        "image_size": "square_hd",
+        "num_inference_steps": 7,
+        "guidance_scale": 3.5,
+        "model": "fal-ai/flux/schnell"
+      },
+      "payload": {
+        "prompt": "A Woman model, for Fashion, photorealistic resolusi HD",
+        "image_size": "square_hd",
+        "num_inference_steps": 7,
+        "guidance_scale": 3.5
+      }
     }
     "#);
 }

@@ -1,6 +1,7 @@
 //! A proxy in front of DynamoDB that fails on request, the way networks and the service do.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -48,6 +49,7 @@ struct Shared {
     http: reqwest::Client,
     plans: Mutex<Vec<Plan>>,
     calls: Mutex<Vec<String>>,
+    forgets_tokens: AtomicBool,
 }
 
 impl FlakyDynamoDb {
@@ -60,6 +62,7 @@ impl FlakyDynamoDb {
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
             plans: Mutex::default(),
             calls: Mutex::default(),
+            forgets_tokens: AtomicBool::default(),
         });
         let router = Router::new().fallback(forward).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -68,6 +71,11 @@ impl FlakyDynamoDb {
 
     pub fn plan(&self, plan: Plan) {
         self.shared.plans.lock().expect("no panic").push(plan);
+    }
+
+    /// From now on no request token arrives, as with an engine that knows none or has been restarted.
+    pub fn forget_tokens(&self) {
+        self.shared.forgets_tokens.store(true, Ordering::Relaxed);
     }
 
     /// The operations called so far, and forgets them.
@@ -114,8 +122,14 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     }
 }
 
-async fn upstream(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Response {
+async fn upstream(shared: &Shared, mut headers: HeaderMap, mut body: Bytes) -> Response {
     headers.remove("host");
+    if shared.forgets_tokens.load(Ordering::Relaxed) {
+        let mut request: Value = serde_json::from_slice(&body).expect("JSON");
+        request.as_object_mut().expect("an object").remove("ClientRequestToken");
+        body = Bytes::from(request.to_string());
+        headers.remove("content-length");
+    }
     let answer = shared.http.post(shared.upstream.clone()).headers(headers).body(body).send().await;
     let answer = answer.expect("an answer from DynamoDB");
     let (status, headers) = (answer.status(), answer.headers().clone());

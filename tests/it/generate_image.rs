@@ -26,26 +26,27 @@ async fn a_prompt_becomes_two_pictures_for_a_coin() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 10).await;
     let answer = merchant.generate(&a_prompt()).await;
+    assert_ne!(answer.body["images"][0], answer.body["images"][1]);
     insta::assert_json_snapshot!(redacted(&answer), @r#"
     {
-      "debug_info": {
-        "dropped_inputs": [],
-        "generation_mode": "text-to-image",
-        "guidance_scale": 3.5,
-        "image_size": "square_hd",
-        "image_urls": [],
-        "loras": [],
-        "model": "fal-ai/flux/schnell",
-        "num_inference_steps": 7,
-        "prompt_sent": "A Woman model, for Fashion, photorealistic resolusi HD",
-        "strength": null
-      },
       "generation_id": "[id]",
       "images": [
         "[picture]",
         "[picture]"
       ],
-      "remaining_coins": 9
+      "remaining_coins": 9,
+      "debug_info": {
+        "prompt_sent": "A Woman model, for Fashion, photorealistic resolusi HD",
+        "model": "fal-ai/flux/schnell",
+        "generation_mode": "text-to-image",
+        "image_urls": [],
+        "image_size": "square_hd",
+        "strength": null,
+        "num_inference_steps": 7,
+        "guidance_scale": 3.5,
+        "loras": [],
+        "dropped_inputs": []
+      }
     }
     "#);
     for url in answer.body["images"].as_array().unwrap() {
@@ -93,17 +94,26 @@ async fn photos_go_to_the_editing_model_in_their_order() {
         .await;
     insta::assert_json_snapshot!(redacted(&answer), @r#"
     {
+      "generation_id": "[id]",
+      "images": [
+        "[picture]",
+        "[picture]"
+      ],
+      "remaining_coins": 9,
       "debug_info": {
-        "dropped_inputs": [],
+        "prompt_sent": "a bag",
+        "model": "fal-ai/flux-2/lora/edit",
         "generation_mode": "image-to-image",
-        "guidance_scale": 3.5,
-        "image_size": null,
         "image_urls": [
           "[url of face.jpg]",
           "[url of product-1.png]",
           "[url of product-2.jpg]",
           "[url of background.webp]"
         ],
+        "image_size": null,
+        "strength": 0.65,
+        "num_inference_steps": 7,
+        "guidance_scale": 3.5,
         "loras": [
           {
             "path": "owner/lora",
@@ -114,17 +124,8 @@ async fn photos_go_to_the_editing_model_in_their_order() {
             "scale": 0.25
           }
         ],
-        "model": "fal-ai/flux-2/lora/edit",
-        "num_inference_steps": 7,
-        "prompt_sent": "a bag",
-        "strength": 0.65
-      },
-      "generation_id": "[id]",
-      "images": [
-        "[picture]",
-        "[picture]"
-      ],
-      "remaining_coins": 9
+        "dropped_inputs": []
+      }
     }
     "#);
     let asked = potret.asked_of_fal();
@@ -159,29 +160,29 @@ async fn the_general_model_gets_the_first_photo_and_the_others_are_named() {
     let answer = merchant.generate(&body).await;
     insta::assert_json_snapshot!(redacted(&answer), @r#"
     {
-      "debug_info": {
-        "dropped_inputs": [
-          "product_images[1]",
-          "background_image"
-        ],
-        "generation_mode": "image-to-image",
-        "guidance_scale": 3.5,
-        "image_size": null,
-        "image_urls": [
-          "[url of product-1.png]"
-        ],
-        "loras": [],
-        "model": "fal-ai/flux-general/image-to-image",
-        "num_inference_steps": 4,
-        "prompt_sent": "a bag",
-        "strength": 0.5
-      },
       "generation_id": "[id]",
       "images": [
         "[picture]",
         "[picture]"
       ],
-      "remaining_coins": 9
+      "remaining_coins": 9,
+      "debug_info": {
+        "prompt_sent": "a bag",
+        "model": "fal-ai/flux-general/image-to-image",
+        "generation_mode": "image-to-image",
+        "image_urls": [
+          "[url of product-1.png]"
+        ],
+        "image_size": null,
+        "strength": 0.5,
+        "num_inference_steps": 4,
+        "guidance_scale": 3.5,
+        "loras": [],
+        "dropped_inputs": [
+          "product_images[1]",
+          "background_image"
+        ]
+      }
     }
     "#);
     let mut sent = potret.asked_of_fal().remove(0);
@@ -261,13 +262,13 @@ async fn every_fault_of_a_request_is_named_at_once() {
     /loras/0/scale must be a number from 0 to 4
     /loras/1 must be an object with path and scale
     /loras/2/weight is not a field of a LoRA
-    /guidance_scale is locked: it is the same for everybody and cannot be set
-    /image_size is locked: it is the same for everybody and cannot be set
-    /image_strength is locked: it is the same for everybody and cannot be set
+    /user_id is not a field of this request
     /model is locked: it is the same for everybody and cannot be set
     /num_inference_steps is locked: it is the same for everybody and cannot be set
+    /guidance_scale is locked: it is the same for everybody and cannot be set
+    /image_size is locked: it is the same for everybody and cannot be set
     /strength is locked: it is the same for everybody and cannot be set
-    /user_id is not a field of this request
+    /image_strength is locked: it is the same for everybody and cannot be set
     ");
     assert_eq!(merchant.coins().await, (5, 5));
     assert!(potret.fal().requests().is_empty());

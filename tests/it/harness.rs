@@ -70,7 +70,7 @@ impl Setup {
 /// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests run on that server instead of the embedded one, each in
 /// tables of its own.
 fn other_dynamodb() -> Option<String> {
-    std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok()
+    common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
 
 /// A running stack.
@@ -190,6 +190,7 @@ impl User<'_> {
 pub struct Answer {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
+    pub text: String,
     pub body: Value,
 }
 
@@ -198,8 +199,8 @@ impl Answer {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a text");
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, body }
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
+        Self { status, headers, text, body }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

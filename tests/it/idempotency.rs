@@ -12,14 +12,15 @@ use crate::pictures;
 async fn a_replay_answers_the_same_and_charges_nothing() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    let body = json!({"prompt": "a bag", "face_image": pictures::png()});
+    let loras = json!([{"path": "a/b", "scale": 1.0}]);
+    let body = json!({"prompt": "a bag", "face_image": pictures::png(), "loras": loras});
     let first = merchant.generate_with_key("order-1", &body).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (200, None));
     // The last coin is gone, and the replay is answered all the same.
     for key in ["order-1", "\"order-1\""] {
         let again = merchant.generate_with_key(key, &body).await;
         assert_eq!((again.status, again.header("idempotency-replayed")), (200, Some("true")));
-        assert_eq!(again.body, first.body);
+        assert_eq!(again.text, first.text);
     }
     assert_eq!(merchant.coins().await, (0, 0));
     assert_eq!(potret.fal().requests().len(), 2);
@@ -86,6 +87,18 @@ async fn a_failure_is_not_stored_and_the_key_may_run_again() {
     let third = merchant.generate_with_key("k", &a_prompt()).await;
     assert_eq!(third.header("idempotency-replayed"), Some("true"));
     assert_eq!(merchant.coins().await, (0, 0));
+    potret.audit().await;
+}
+
+#[tokio::test]
+async fn a_key_keeps_its_body_also_after_a_failure() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    potret.fal_fails_once(Fault::InternalError, 0);
+    assert_ne!(merchant.generate_with_key("k", &a_prompt()).await.status, 200);
+    let other = merchant.generate_with_key("k", &json!({"prompt": "another"})).await;
+    assert_eq!(other.problem(), (422, "idempotency_key_reused"));
+    assert_eq!(merchant.coins().await, (1, 1));
     potret.audit().await;
 }
 

@@ -53,12 +53,14 @@ async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
 async fn a_data_folder_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
     let start = || Stack::start(Options { data_dir: Some(folder.path().to_owned()), ..options(ANY_PORT) });
-    let stack = start().await.unwrap();
-    dev::demo::credit(&stack, "merchant").await.unwrap();
-    stack.stop().await.unwrap();
-    let stack = start().await.unwrap();
-    assert_eq!(dev::demo::credit(&stack, "merchant").await.unwrap(), 10, "credited once");
-    stack.stop().await.unwrap();
+    let coins =
+        async |stack: &Stack| dev::demo::coins_available(stack, dev::demo::RETURNING_USER).await.unwrap();
+    for _ in 0..2 {
+        let stack = start().await.unwrap();
+        dev::demo::prepare(&stack).await.unwrap();
+        assert_eq!(coins(&stack).await, 9, "credited once, and one batch made once");
+        stack.stop().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What a client tells problems apart by. Names and statuses are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +64,9 @@ impl Code {
             Self::NoPromptLog => (404, "no_prompt_log", "No prompt yet", None),
             Self::NotFound => (404, "not_found", "Not found", None),
             Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed", None),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type", None),
             Self::GenerationInProgress => (409, "generation_in_progress", "Still running", Some(3)),
             Self::PayloadTooLarge => (413, "payload_too_large", "Too large", None),
-            Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type", None),
             Self::InvalidRequest => (422, "invalid_request", "The request is not valid", None),
             Self::InvalidImage => (422, "invalid_image", "Not a usable image", None),
             Self::ContentRejected => (422, "content_rejected", "Content rejected", None),
@@ -74,13 +74,13 @@ impl Code {
                 (422, "idempotency_key_reused", "Idempotency-Key used before", None)
             }
             Self::TooManyGenerations => (429, "too_many_generations", "Too many at the same time", Some(5)),
-            Self::InternalError => (500, "internal_error", "Something went wrong", None),
             Self::ImageProviderFailed => (502, "image_provider_failed", "The image provider failed", None),
             Self::ImageProviderBusy => (503, "image_provider_busy", "The image provider is busy", Some(10)),
             Self::TryAgain => (503, "try_again", "Please try again", Some(2)),
             Self::ImageProviderTimeout => {
                 (504, "image_provider_timeout", "The image provider took too long", None)
             }
+            Self::InternalError => (500, "internal_error", "Something went wrong", None),
         }
     }
 
@@ -101,7 +101,7 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     cause: Option<String>,
-    members: Map<String, Value>,
+    members: Vec<(&'static str, Value)>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -113,7 +113,7 @@ impl Problem {
             code,
             detail: detail.into(),
             cause: None,
-            members: Map::new(),
+            members: Vec::new(),
             headers: headers.into_iter().collect(),
         }
     }
@@ -131,8 +131,8 @@ impl Problem {
     }
 
     /// Adds what a client needs to act.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
         self
     }
 
@@ -160,8 +160,8 @@ impl Problem {
             "type": format!("urn:potret:problem:{code}"),
             "title": title, "status": status, "detail": self.detail, "code": code,
         });
-        if let Value::Object(members) = &mut body {
-            members.extend(self.members);
+        for (name, value) in self.members {
+            body[name] = value;
         }
         let mut response = Response::builder()
             .status(self.code.status())

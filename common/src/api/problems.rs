@@ -44,7 +44,11 @@ impl From<Unavailable> for Problem {
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
-        Self::new(Code::TryAgain, DATABASE_BUSY).caused_by(error.to_string())
+        if error.transient {
+            Self::new(Code::TryAgain, DATABASE_BUSY).caused_by(error.to_string())
+        } else {
+            Self::internal(error.to_string())
+        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Expressions {
 
     /// Takes the coins from what is available and notes who holds them. An imported profile that never had
     /// `coins_available` counts as holding nothing.
-    pub fn take_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
+    pub fn place_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
         let update = self
             .profile(&hold.user_id)
             .update_expression(
@@ -121,7 +121,7 @@ impl Expressions {
     }
 
     /// Takes the held coins out of the settled balance, which must be `before`, and ends the hold.
-    pub fn pay_hold(
+    pub fn settle_hold(
         &self,
         hold: &Hold,
         before: Coins,
@@ -168,7 +168,7 @@ impl Expressions {
     }
 
     /// Makes the held coins available again and ends the hold.
-    pub fn return_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
+    pub fn release_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
         let update = self
             .profile(&hold.user_id)
             .update_expression("SET coins_available = coins_available + :coins DELETE holds :holds")

@@ -131,7 +131,7 @@ impl Ledger {
         for _ in 0..MAX_HOLD_ROUNDS {
             let actions = [
                 self.expressions.put_pending(record.clone(), &pending.body_hash),
-                self.expressions.take_hold(&hold),
+                self.expressions.place_hold(&hold),
             ];
             let in_the_way = match self.send(actions).await {
                 Ok(()) => return Ok(HoldOutcome::Held(hold)),
@@ -169,7 +169,7 @@ impl Ledger {
             let charge = self.charge(hold, after, now)?;
             let actions = [
                 self.expressions.mark_succeeded(hold, images, after, now),
-                self.expressions.pay_hold(hold, before, after),
+                self.expressions.settle_hold(hold, before, after),
                 self.expressions.append(charge),
             ];
             let findings = match self.send(actions).await {
@@ -265,7 +265,7 @@ impl Ledger {
     }
 
     async fn give_back(&self, hold: &Hold, how: GiveBack<'_>, now: Timestamp) -> Result<(), TransactError> {
-        self.send([self.expressions.mark_ended(hold, how, now), self.expressions.return_hold(hold)]).await
+        self.send([self.expressions.mark_ended(hold, how, now), self.expressions.release_hold(hold)]).await
     }
 
     fn charge(&self, hold: &Hold, after: Coins, now: Timestamp) -> Result<Item, Unavailable> {

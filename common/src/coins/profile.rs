@@ -37,7 +37,13 @@ impl Profile {
 
     /// The holds whose lease has passed.
     pub fn expired_holds(&self, user: &UserId, now: Timestamp) -> Vec<Hold> {
-        let holds = self.holds.iter().filter_map(|element| Hold::parse(user, element));
+        let holds = self.holds.iter().filter_map(|element| {
+            let hold = Hold::parse(user, element);
+            if hold.is_none() {
+                tracing::error!(%user, element, "a hold cannot be read, its coins stay held");
+            }
+            hold
+        });
         holds.filter(|hold| hold.is_expired(now)).collect()
     }
 

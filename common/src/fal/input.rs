@@ -131,13 +131,16 @@ impl Input {
     /// The body without the secrets of its URLs: fit for an answer, a log and a table.
     pub fn shown(&self) -> Value {
         let mut shown = self.clone();
-        match &mut shown {
-            Self::Schnell(_) => {}
-            Self::FluxTwoEdit(input) => {
-                input.image_urls.iter_mut().for_each(|url| *url = without_secrets(url))
+        let urls: Vec<&mut String> = match &mut shown {
+            Self::Schnell(_) => Vec::new(),
+            Self::FluxTwoEdit(FluxTwoEdit { image_urls, loras, .. }) => {
+                image_urls.iter_mut().chain(loras.iter_mut().map(|lora| &mut lora.path)).collect()
             }
-            Self::FluxGeneral(input) => input.image_url = without_secrets(&input.image_url),
-        }
+            Self::FluxGeneral(FluxGeneral { image_url, loras, .. }) => {
+                std::iter::once(image_url).chain(loras.iter_mut().map(|lora| &mut lora.path)).collect()
+            }
+        };
+        urls.into_iter().for_each(|url| *url = without_secrets(url));
         serde_json::to_value(shown).unwrap_or_default()
     }
 }
@@ -164,7 +167,9 @@ mod tests {
 
     #[test]
     fn editing_is_sent_as_documented() {
-        let loras = vec![Lora { path: "owner/lora".into(), scale: 1.0 }];
+        let weights = "https://weights.example/mine.safetensors?token=s";
+        let loras =
+            vec![Lora { path: "owner/lora".into(), scale: 1.0 }, Lora { path: weights.into(), scale: 0.5 }];
         let urls = vec!["https://b/face.jpg?X-Amz-Signature=s".into()];
         let input = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), urls.clone(), 4, loras));
         insta::assert_snapshot!(sent(&input), @r#"
@@ -180,11 +185,16 @@ mod tests {
             {
               "path": "owner/lora",
               "scale": 1.0
+            },
+            {
+              "path": "https://weights.example/mine.safetensors?token=s",
+              "scale": 0.5
             }
           ]
         }
         "#);
         assert_eq!(input.shown()["image_urls"][0], "https://b/face.jpg");
+        assert_eq!(input.shown()["loras"][1]["path"], "https://weights.example/mine.safetensors");
         let without = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), urls, 4, Vec::new()));
         assert!(!sent(&without).contains("loras"));
     }

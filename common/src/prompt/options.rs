@@ -88,7 +88,7 @@ fn required(fields: &mut Fields<'_>, list: &List) -> Option<&'static str> {
     match fields.text(list.field, MAX_OPTION_CHARS) {
         Some(text) => listed(fields, list, &text),
         None => {
-            fields.invalid(list.field, format!("is required: one of {}", list.allowed()));
+            fields.missing(list.field, format!("is required: one of {}", list.allowed()));
             None
         }
     }

@@ -116,6 +116,15 @@ impl FalDouble {
         locked(&self.0.faults).clear();
     }
 
+    /// Awaits `work` with pictures made at once, and forgets its requests: for preparations that nobody watches.
+    pub async fn without_delay<T>(&self, work: impl Future<Output = T>) -> T {
+        let usual = std::mem::replace(&mut *locked(&self.0.latency), Duration::ZERO..=Duration::ZERO);
+        let done = work.await;
+        *locked(&self.0.latency) = usual;
+        self.0.log.clear();
+        done
+    }
+
     /// The requests that arrived, oldest first: the newest 500.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.0.log.all()

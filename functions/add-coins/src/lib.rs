@@ -120,18 +120,18 @@ fn read(event: Value) -> Result<TopUp, AddCoinsError> {
             UserId::parse(&text).map_err(|error| fields.invalid("user_id", error.to_string())).ok()
         }
         _ => {
-            fields.invalid("user_id", "is required: a string");
+            fields.invalid("user_id", "must be a string");
             None
         }
     };
     let coins =
         fields.take("coins").and_then(|coins| coins.as_u64()).filter(|coins| (1..=MAX_COINS).contains(coins));
     if coins.is_none() {
-        fields.invalid("coins", format!("is required: a whole number from 1 to {MAX_COINS}"));
+        fields.invalid("coins", format!("must be a whole number from 1 to {MAX_COINS}"));
     }
     let reference = fields.text("reference", MAX_REFERENCE_CHARS);
     if reference.is_none() {
-        fields.invalid("reference", "is required: the payment's own id");
+        fields.missing("reference", "is required: the payment's own id");
     }
     fields.refuse_rest(|_| "is not a field of this event".to_owned());
     match (user_id, coins, reference) {

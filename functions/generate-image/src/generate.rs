@@ -1,16 +1,18 @@
 //! One paid generation, top to bottom: hold, store, ask fal, settle or release.
 
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Duration;
 
-use common::api::{Caller, Problem};
+use common::api::{Caller, Code, Problem};
 use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
 use common::fal::{FalError, Input, Picture};
 use common::generations::{AttemptId, Generation, GenerationId, Status};
 use common::idempotency::IdempotencyKey;
 use common::uploads::UploadError;
 use futures::FutureExt;
-use futures::future::{join, try_join, try_join_all};
+use futures::future::{try_join, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
@@ -19,8 +21,15 @@ use crate::answer::Answer;
 use crate::plan::Plan;
 use crate::request::GenerationRequest;
 
-/// Kept back from the function's time to settle or release, and to answer.
+/// Kept back from the function's time to settle or release; of a short time, a quarter.
 const SETTLE_MARGIN: Duration = Duration::from_secs(3);
+
+/// Kept back from that to answer, whatever the database does: of a short time, a twentieth.
+const ANSWER_MARGIN: Duration = Duration::from_millis(500);
+
+/// What is said when the database took no decision in time.
+const OUTCOME_UNKNOWN: &str = "We could not confirm what became of this batch. If it was paid, the same request with \
+     the same Idempotency-Key brings its pictures; if not, the coins come back within two minutes.";
 
 /// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
 /// delivered, and clocks differ.
@@ -34,8 +43,9 @@ impl GenerateImage {
         key: Option<&IdempotencyKey>,
         request: GenerationRequest,
     ) -> Result<Answer, Problem> {
-        let work_until =
-            Instant::now() + caller.time_left.saturating_sub(SETTLE_MARGIN.min(caller.time_left / 4));
+        let (started, time_left) = (Instant::now(), caller.time_left);
+        let work_until = started + (time_left - SETTLE_MARGIN.min(time_left / 4));
+        let answer_until = started + (time_left - ANSWER_MARGIN.min(time_left / 20));
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
         let plan = self.plan(request, caller, attempt_id).await?;
@@ -63,12 +73,16 @@ impl GenerateImage {
             }
         };
         // From here on, no way leads out but settle or release.
-        let made = AssertUnwindSafe(self.make(&plan, &pending, work_until)).catch_unwind();
-        let (made, balance) = join(made, self.balance_while_working(&pending)).await;
-        match made.unwrap_or_else(|_| Err(Problem::internal("making the pictures panicked"))) {
-            Ok(images) => self.settle(&hold, pending, images, balance).await,
-            Err(problem) => Err(self.release(&hold, problem).await),
-        }
+        let made = AssertUnwindSafe(self.make_and_read_balance(&plan, &pending, work_until)).catch_unwind();
+        let (made, balance) =
+            made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
+        let end = async {
+            match made {
+                Ok(images) => self.settle(&hold, pending, images, balance).await,
+                Err(problem) => Err(self.release(&hold, problem).await),
+            }
+        };
+        timeout_at(answer_until, end).await.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
     }
 
     async fn plan(
@@ -82,6 +96,22 @@ impl GenerateImage {
         }
         let (delivery, user_id) = (self.photo_delivery, &caller.user_id);
         Plan::from_photos(request, &self.batch, delivery, &self.uploads, user_id, attempt_id).await
+    }
+
+    /// Has the pictures made, and meanwhile reads the settled balance, which so costs no time. A balance that
+    /// comes later than the pictures is not waited for: the settling finds it out.
+    async fn make_and_read_balance(
+        &self,
+        plan: &Plan,
+        pending: &Generation,
+        until: Instant,
+    ) -> (Result<Vec<String>, Problem>, Option<Coins>) {
+        let mut make = pin!(self.make(plan, pending, until));
+        let mut read_balance = pin!(self.read_balance(pending));
+        tokio::select! {
+            made = &mut make => (made, None),
+            balance = &mut read_balance => (make.await, balance),
+        }
     }
 
     /// Stores the photos and has both pictures made, the two at the same time.
@@ -117,8 +147,7 @@ impl GenerateImage {
         made
     }
 
-    /// The settled balance, read while fal works and so for free. Without it the settling finds out.
-    async fn balance_while_working(&self, pending: &Generation) -> Option<Coins> {
+    async fn read_balance(&self, pending: &Generation) -> Option<Coins> {
         let Generation { user_id, generation_id, job, .. } = pending;
         let balance = self.ledger.balance(user_id, pending.created_at).await.ok();
         let coins_balance = balance.map(|balance| balance.settled.0);
@@ -158,11 +187,7 @@ impl GenerateImage {
         match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
             Ok(Released::WasSettled(generation)) => Ok(Answer { generation: *generation, replayed: false }),
             Ok(Released::GivenBack) => Err(problem),
-            Err(cause) => {
-                let Hold { user_id, generation_id, .. } = hold;
-                tracing::error!(%user_id, %generation_id, %cause, "neither settled nor released, left to the lease");
-                Err(problem)
-            }
+            Err(cause) => Err(undecided(hold, cause)),
         }
     }
 
@@ -177,4 +202,11 @@ impl GenerateImage {
         }
         problem
     }
+}
+
+/// The answer when it is not known whether the batch was paid. Its record or its lease will tell.
+fn undecided(hold: &Hold, cause: impl Display) -> Problem {
+    let Hold { user_id, generation_id, .. } = hold;
+    tracing::error!(%user_id, %generation_id, %cause, "neither settled nor released, left to the lease");
+    Problem::new(Code::TryAgain, OUTCOME_UNKNOWN).caused_by(cause.to_string())
 }

@@ -123,9 +123,7 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
                 .map(|options| prompt::build(&options))
         }
         (None, false) => {
-            if fields.is_clean("prompt") {
-                fields.invalid("prompt", "is required, unless options are given");
-            }
+            fields.missing("prompt", "is required, unless options are given");
             None
         }
     }
@@ -187,8 +185,8 @@ fn read_lora(fields: &mut Fields<'_>, index: usize, value: Value) -> Option<Lora
     };
     let mut lora = Fields::new(lora, &pointer, fields.faults());
     let path = lora.text("path", MAX_LORA_PATH_CHARS);
-    if path.is_none() && lora.is_clean("path") {
-        lora.invalid("path", "is required: owner/name, or the URL of a weights file");
+    if path.is_none() {
+        lora.missing("path", "is required: owner/name, or the URL of a weights file");
     }
     let scale = match lora.take("scale") {
         None => Some(1.0),
