@@ -180,9 +180,9 @@ impl BatchConfig {
     /// Reads `COINS_PER_BATCH`, `IMAGE_TO_IMAGE_MODEL` and `NUM_INFERENCE_STEPS`.
     pub fn load(settings: &mut Settings<'_>) -> Self {
         Self {
-            coins: settings.parsed("COINS_PER_BATCH", Coins(1), |text| {
+            coins: settings.parsed("COINS_PER_BATCH", Coins::new(1), |text| {
                 let coins = text.parse().ok().filter(|coins| (1..=MAX_COINS_PER_BATCH).contains(coins));
-                coins.map(Coins).ok_or(format!("must be a whole number from 1 to {MAX_COINS_PER_BATCH}"))
+                coins.map(Coins::new).ok_or(format!("must be a whole number from 1 to {MAX_COINS_PER_BATCH}"))
             }),
             image_to_image: settings.parsed("IMAGE_TO_IMAGE_MODEL", ImageToImageModel::default(), str::parse),
             steps: settings.parsed("NUM_INFERENCE_STEPS", Steps::default(), str::parse),
@@ -303,7 +303,7 @@ mod tests {
         ])
         .expect("a configuration");
         assert_eq!(tables, Tables { profiles: "p".into(), generations: "g".into(), ledger: "l".into() });
-        assert_eq!((uploads.delivery, batch.coins), (PhotoDelivery::PresignedUrl, Coins(1)));
+        assert_eq!((uploads.delivery, batch.coins), (PhotoDelivery::PresignedUrl, Coins::new(1)));
         assert_eq!(batch.image_to_image.endpoint(), "fal-ai/flux-2/lora/edit");
         assert_eq!((batch.steps.count(), fal.timeout.as_secs()), (7, 180));
         assert!(matches!(fal.key, FalKeySource::Parameter(name) if name == "/potret/fal-key"));

@@ -4,6 +4,13 @@
 
 use serde_json::{Map, Value};
 
+/// Most faults that one answer names. A body of a megabyte can have a hundred thousand, and the answer to it
+/// would be larger than Lambda lets through.
+const MAX_FAULTS: usize = 100;
+
+/// Longest part of a client's own field name that is repeated to it, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
 /// What kind of thing is wrong. A request with one kind of fault is answered with that kind's own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
@@ -40,7 +47,16 @@ impl Faults {
 
     /// Notes one more fault.
     pub fn add(&mut self, kind: FaultKind, pointer: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault { kind, pointer: pointer.into(), message: message.into() });
+        let fault = Fault { kind, pointer: pointer.into(), message: message.into() };
+        match self.0.len() {
+            0..MAX_FAULTS => self.0.push(fault),
+            MAX_FAULTS => self.0.push(Fault {
+                pointer: String::new(),
+                message: format!("more than {MAX_FAULTS} faults, the others are not named"),
+                ..fault
+            }),
+            _ => {}
+        }
     }
 
     /// `value` if nothing is wrong, all the faults otherwise.
@@ -62,7 +78,8 @@ impl Faults {
     }
 }
 
-/// A JSON object being read field by field. JSON `null` counts as an absent field everywhere.
+/// A JSON object being read field by field. A field that is read and is `null` counts as absent; a field that
+/// nobody reads is a fault, whatever it holds.
 pub struct Fields<'a> {
     object: Map<String, Value>,
     pointer: String,
@@ -77,6 +94,7 @@ impl<'a> Fields<'a> {
 
     /// The JSON Pointer of field `name` of this object.
     pub fn pointer(&self, name: &str) -> String {
+        let name: String = name.chars().take(MAX_NAME_CHARS).collect();
         format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
     }
 
@@ -190,6 +208,15 @@ mod tests {
         assert_eq!((fields.text("a", 5), fields.text("b", 5)), (None, None));
         fields.refuse_rest(|_| "is unknown".into());
         assert_eq!(faults.or_ok(()), Ok(()));
+    }
+
+    #[test]
+    fn the_answer_to_endless_faults_is_short() {
+        let mut faults = Faults::default();
+        let body = (0..500).map(|number| (format!("{number}{}", "~".repeat(10_000)), Value::Null)).collect();
+        Fields::new(body, "", &mut faults).refuse_rest(|_| "is unknown".into());
+        assert_eq!(faults.iter().count(), MAX_FAULTS + 1);
+        assert!(faults.iter().map(|fault| fault.pointer.len()).sum::<usize>() < 25_000);
     }
 
     #[test]

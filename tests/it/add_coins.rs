@@ -46,11 +46,11 @@ async fn what_is_no_payment_is_refused_with_every_fault() {
 #[tokio::test]
 async fn parallel_payments_all_arrive_and_repeats_do_not() {
     let potret = Potret::start().await;
-    let events: Vec<_> = (0..24)
-        .map(|number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{}", number % 12)}))
+    let events: Vec<_> = (0..80)
+        .map(|number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{}", number % 40)}))
         .collect();
     let answers = join_all(events.iter().map(|event| potret.add_coins(event))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(potret.user("merchant").coins().await, (60, 60));
+    assert_eq!(potret.user("merchant").coins().await, (200, 200));
     potret.audit().await;
 }

@@ -22,9 +22,13 @@ struct Flaky {
 
 impl Flaky {
     async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    async fn with(setup: Setup) -> Self {
         let behind = Potret::start().await;
         let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-        let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
+        let setup = setup.setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
         Self { potret: setup.start().await, dynamodb, _behind: behind }
     }
 
@@ -151,6 +155,27 @@ async fn a_settle_that_cannot_be_had_gives_the_coin_back() {
 }
 
 #[tokio::test]
+async fn a_settle_that_hangs_is_answered_in_time_and_honestly() {
+    let flaky = Flaky::with(Setup::default().function_timeout(Duration::from_secs(5))).await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.transaction(1, 6, Trouble::Hang);
+    let answer = merchant.generate(&a_prompt()).await;
+    assert_eq!(answer.problem(), (503, "try_again"));
+    assert!(answer.body["detail"].as_str().unwrap().contains("could not confirm"), "{}", answer.body);
+    assert_eq!(merchant.coins().await, (2, 1), "held until the lease ends");
+}
+
+#[tokio::test]
+async fn a_release_that_hangs_does_not_hide_why_the_batch_failed() {
+    let flaky = Flaky::with(Setup::default().function_timeout(Duration::from_secs(5))).await;
+    let merchant = flaky.potret.user_with("merchant", 2).await;
+    flaky.potret.fal_fails(Fault::ContentPolicyViolation);
+    flaky.transaction(1, 6, Trouble::Hang);
+    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (422, "content_rejected"));
+    assert_eq!(merchant.coins().await, (2, 1), "held until the lease ends");
+}
+
+#[tokio::test]
 async fn without_the_balance_in_advance_the_settling_finds_it_out() {
     let flaky = Flaky::start().await;
     let merchant = flaky.potret.user_with("merchant", 9).await;
@@ -192,7 +217,7 @@ fn pending(user: &str, generation_id: GenerationId, now: Timestamp, lease_until:
         body_hash: "hash".to_owned(),
         status: Status::Pending,
         lease_until,
-        coins: Coins(1),
+        coins: Coins::new(1),
         created_at: now,
         job: Job {
             mode: Mode::TextToImage,

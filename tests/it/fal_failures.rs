@@ -114,6 +114,41 @@ async fn other_places_of_the_url_and_the_queue_lead_to_pictures() {
     potret.audit().await;
 }
 
+/// A fal that queues everything and stumbles at every first look.
+async fn stumbling_queue() -> String {
+    use axum::http::{Method, StatusCode, Uri};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let tickets = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let answer = move |method: Method, uri: Uri| {
+        let first = method == Method::GET && seen.lock().expect("no panic").insert(uri.path().to_owned());
+        let ticket = tickets.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            let body = match (method, uri.path().ends_with("/status")) {
+                (Method::POST, _) => json!({"request_id": format!("ticket-{ticket}"), "status": "IN_QUEUE"}),
+                (_, true) => json!({"status": "COMPLETED"}),
+                (_, false) => json!({"images": [{"url": "https://v3.fal.media/files/a.jpg"}]}),
+            };
+            (if first { StatusCode::BAD_GATEWAY } else { StatusCode::OK }, body.to_string())
+        }
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    url
+}
+
+#[tokio::test]
+async fn a_stumbling_queue_is_looked_at_again() {
+    let setup =
+        Setup::default().setting("FAL_BASE_URL", stumbling_queue().await).setting("FAL_KEY", "id:secret");
+    let potret = setup.start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let answer = merchant.generate(&a_prompt()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(merchant.coins().await, (0, 0));
+    potret.audit().await;
+}
+
 #[tokio::test]
 async fn balance_is_unchanged_when_fal_times_out() {
     let potret = Setup::default().function_timeout(Duration::from_secs(5)).start().await;

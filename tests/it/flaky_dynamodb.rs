@@ -26,6 +26,8 @@ pub enum Trouble {
     Throttle,
     /// The service fails, and nothing is applied.
     InternalError,
+    /// It arrives, and nothing happens for longer than anybody waits.
+    Hang,
 }
 
 /// The calls of `operation` in trouble: `times` of them, after `skip` good ones.
@@ -104,6 +106,7 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     match shared.trouble(operation) {
         None => upstream(&shared, headers.clone(), body).await,
         Some(Trouble::LoseRequest) => cut(),
+        Some(Trouble::Hang) => std::future::pending().await,
         Some(Trouble::LoseReply) => {
             upstream(&shared, headers.clone(), body).await;
             cut()

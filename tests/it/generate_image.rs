@@ -195,6 +195,8 @@ async fn the_general_model_gets_the_first_photo_and_the_others_are_named() {
             "guidance_scale": 3.5
         })
     );
+    let too_many = json!({"prompt": "a bag", "product_images": vec![pictures::png(); 21]});
+    assert_eq!(merchant.generate(&too_many).await.problem(), (422, "invalid_request"));
     let many = json!({"prompt": "a bag", "product_images": vec![pictures::png(); 6]});
     assert_eq!(
         merchant.generate(&many).await.body["debug_info"]["dropped_inputs"].as_array().map(Vec::len),
@@ -272,6 +274,16 @@ async fn every_fault_of_a_request_is_named_at_once() {
     ");
     assert_eq!(merchant.coins().await, (5, 5));
     assert!(potret.fal().requests().is_empty());
+}
+
+#[tokio::test]
+async fn endless_faults_get_a_short_answer() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let body: serde_json::Map<_, _> = (0..50_000).map(|number| (format!("f{number}"), json!(1))).collect();
+    let refused = merchant.generate(&Value::Object(body)).await;
+    assert_eq!(refused.problem(), (422, "invalid_request"));
+    assert_eq!(refused.body["errors"].as_array().map(Vec::len), Some(101));
 }
 
 #[tokio::test]

@@ -44,6 +44,14 @@ async fn a_photo_that_cannot_be_used_is_refused_and_costs_nothing() {
 }
 
 #[tokio::test]
+async fn an_empty_form_field_is_no_photo() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let body = json!({"prompt": "a bag", "face_image": "", "background_image": " ", "product_images": []});
+    assert_eq!(merchant.generate(&body).await.body["debug_info"]["generation_mode"], "text-to-image");
+}
+
+#[tokio::test]
 async fn a_fifth_photo_is_refused() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 1).await;

@@ -101,6 +101,7 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     cause: Option<String>,
+    alarm: Option<&'static str>,
     members: Vec<(&'static str, Value)>,
     headers: Vec<(&'static str, String)>,
 }
@@ -113,6 +114,7 @@ impl Problem {
             code,
             detail: detail.into(),
             cause: None,
+            alarm: None,
             members: Vec::new(),
             headers: headers.into_iter().collect(),
         }
@@ -127,6 +129,12 @@ impl Problem {
     /// Adds what only the log is told.
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Names the alarm that somebody must look at.
+    pub fn alarming(mut self, alarm: &'static str) -> Self {
+        self.alarm = Some(alarm);
         self
     }
 
@@ -152,7 +160,7 @@ impl Problem {
         let (status, code, title, _) = self.code.row();
         let cause = self.cause.as_deref().unwrap_or(&self.detail);
         if self.code.status().is_server_error() {
-            tracing::error!(status, code, cause, "request failed");
+            tracing::error!(status, code, cause, alarm = self.alarm, "request failed");
         } else {
             tracing::info!(status, code, cause, "request refused");
         }

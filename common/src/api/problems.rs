@@ -57,9 +57,9 @@ impl From<HoldRefused> for Problem {
         match refused {
             HoldRefused::InsufficientCoins { required, balance } => {
                 Self::new(Code::InsufficientCoins, "You do not have enough coins for this batch.")
-                    .with("coins_required", required.0)
-                    .with("coins_available", balance.available.0)
-                    .with("coins_balance", balance.settled.0)
+                    .with("coins_required", required.count())
+                    .with("coins_available", balance.available.count())
+                    .with("coins_balance", balance.settled.count())
             }
             HoldRefused::TooManyGenerations => Self::new(
                 Code::TooManyGenerations,
@@ -104,12 +104,10 @@ impl From<FalError> for Problem {
         let busy = "The image provider is busy. Nothing was charged; please try again in a moment.";
         let problem = match &error.kind {
             FalErrorKind::KeyRefused => {
-                tracing::error!(alarm = "fal_key_refused", "fal refused our key");
-                Self::new(Code::ImageProviderFailed, failed)
+                Self::new(Code::ImageProviderFailed, failed).alarming("fal_key_refused")
             }
             FalErrorKind::AccountLocked => {
-                tracing::error!(alarm = "fal_account_locked", "the fal account is locked");
-                Self::new(Code::ImageProviderBusy, busy)
+                Self::new(Code::ImageProviderBusy, busy).alarming("fal_account_locked")
             }
             FalErrorKind::Busy => Self::new(Code::ImageProviderBusy, busy),
             FalErrorKind::ContentRejected => {
@@ -120,18 +118,24 @@ impl From<FalError> for Problem {
                 let detail = "The image provider could not use one of the photos. Nothing was charged.";
                 Self::new(Code::InvalidImage, detail)
             }
-            FalErrorKind::InputRefused { pointer } => {
-                let detail = "The image provider did not accept a value. Nothing was charged.";
-                let errors =
-                    json!([{"pointer": pointer, "message": "was not accepted by the image provider"}]);
-                Self::new(Code::InvalidRequest, detail).with("errors", errors)
+            // The prompt may have been built from options, so no one field is to blame.
+            FalErrorKind::PromptRefused => {
+                value_refused("", "the prompt was not accepted by the image provider")
             }
+            FalErrorKind::LorasRefused => value_refused("/loras", "were not accepted by the image provider"),
             FalErrorKind::Timeout => {
                 let detail = "The image provider took too long. Nothing was charged.";
                 Self::new(Code::ImageProviderTimeout, detail)
             }
             FalErrorKind::Failed => Self::new(Code::ImageProviderFailed, failed),
         };
-        problem.caused_by(error.to_string())
+        let request_id = error.request_id.as_deref().unwrap_or("unknown");
+        problem.caused_by(format!("{error}; fal's request id is {request_id}"))
     }
+}
+
+fn value_refused(pointer: &str, message: &str) -> Problem {
+    let detail = "The image provider did not accept a value. Nothing was charged.";
+    Problem::new(Code::InvalidRequest, detail)
+        .with("errors", json!([{"pointer": pointer, "message": message}]))
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::expressions::{Entry, Expressions, GiveBack, MAX_HOLDS};
 use super::profile::Profile;
@@ -25,6 +25,10 @@ const MAX_HOLD_ROUNDS: usize = 4;
 
 /// How long a write that names the balance follows a balance that keeps moving.
 const FOLLOW_BALANCE_FOR: Duration = Duration::from_secs(5);
+
+/// Longest pause of a top-up before it reads the balance again; the first is a thirty-second of it. Many payments
+/// of one user at once would otherwise spend their time refusing each other.
+const LONGEST_TOP_UP_PAUSE: Duration = Duration::from_millis(640);
 
 /// The coins of all users.
 #[derive(Debug, Clone)]
@@ -218,8 +222,9 @@ impl Ledger {
         let TopUp { user_id, coins, reference } = top_up;
         let delta = i64::try_from(coins.0).map_err(broken)?;
         let give_up = Instant::now() + FOLLOW_BALANCE_FOR;
-        let mut before = self.profile(user_id).await?.coins_balance;
+        let mut longest_pause = LONGEST_TOP_UP_PAUSE / 32;
         while Instant::now() < give_up {
+            let before = self.profile(user_id).await?.coins_balance;
             let after =
                 before.unwrap_or_default().checked_add(*coins).ok_or_else(|| broken("too many coins"))?;
             let entry_id = format!("topup#{reference}");
@@ -227,7 +232,7 @@ impl Ledger {
             let entry = serde_dynamo::to_item(entry).map_err(broken)?;
             let actions =
                 [self.expressions.append(entry), self.expressions.add_coins(user_id, *coins, before, after)];
-            let [earlier, profile] = match self.send(actions).await {
+            let [earlier, _] = match self.send(actions).await {
                 Ok(()) => return Ok(after),
                 Err(TransactError::Refused(findings)) => first(findings),
                 Err(TransactError::Unavailable(unavailable)) => return Err(unavailable.into()),
@@ -237,7 +242,8 @@ impl Ledger {
                 let same = earlier.user_id == *user_id && earlier.delta == delta;
                 return if same { Ok(earlier.coins_balance) } else { Err(TopUpRefused::ReferenceReused) };
             }
-            before = Profile::read(profile.unwrap_or_default()).map_err(broken)?.coins_balance;
+            sleep(longest_pause.mul_f64(fastrand::f64())).await;
+            longest_pause = (longest_pause * 2).min(LONGEST_TOP_UP_PAUSE);
         }
         Err(moving("the balance kept moving").into())
     }

@@ -18,9 +18,19 @@ pub use transact::Unavailable;
 /// A number of coins: what a batch costs, what a user has. Never negative, never a fraction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Coins(pub u64);
+pub struct Coins(u64);
 
 impl Coins {
+    /// `count` coins.
+    pub const fn new(count: u64) -> Self {
+        Self(count)
+    }
+
+    /// How many.
+    pub const fn count(self) -> u64 {
+        self.0
+    }
+
     /// The difference, or nothing if it would be negative.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)

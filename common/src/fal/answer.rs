@@ -1,6 +1,6 @@
 //! fal's answer to a request that it accepted: a picture, a black picture, or a place in the queue.
 
-use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::error::{FalError, FalErrorKind};
@@ -28,49 +28,35 @@ pub(super) struct Ticket {
     pub response_url: Option<String>,
 }
 
-/// Everything that the answers of the three endpoints may hold and that matters. Seeds pass 2^53 and are left
-/// alone.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Body {
-    images: Option<Vec<Image>>,
-    image: Option<Image>,
-    url: Option<String>,
-    has_nsfw_concepts: Option<Vec<bool>>,
-    status: Option<String>,
-    request_id: Option<String>,
-    status_url: Option<String>,
-    response_url: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Image {
-    url: String,
-}
-
-/// Reads the body of a 200.
+/// Reads the body of a 200. Only a picture's URL is sure in fal's answers, so nothing else is held to a type.
+/// Seeds, which pass 2^53, are left alone.
 pub(super) fn read(body: &[u8]) -> Result<Answer, FalError> {
     let nonsense = |reason: &str| FalError::new(FalErrorKind::Failed, format!("fal's answer {reason}"));
-    let body: Body = serde_json::from_slice(body).map_err(|_| nonsense("is not the JSON it should be"))?;
-    if body.has_nsfw_concepts.is_some_and(|flags| flags.contains(&true)) {
+    let body: Value = serde_json::from_slice(body).map_err(|_| nonsense("is not JSON"))?;
+    if is_black(&body["has_nsfw_concepts"]) {
         return Err(FalError::new(FalErrorKind::ContentRejected, "the picture was blacked out as unsafe"));
     }
-    let listed = body.images.and_then(|images| images.into_iter().next());
-    if let Some(url) = listed.or(body.image).map(|image| image.url).or(body.url) {
+    let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
+    if let Some(url) = text("/images/0/url").or_else(|| text("/image/url")).or_else(|| text("/url")) {
         return if is_web_url(&url) {
             Ok(Answer::Picture(url))
         } else {
             Err(nonsense("names no web address"))
         };
     }
-    match (body.request_id, body.status.as_deref()) {
+    match (text("/request_id"), text("/status").as_deref()) {
         (Some(request_id), Some("IN_PROGRESS" | "IN_QUEUE")) => Ok(Answer::Queued(Ticket {
             request_id,
-            status_url: body.status_url,
-            response_url: body.response_url,
+            status_url: text("/status_url"),
+            response_url: text("/response_url"),
         })),
         _ => Err(nonsense("holds no picture")),
     }
+}
+
+/// The flag is a list with an entry a picture; a bare one counts as well.
+fn is_black(flag: &Value) -> bool {
+    *flag == true || flag.as_array().is_some_and(|flags| flags.contains(&Value::Bool(true)))
 }
 
 fn is_web_url(text: &str) -> bool {
@@ -80,7 +66,7 @@ fn is_web_url(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -98,16 +84,22 @@ mod tests {
             "images": [{"url": url, "width": 1024, "height": 1024, "content_type": "image/jpeg", "file_size": null}],
             "timings": {"inference": 0.3}, "seed": 18_446_744_073_709_551_615u64, "has_nsfw_concepts": [false], "prompt": "p"
         });
-        for body in [real, json!({"image": {"url": url}}), json!({"url": url, "has_nsfw_concepts": null})] {
+        let odd = json!({
+            "images": [{"url": url}, null], "has_nsfw_concepts": [null, 0], "status": 5, "request_id": 5, "status_url": {}
+        });
+        let others = [json!({"image": {"url": url}}), json!({"url": url, "has_nsfw_concepts": null}), odd];
+        for body in others.into_iter().chain([real]) {
             assert_eq!(picture(&body).as_deref(), Some(url), "{body}");
         }
     }
 
     #[test]
     fn a_black_picture_is_no_picture() {
-        let body = json!({"images": [{"url": "https://a/b.jpg"}], "has_nsfw_concepts": [true]});
-        let error = read(body.to_string().as_bytes()).expect_err("an error");
-        assert_eq!(error.kind, FalErrorKind::ContentRejected);
+        for flag in [json!([true]), json!([false, true]), json!(true)] {
+            let body = json!({"images": [{"url": "https://a/b.jpg"}], "has_nsfw_concepts": flag});
+            let error = read(body.to_string().as_bytes()).expect_err("an error");
+            assert_eq!(error.kind, FalErrorKind::ContentRejected);
+        }
     }
 
     #[test]

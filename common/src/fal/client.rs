@@ -131,13 +131,14 @@ impl FalClient {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(Lost::from_transport)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(Lost::Answered(FalError::new(FalErrorKind::Failed, "fal's answer is too long")));
+                let error = FalError::new(FalErrorKind::Failed, "fal's answer is too long");
+                return Err(Lost::Answered(status, error));
             }
             body.extend_from_slice(&chunk);
         }
         match status {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
-            _ => Err(Lost::Answered(FalError::of_answer(status, &headers, &body))),
+            _ => Err(Lost::Answered(status, FalError::of_answer(status, &headers, &body))),
         }
     }
 }
@@ -146,8 +147,10 @@ impl FalClient {
 pub(super) enum Lost {
     /// There was no connection, so nothing was sent and nothing can have run.
     NotSent(FalError),
-    /// fal said no, or the connection was lost with the request on it.
-    Answered(FalError),
+    /// The connection was lost with the request on it.
+    NotAnswered(FalError),
+    /// fal said no.
+    Answered(StatusCode, FalError),
 }
 
 impl Lost {
@@ -156,14 +159,22 @@ impl Lost {
             let error = FalError::new(FalErrorKind::Failed, "fal could not be connected to");
             return Self::NotSent(FalError { retry: Retry::Backoff, ..error });
         }
-        Self::Answered(FalError::new(FalErrorKind::Failed, "the connection to fal was lost"))
+        Self::NotAnswered(FalError::new(FalErrorKind::Failed, "the connection to fal was lost"))
+    }
+
+    /// Whether the same question may be answered later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::NotAnswered(_) => true,
+            Self::Answered(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+        }
     }
 }
 
 impl From<Lost> for FalError {
     fn from(lost: Lost) -> Self {
         match lost {
-            Lost::NotSent(error) | Lost::Answered(error) => error,
+            Lost::NotSent(error) | Lost::NotAnswered(error) | Lost::Answered(_, error) => error,
         }
     }
 }

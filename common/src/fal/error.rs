@@ -22,11 +22,10 @@ pub enum FalErrorKind {
     ContentRejected,
     /// A photo could not be fetched or read.
     PhotoRefused,
-    /// A value that the user chose was refused.
-    InputRefused {
-        /// Which: a JSON Pointer into the user's request.
-        pointer: &'static str,
-    },
+    /// The prompt was refused for something other than its content: it is too long, for example.
+    PromptRefused,
+    /// A LoRA was refused.
+    LorasRefused,
     /// The deadline passed.
     Timeout,
     /// Anything else: an error on their side, an unknown endpoint, an answer that makes no sense.
@@ -99,7 +98,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// Upstream text on its way into a log: an identifier, cut short.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     text.chars().filter(|char| char.is_ascii_alphanumeric() || "-_.".contains(*char)).take(80).collect()
 }
 
@@ -160,8 +159,8 @@ fn kind_of_fault(kind: &str, loc: &[Value]) -> Option<FalErrorKind> {
         ("unsupported_image_format" | "no_media_generated" | "face_detection_error", _) => {
             Some(FalErrorKind::PhotoRefused)
         }
-        (_, Some("prompt")) => Some(FalErrorKind::InputRefused { pointer: "/prompt" }),
-        (_, Some("loras")) => Some(FalErrorKind::InputRefused { pointer: "/loras" }),
+        (_, Some("prompt")) => Some(FalErrorKind::PromptRefused),
+        (_, Some("loras")) => Some(FalErrorKind::LorasRefused),
         _ => None,
     }
 }
@@ -216,12 +215,8 @@ mod tests {
                 json!({"detail": "Could not load image from url: https://b/x?X-Amz-Signature=SECRET"}),
                 PhotoRefused,
             ),
-            (422, of_type("string_too_long", json!(["body", "prompt"])), InputRefused { pointer: "/prompt" }),
-            (
-                422,
-                of_type("less_than_equal", json!(["body", "loras", 0, "scale"])),
-                InputRefused { pointer: "/loras" },
-            ),
+            (422, of_type("string_too_long", json!(["body", "prompt"])), PromptRefused),
+            (422, of_type("less_than_equal", json!(["body", "loras", 0, "scale"])), LorasRefused),
             (422, of_type("less_than_equal", json!(["body", "num_inference_steps"])), Failed),
             (429, json!({"detail": "limit", "error_type": "concurrency_limit"}), Busy),
             (500, json!({"detail": "boom", "error_type": "internal_server_error"}), Failed),

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::answer::{Answer, Ticket, read};
 use super::client::{FalClient, Picture};
-use super::error::{FalError, FalErrorKind, Retry};
+use super::error::{FalError, FalErrorKind, Retry, safe};
 use super::join;
 
 /// Between two looks at a ticket. The queue is slower than this by nature.
@@ -22,7 +22,7 @@ impl FalClient {
     /// Waits for a ticket's picture; the caller's deadline bounds the wait. No failure from here may repeat
     /// the request: fal has it.
     pub(super) async fn follow(&self, ticket: Ticket, endpoint: &str) -> Result<Picture, FalError> {
-        let request_id = Some(ticket.request_id.clone());
+        let request_id = Some(safe(&ticket.request_id));
         tracing::info!(fal_request_id = request_id, "fal queued the request");
         let followed = self.result(&ticket, endpoint).await;
         followed.map(|url| Picture { url, request_id: request_id.clone() }).map_err(|error| FalError {
@@ -36,28 +36,24 @@ impl FalClient {
         let place = self.place(&ticket.request_id, endpoint)?;
         let status_url = self.trusted(ticket.status_url.as_deref()).unwrap_or_else(|| join(&place, "status"));
         let response_url = self.trusted(ticket.response_url.as_deref()).unwrap_or(place);
-        while !self.is_completed(status_url.clone()).await? {
+        while !is_completed(&self.look(&status_url).await?)? {
             sleep(POLL_EVERY).await;
         }
         // The result replays the model's own status, so a failure is read like a direct one.
-        let (_, body) = self.send(self.get(response_url)).await?;
-        match read(&body)? {
+        match read(&self.look(&response_url).await?)? {
             Answer::Picture(url) => Ok(url),
             Answer::Queued(_) => Err(FalError::new(FalErrorKind::Failed, "fal's result is a ticket again")),
         }
     }
 
-    async fn is_completed(&self, status_url: Url) -> Result<bool, FalError> {
-        let (_, body) = match self.send(self.get(status_url)).await.map_err(FalError::from) {
-            // Looking again is free, whatever was in the way.
-            Err(error) if error.retry != Retry::Never => return Ok(false),
-            looked => looked?,
-        };
-        let progress: Result<Progress, _> = serde_json::from_slice(&body);
-        match progress.as_ref().map(|progress| progress.status.as_str()) {
-            Ok("COMPLETED") => Ok(true),
-            Ok("IN_QUEUE" | "IN_PROGRESS") => Ok(false),
-            _ => Err(FalError::new(FalErrorKind::Failed, "fal's queue gave no sensible status")),
+    /// Gets what is at `url`, past every passing trouble: looking again is free.
+    async fn look(&self, url: &Url) -> Result<Vec<u8>, FalError> {
+        loop {
+            match self.send(self.get(url.clone())).await {
+                Ok((_, body)) => return Ok(body),
+                Err(lost) if lost.is_passing() => sleep(POLL_EVERY).await,
+                Err(lost) => return Err(lost.into()),
+            }
         }
     }
 
@@ -74,5 +70,14 @@ impl FalClient {
     /// A URL as fal returned it, if it leads to a host that may see the key.
     fn trusted(&self, url: Option<&str>) -> Option<Url> {
         Url::parse(url?).ok().filter(|url| self.hosts.trusts(url))
+    }
+}
+
+fn is_completed(body: &[u8]) -> Result<bool, FalError> {
+    let progress: Result<Progress, _> = serde_json::from_slice(body);
+    match progress.as_ref().map(|progress| progress.status.as_str()) {
+        Ok("COMPLETED") => Ok(true),
+        Ok("IN_QUEUE" | "IN_PROGRESS") => Ok(false),
+        _ => Err(FalError::new(FalErrorKind::Failed, "fal's queue gave no sensible status")),
     }
 }

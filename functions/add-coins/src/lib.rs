@@ -94,15 +94,15 @@ impl AddCoins {
         let TopUp { user_id, coins, reference } = &top_up;
         match self.ledger.top_up(&top_up, Timestamp::now()).await {
             Ok(coins_balance) => {
-                tracing::info!(%user_id, coins = coins.0, reference, coins_balance = coins_balance.0, "coins added");
+                tracing::info!(%user_id, coins = coins.count(), reference, coins_balance = coins_balance.count(), "coins added");
                 Ok(Credited { user_id: top_up.user_id, coins_balance })
             }
             Err(TopUpRefused::ReferenceReused) => {
-                tracing::warn!(%user_id, coins = coins.0, reference, "reference was used for another top-up");
+                tracing::warn!(%user_id, coins = coins.count(), reference, "reference was used for another top-up");
                 Err(AddCoinsError::ReferenceReused)
             }
             Err(TopUpRefused::Unavailable(cause)) => {
-                tracing::error!(%user_id, coins = coins.0, reference, %cause, "coins could not be added");
+                tracing::error!(%user_id, coins = coins.count(), reference, %cause, "coins could not be added");
                 Err(AddCoinsError::TryAgain)
             }
         }
@@ -136,7 +136,7 @@ fn read(event: Value) -> Result<TopUp, AddCoinsError> {
     fields.refuse_rest(|_| "is not a field of this event".to_owned());
     match (user_id, coins, reference) {
         (Some(user_id), Some(coins), Some(reference)) if faults.iter().next().is_none() => {
-            Ok(TopUp { user_id, coins: Coins(coins), reference })
+            Ok(TopUp { user_id, coins: Coins::new(coins), reference })
         }
         _ => {
             let faults: Vec<_> =
@@ -156,7 +156,7 @@ mod tests {
     fn a_payment_is_read() {
         let top_up =
             read(json!({"user_id": "u", "coins": 1_000_000, "reference": " payment-1 "})).expect("valid");
-        assert_eq!((top_up.coins, top_up.reference.as_str()), (Coins(1_000_000), "payment-1"));
+        assert_eq!((top_up.coins, top_up.reference.as_str()), (Coins::new(1_000_000), "payment-1"));
     }
 
     #[test]

@@ -76,13 +76,18 @@ impl GenerateImage {
         let made = AssertUnwindSafe(self.make_and_read_balance(&plan, &pending, work_until)).catch_unwind();
         let (made, balance) =
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
-        let end = async {
-            match made {
-                Ok(images) => self.settle(&hold, pending, images, balance).await,
-                Err(problem) => Err(self.release(&hold, problem).await),
+        match made {
+            Ok(images) => {
+                let settled = timeout_at(answer_until, self.settle(&hold, pending, images, balance)).await;
+                settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
             }
-        };
-        timeout_at(answer_until, end).await.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
+            Err(problem) => {
+                if timeout_at(answer_until, self.release(&hold, &problem)).await.is_err() {
+                    left_to_the_lease(&hold, "no decision in time");
+                }
+                Err(problem)
+            }
+        }
     }
 
     async fn plan(
@@ -130,27 +135,18 @@ impl GenerateImage {
         pending: &Generation,
         until: Instant,
     ) -> Result<Picture, FalError> {
-        let generation_id = pending.generation_id;
         let started = Instant::now();
-        let made = self.fal.picture(input, until).await;
+        let picture = self.fal.picture(input, until).await?;
         let duration_ms = started.elapsed().as_millis() as u64;
-        match &made {
-            Ok(picture) => {
-                let fal_request_id = picture.request_id.as_deref();
-                tracing::info!(%generation_id, fal_request_id, duration_ms, "picture made");
-            }
-            Err(error) => {
-                let fal_request_id = error.request_id.as_deref();
-                tracing::warn!(%generation_id, fal_request_id, duration_ms, %error, "picture failed");
-            }
-        }
-        made
+        let (generation_id, fal_request_id) = (pending.generation_id, picture.request_id.as_deref());
+        tracing::info!(%generation_id, fal_request_id, duration_ms, "picture made");
+        Ok(picture)
     }
 
     async fn read_balance(&self, pending: &Generation) -> Option<Coins> {
         let Generation { user_id, generation_id, job, .. } = pending;
         let balance = self.ledger.balance(user_id, pending.created_at).await.ok();
-        let coins_balance = balance.map(|balance| balance.settled.0);
+        let coins_balance = balance.map(|balance| balance.settled.count());
         tracing::info!(%user_id, %generation_id, model = job.model, coins_balance, "generating");
         tracing::debug!(%generation_id, payload = %job.payload, "sent to fal");
         balance.map(|balance| balance.settled)
@@ -171,7 +167,7 @@ impl GenerateImage {
             }
             Err(lost @ SettleRefused::LeaseLost) => return Err(lost.into()),
         };
-        tracing::info!(%user_id, %generation_id, coins = coins.0, remaining_coins = remaining_coins.0, "coins settled");
+        tracing::info!(%user_id, %generation_id, coins = coins.count(), remaining_coins = remaining_coins.count(), "coins settled");
         let generation = Generation {
             status: Status::Succeeded,
             images,
@@ -191,22 +187,24 @@ impl GenerateImage {
         }
     }
 
-    /// Gives the coins back for `problem`, which is then answered.
-    async fn release(&self, hold: &Hold, problem: Problem) -> Problem {
+    /// Gives the coins back for `problem`.
+    async fn release(&self, hold: &Hold, problem: &Problem) {
         let Hold { user_id, generation_id, coins, .. } = hold;
         match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
-            Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.0, "coins released"),
-            Err(cause) => {
-                tracing::error!(%user_id, %generation_id, %cause, "coins not released, left to the lease");
-            }
+            Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
+            Err(cause) => left_to_the_lease(hold, cause),
         }
-        problem
     }
 }
 
 /// The answer when it is not known whether the batch was paid. Its record or its lease will tell.
 fn undecided(hold: &Hold, cause: impl Display) -> Problem {
+    let problem = Problem::new(Code::TryAgain, OUTCOME_UNKNOWN).caused_by(cause.to_string());
+    left_to_the_lease(hold, cause);
+    problem
+}
+
+fn left_to_the_lease(hold: &Hold, cause: impl Display) {
     let Hold { user_id, generation_id, .. } = hold;
-    tracing::error!(%user_id, %generation_id, %cause, "neither settled nor released, left to the lease");
-    Problem::new(Code::TryAgain, OUTCOME_UNKNOWN).caused_by(cause.to_string())
+    tracing::error!(%user_id, %generation_id, %cause, "no decision, the hold is left to its lease");
 }

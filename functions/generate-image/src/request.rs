@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 const LOCKED: [&str; 6] =
     ["model", "num_inference_steps", "guidance_scale", "image_size", "strength", "image_strength"];
 
+/// Most photos of one request, for a model that takes fewer and leaves the others out.
+const MAX_PHOTOS: usize = 20;
+
 /// Most LoRAs that the editing endpoint takes.
 const MAX_LORAS: usize = 3;
 
@@ -112,6 +115,7 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     let prompt = fields.text("prompt", MAX_PROMPT_CHARS);
     match (prompt, fields.has("options")) {
         (Some(_), true) => {
+            fields.take("options");
             fields.invalid("options", "must not be given together with prompt");
             None
         }
@@ -130,27 +134,28 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
 }
 
 fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, Photo)> {
-    let given = Vec::from_iter(
-        (fields.take("face_image").map(|value| (Role::Face, value)).into_iter())
-            .chain(
-                fields
-                    .list("product_images")
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, value)| (Role::Product(index), value)),
-            )
-            .chain(fields.take("background_image").map(|value| (Role::Background, value))),
-    );
-    if model == ImageToImageModel::FluxTwoEdit && given.len() > FluxTwoEdit::MAX_PHOTOS {
-        let most = FluxTwoEdit::MAX_PHOTOS;
+    // Front ends send empty form fields, so a blank text is no photo, as it is no text elsewhere.
+    let mut single = |field: &str, role| {
+        let value =
+            fields.take(field).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()));
+        value.map(|value| (role, value))
+    };
+    let (face, background) = (single("face_image", Role::Face), single("background_image", Role::Background));
+    let products = fields.list("product_images").into_iter().enumerate();
+    let products = products.map(|(index, value)| (Role::Product(index), value));
+    let given: Vec<_> = face.into_iter().chain(products).chain(background).collect();
+    let most = match model {
+        ImageToImageModel::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
+        ImageToImageModel::FluxGeneral => MAX_PHOTOS,
+    };
+    if given.len() > most {
         fields.invalid(
             "product_images",
             format!("together with face and background, at most {most} photos can be sent"),
         );
-        return Vec::new();
     }
     let mut photos = Vec::new();
-    for (role, value) in given {
+    for (role, value) in given.into_iter().take(MAX_PHOTOS) {
         let photo = value.as_str().ok_or(PhotoError::Malformed).and_then(Photo::parse);
         match photo {
             Ok(photo) => photos.push((role, photo)),
