@@ -11,12 +11,14 @@ pub use problem::{Code, Problem};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
 /// Runs a handler to an answer, whatever happens: a problem is answered as such, and a panic is a 500. Every
@@ -42,6 +44,28 @@ pub fn request_id(request: &Request) -> String {
 pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Problem> {
     let body = serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))?;
     respond(StatusCode::OK, "application/json", body)
+}
+
+/// A 200 with JSON that is the same for everybody, to be kept for `max_age` and asked for again by its ETag; a
+/// 304 for who has it already.
+pub fn public(
+    request: &Request,
+    body: &impl Serialize,
+    max_age: Duration,
+) -> Result<Response<Body>, Problem> {
+    let body = serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))?;
+    let etag = format!("\"{:x}\"", Sha256::digest(&body));
+    let known = header(request, "if-none-match")?.unwrap_or_default();
+    let is_known =
+        known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag || tag == "*");
+    let (status, body) =
+        if is_known { (StatusCode::NOT_MODIFIED, String::new()) } else { (StatusCode::OK, body) };
+    let mut response = respond(status, "application/json", body)?;
+    for (name, value) in [(CACHE_CONTROL, format!("public, max-age={}", max_age.as_secs())), (ETAG, etag)] {
+        let value = value.parse().map_err(|_| Problem::internal("a header cannot be made"))?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
 }
 
 /// Refuses a request for another path or with another method than the function's own. The gateway's routes

@@ -12,8 +12,16 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 6] =
-    ["common", "generate_image", "coin_balance", "debug_last_prompt", "add_coins", "dev"];
+const OUR_CRATES: [&str; 8] = [
+    "common",
+    "generate_image",
+    "coin_balance",
+    "debug_last_prompt",
+    "add_coins",
+    "prompt_options",
+    "prompt_preview",
+    "dev",
+];
 
 /// Sends the process's events to standard output from now on.
 pub fn start(level: Level) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use common::aws::{DynamoDb, S3};
 use common::config::FalKeySource;
+use lambda_http::{Body, Request, Response};
 use lambda_runtime::LambdaEvent;
 
 use crate::lambda::{Function, Handler, event_handler, http_handler};
@@ -48,31 +49,30 @@ fn handler(
             let FalKeySource::Value(key) = config.fal.key.clone() else {
                 bail!("the local stack takes the fal key from FAL_KEY, not from Systems Manager");
             };
-            let function = Arc::new(generate_image::GenerateImage::new(config, &key, dynamodb, s3)?);
-            http_handler(move |request| {
-                let function = Arc::clone(&function);
-                async move { function.handle(request).await }
-            })
+            let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3)?;
+            shared(function, |function, request| async move { function.handle(request).await })
         }
         "coin-balance" => {
-            let config = coin_balance::Config::load(lookup)?;
-            let function = Arc::new(coin_balance::CoinBalance::new(config, dynamodb));
-            http_handler(move |request| {
-                let function = Arc::clone(&function);
-                async move { function.handle(request).await }
-            })
+            let function = coin_balance::CoinBalance::new(coin_balance::Config::load(lookup)?, dynamodb);
+            shared(function, |function, request| async move { function.handle(request).await })
         }
         "debug-last-prompt" => {
             let config = debug_last_prompt::Config::load(lookup)?;
-            let function = Arc::new(debug_last_prompt::DebugLastPrompt::new(config, dynamodb));
-            http_handler(move |request| {
-                let function = Arc::clone(&function);
-                async move { function.handle(request).await }
-            })
+            let function = debug_last_prompt::DebugLastPrompt::new(config, dynamodb);
+            shared(function, |function, request| async move { function.handle(request).await })
+        }
+        "prompt-options" => {
+            prompt_options::Config::load(lookup)?;
+            let function = prompt_options::PromptOptions;
+            shared(function, |function, request| async move { function.handle(request).await })
+        }
+        "prompt-preview" => {
+            prompt_preview::Config::load(lookup)?;
+            let function = prompt_preview::PromptPreview;
+            shared(function, |function, request| async move { function.handle(request).await })
         }
         "add-coins" => {
-            let config = add_coins::Config::load(lookup)?;
-            let function = Arc::new(add_coins::AddCoins::new(config, dynamodb));
+            let function = Arc::new(add_coins::AddCoins::new(add_coins::Config::load(lookup)?, dynamodb));
             event_handler(move |event: LambdaEvent<serde_json::Value>| {
                 let function = Arc::clone(&function);
                 async move { function.handle(event).await }
@@ -80,4 +80,14 @@ fn handler(
         }
         other => bail!("template.yaml has a function {other} that the local stack does not know"),
     })
+}
+
+/// An HTTP handler whose invocations share `function`, as those of one Lambda instance do.
+fn shared<T, Fut>(function: T, handle: fn(Arc<T>, Request) -> Fut) -> Handler
+where
+    T: Send + Sync + 'static,
+    Fut: Future<Output = Response<Body>> + Send + 'static,
+{
+    let function = Arc::new(function);
+    http_handler(move |request| handle(Arc::clone(&function), request))
 }

@@ -17,6 +17,8 @@ mod generate_image;
 mod idempotency;
 mod local_stack;
 mod photos;
+mod prompt_options;
+mod prompt_preview;
 mod races;
 mod secrets;
 mod tidy;

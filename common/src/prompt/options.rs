@@ -4,10 +4,10 @@ use super::labels::{self, List};
 use crate::validation::Fields;
 
 /// Longest text of one option, in characters.
-const MAX_OPTION_CHARS: usize = 500;
+pub const MAX_OPTION_CHARS: usize = 500;
 
 /// Longest additional prompt, in characters.
-const MAX_ADDITIONAL_CHARS: usize = 2_000;
+pub const MAX_ADDITIONAL_CHARS: usize = 2_000;
 
 /// Whether a person shows the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +47,10 @@ impl Options {
     pub fn read(mut fields: Fields<'_>) -> Option<Self> {
         let content_type = read_content_type(&mut fields);
         let category = required(&mut fields, &labels::CATEGORY);
-        let pose = open_or_custom(&mut fields, &labels::POSE, "custom_pose_prompt");
-        let background = open_or_custom(&mut fields, &labels::BACKGROUND, "custom_background_prompt");
-        let style = open_or_custom(&mut fields, &labels::STYLE, "custom_style_prompt");
-        let lighting = open_or_custom(&mut fields, &labels::LIGHTING, "custom_lighting_prompt");
+        let pose = open(&mut fields, &labels::POSE);
+        let background = open(&mut fields, &labels::BACKGROUND);
+        let style = open(&mut fields, &labels::STYLE);
+        let lighting = open(&mut fields, &labels::LIGHTING);
         let camera_angle = open(&mut fields, &labels::CAMERA_ANGLE);
         let aspect_ratio = closed(&mut fields, &labels::ASPECT_RATIO);
         let additional_prompt = fields.text("additional_prompt", MAX_ADDITIONAL_CHARS);
@@ -107,12 +107,12 @@ fn listed(fields: &mut Fields<'_>, list: &List, text: &str) -> Option<&'static s
     found.map(|label| label.english)
 }
 
+/// An open list's text in English, or the custom text in its place when one is given.
 fn open(fields: &mut Fields<'_>, list: &List) -> Option<String> {
-    fields.text(list.field, MAX_OPTION_CHARS).map(|text| list.translate(&text).to_owned())
-}
-
-fn open_or_custom(fields: &mut Fields<'_>, list: &List, custom: &str) -> Option<String> {
-    let label = open(fields, list);
-    let custom = fields.text(custom, MAX_OPTION_CHARS).map(|text| list.translate(&text).to_owned());
-    custom.or(label)
+    let mut text = |field: &str| {
+        let text = fields.text(field, MAX_OPTION_CHARS)?;
+        Some(list.translate(&text).to_owned())
+    };
+    let label = text(list.field);
+    list.custom_field.and_then(text).or(label)
 }

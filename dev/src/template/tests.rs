@@ -31,7 +31,7 @@ fn refusal(part: &str, replacement: &str) -> String {
 }
 
 #[test]
-fn routes_are_behind_the_authorizer_and_add_coins_has_none() {
+fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none() {
     let routes = real().routes;
     let routes: Vec<_> =
         routes.iter().map(|r| (r.route_key.as_str(), r.function.as_str(), r.public)).collect();
@@ -41,6 +41,8 @@ fn routes_are_behind_the_authorizer_and_add_coins_has_none() {
             ("GET /api/coin-balance", "coin-balance", false),
             ("GET /api/debug/last-prompt", "debug-last-prompt", false),
             ("POST /api/generate-image", "generate-image", false),
+            ("GET /api/prompt-options", "prompt-options", true),
+            ("POST /api/prompt-preview", "prompt-preview", false),
         ]
     );
 }
@@ -140,7 +142,10 @@ fn api_tells_browsers_what_the_template_says() {
     let cors = stack.cors;
     assert_eq!(cors.allow_origins, ["http://localhost:5173", "http://127.0.0.1:5173"]);
     assert_eq!(cors.allow_methods, ["GET", "POST"]);
-    assert_eq!(cors.allow_headers, ["authorization", "content-type", "idempotency-key", "accept-language"]);
+    assert_eq!(
+        cors.allow_headers,
+        ["authorization", "content-type", "idempotency-key", "accept-language", "if-none-match"]
+    );
     assert!(cors.expose_headers.contains(&"idempotency-replayed".to_owned()));
     assert_eq!(cors.max_age, Some(Duration::from_secs(3600)));
 }

@@ -87,7 +87,7 @@ impl GenerationRequest {
             true => "is locked: it is the same for everybody and cannot be set".to_owned(),
             false => "is not a field of this request".to_owned(),
         });
-        faults.or_ok(()).map(|()| Self { prompt: prompt.unwrap_or_default(), photos, loras })
+        faults.or_some(prompt.map(|prompt| Self { prompt, photos, loras }))
     }
 
     /// Which photos it brought.

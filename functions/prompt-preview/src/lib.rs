@@ -1,0 +1,61 @@
+//! `POST /api/prompt-preview`: the prompt that options would become. Nothing is charged and nothing is kept.
+
+use common::api::{self, Caller, Problem};
+use common::config::{self, ConfigError, Settings};
+use common::prompt::{self, Options};
+use common::validation::{Faults, Fields};
+use jiff::Timestamp;
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use serde_json::{Map, Value, json};
+
+/// The function's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How much is logged.
+    pub log_level: tracing::Level,
+}
+
+impl Config {
+    /// Reads the settings through `lookup`.
+    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut settings = Settings::new(lookup);
+        let config = Self { log_level: config::log_level(&mut settings) };
+        settings.finish(config)
+    }
+}
+
+/// The function. It has no state.
+#[derive(Debug, Default)]
+pub struct PromptPreview;
+
+impl PromptPreview {
+    /// Answers one request.
+    pub async fn handle(&self, request: Request) -> Response<Body> {
+        api::answer(api::request_id(&request), async { preview(&request) }).await
+    }
+}
+
+fn preview(request: &Request) -> Result<Response<Body>, Problem> {
+    api::expect_route(request, Method::POST, "/api/prompt-preview")?;
+    Caller::of(request, Timestamp::now())?;
+    let prompt = prompt::build(&read(api::body(request)?)?);
+    api::ok(&json!({"prompt": prompt, "prompt_length": prompt.chars().count()}))
+}
+
+fn read(body: Map<String, Value>) -> Result<Options, Faults> {
+    let mut faults = Faults::default();
+    let mut fields = Fields::new(body, "", &mut faults);
+    let options = match fields.object("options") {
+        Some(options) => {
+            let pointer = fields.pointer("options");
+            Options::read(Fields::new(options, &pointer, fields.faults()))
+        }
+        None => {
+            fields.missing("options", "is required: an object");
+            None
+        }
+    };
+    fields.refuse_rest(|_| "is not a field of this request".to_owned());
+    faults.or_some(options)
+}

@@ -1,0 +1,15 @@
+//! The Lambda binary of `POST /api/prompt-preview`.
+
+use std::convert::Infallible;
+
+use common::{config, logs};
+use lambda_http::{Error, Request, run, service_fn};
+use prompt_preview::{Config, PromptPreview};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = Config::load(&config::environment)?;
+    logs::start(config.log_level);
+    let function = &PromptPreview;
+    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+}
