@@ -6,7 +6,7 @@ mod caller;
 mod problem;
 mod problems;
 
-pub use caller::{Caller, body, header};
+pub use caller::{Caller, body, header, path_parameter, query_parameter};
 pub use problem::{Code, Problem};
 
 use std::future::Future;
@@ -68,10 +68,15 @@ pub fn public(
     Ok(response)
 }
 
-/// Refuses a request for another path or with another method than the function's own. The gateway's routes
+/// Refuses a request for another path or with another method than the function's own; a `{parameter}` of `path`
+/// stands for any one segment. The gateway's routes
 /// do this first; a direct invocation has no gateway.
 pub fn expect_route(request: &Request, method: Method, path: &str) -> Result<(), Problem> {
-    if request.raw_http_path().trim_end_matches('/') != path {
+    let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+    let asked = request.raw_http_path().trim_end_matches('/');
+    let same = asked.split('/').count() == path.split('/').count()
+        && asked.split('/').zip(path.split('/')).all(|(asked, own)| asked == own || is_parameter(own));
+    if !same {
         return Err(Problem::new(Code::NotFound, "There is nothing at this address."));
     }
     if request.method() != method {

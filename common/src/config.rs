@@ -13,10 +13,12 @@ use tracing::Level;
 use url::Url;
 
 use crate::coins::Coins;
+use crate::cursors::CursorKey;
 use crate::fal::{FalHosts, FalKey, ImageToImageModel, Steps};
+use crate::secrets::{Secret, Source};
 
 /// Every setting that any function reads, for the check that `template.yaml` sets no other.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 16] = [
     "LOG_LEVEL",
     "PROFILES_TABLE",
     "GENERATIONS_TABLE",
@@ -31,6 +33,8 @@ pub const NAMES: [&str; 14] = [
     "FAL_QUEUE_URL",
     "FAL_TIMEOUT_SECONDS",
     "PHOTO_DELIVERY",
+    "CURSOR_KEY",
+    "CURSOR_KEY_PARAMETER",
 ];
 
 /// Highest price of a batch; a guard against a slip of the finger.
@@ -190,22 +194,13 @@ impl BatchConfig {
     }
 }
 
-/// Where the fal key comes from.
-#[derive(Debug, Clone)]
-pub enum FalKeySource {
-    /// From `FAL_KEY`, on a laptop.
-    Value(FalKey),
-    /// From the Systems Manager parameter that `FAL_KEY_PARAMETER` names, in the cloud.
-    Parameter(String),
-}
-
 /// How to reach fal.
 #[derive(Debug, Clone)]
 pub struct FalConfig {
     /// Its hosts.
     pub hosts: FalHosts,
     /// Our key.
-    pub key: FalKeySource,
+    pub key: Source<FalKey>,
     /// The longest wait for one request.
     pub timeout: Duration,
 }
@@ -221,25 +216,30 @@ impl FalConfig {
         });
         Self {
             hosts: FalHosts::new(base, queue),
-            key: fal_key(settings),
+            key: secret(settings, "FAL_KEY"),
             timeout: Duration::from_secs(seconds),
         }
     }
 }
 
-fn fal_key(settings: &mut Settings<'_>) -> FalKeySource {
-    let value = settings.optional("FAL_KEY").map(SecretString::from);
-    let source = match (value, settings.optional("FAL_KEY_PARAMETER")) {
-        (Some(key), _) => {
-            FalKey::parse(key).map(FalKeySource::Value).map_err(|error| format!("FAL_KEY {error}"))
-        }
-        (None, Some(name)) => Ok(FalKeySource::Parameter(name)),
-        (None, None) => Err("neither FAL_KEY nor FAL_KEY_PARAMETER is set".to_owned()),
+/// The secret of `name`, or where to read it: the setting `<name>_PARAMETER` names a parameter.
+fn secret<S: Secret>(settings: &mut Settings<'_>, name: &str) -> Source<S> {
+    let parameter = format!("{name}_PARAMETER");
+    let value = settings.optional(name).map(SecretString::from);
+    let source = match (value, settings.optional(&parameter)) {
+        (Some(value), _) => S::parse(value).map(Source::Value).ok_or_else(|| format!("{name} {}", S::FORM)),
+        (None, Some(parameter)) => Ok(Source::Parameter(parameter)),
+        (None, None) => Err(format!("neither {name} nor {parameter} is set")),
     };
     source.unwrap_or_else(|fault| {
         settings.faults.push(fault);
-        FalKeySource::Parameter(String::new())
+        Source::Parameter(String::new())
     })
+}
+
+/// What makes cursors tamper-evident: `CURSOR_KEY` or `CURSOR_KEY_PARAMETER`.
+pub fn cursor_key(settings: &mut Settings<'_>) -> Source<CursorKey> {
+    secret(settings, "CURSOR_KEY")
 }
 
 fn http_url(text: &str) -> Result<Url, &'static str> {
@@ -288,7 +288,7 @@ mod tests {
         NUM_INFERENCE_STEPS must be 7, or 4 for the lowest cost
         FAL_BASE_URL must be an http or https URL
         FAL_TIMEOUT_SECONDS must be a whole number of seconds from 1 to 180
-        FAL_KEY must have the form <id>:<secret>, in visible ASCII characters
+        FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
         ");
     }
 
@@ -306,6 +306,6 @@ mod tests {
         assert_eq!((uploads.delivery, batch.coins), (PhotoDelivery::PresignedUrl, Coins::new(1)));
         assert_eq!(batch.image_to_image.endpoint(), "fal-ai/flux-2/lora/edit");
         assert_eq!((batch.steps.count(), fal.timeout.as_secs()), (7, 180));
-        assert!(matches!(fal.key, FalKeySource::Parameter(name) if name == "/potret/fal-key"));
+        assert!(matches!(fal.key, Source::Parameter(name) if name == "/potret/fal-key"));
     }
 }

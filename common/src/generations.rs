@@ -3,14 +3,15 @@
 //! The ledger alone writes them (they change together with coins); this module says what they are and reads
 //! them.
 
+use std::error::Error;
 use std::fmt;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use uuid::Uuid;
 
 use crate::aws::{describe, is_transient};
@@ -210,8 +211,53 @@ pub struct Generation {
     pub error_code: Option<String>,
 }
 
+impl Generation {
+    /// How far it has come by `now`: a pending one whose lease has passed is as good as expired.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::Pending if self.lease_until < now => Status::Expired,
+            status => status,
+        }
+    }
+}
+
+/// A place in a user's list of generations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// When the generation there began.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub generation_id: GenerationId,
+}
+
+impl Position {
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (created_at, generation_id) = text.split_once('#')?;
+        Some(Self {
+            created_at: created_at.parse().ok()?,
+            generation_id: GenerationId::parse(generation_id)?,
+        })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", timestamps::to_text(self.created_at), self.generation_id)
+    }
+}
+
+/// Some of a user's generations, newest first.
+#[derive(Debug)]
+pub struct Page {
+    /// Them.
+    pub generations: Vec<Generation>,
+    /// After which generation the next page begins, if there is one.
+    pub next: Option<Position>,
+}
+
 /// The records could not be read.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("generations could not be read: {cause}")]
 pub struct ReadError {
     /// What happened, for the log.
@@ -235,16 +281,51 @@ impl Generations {
 
     /// The user's newest generation, whatever became of it. A generation that has just been answered is seen.
     pub async fn newest(&self, user: &UserId) -> Result<Option<Generation>, ReadError> {
+        Ok(self.page(user, 1, None).await?.generations.pop())
+    }
+
+    /// At most `limit` of the user's generations, newest first, from after `after`.
+    pub async fn page(&self, user: &UserId, limit: u16, after: Option<Position>) -> Result<Page, ReadError> {
         let query = self.client.query().table_name(&self.table).index_name(BY_CREATED_AT);
-        let query = query.key_condition_expression("user_id = :user");
+        let query = query.key_condition_expression("user_id = :user").scan_index_forward(false);
         let query = query.expression_attribute_values(":user", AttributeValue::S(user.to_string()));
-        let answer = query.scan_index_forward(false).consistent_read(true).limit(1).send().await;
-        let answer =
-            answer.map_err(|error| ReadError { cause: describe(&error), transient: is_transient(&error) })?;
-        let item = answer.items.unwrap_or_default().pop();
-        item.map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(|error| ReadError { cause: error.to_string(), transient: false })
+        let start = after.map(|position| {
+            let created_at = timestamps::to_text(position.created_at);
+            let key = [
+                ("user_id", user.to_string()),
+                ("generation_id", position.generation_id.to_string()),
+                ("created_at", created_at),
+            ];
+            key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).into()
+        });
+        let query = query.consistent_read(true).limit(limit.into()).set_exclusive_start_key(start);
+        let answer = query.send().await.map_err(|error| ReadError::of(&error))?;
+        let is_last = answer.last_evaluated_key.is_none();
+        let generations: Vec<Generation> =
+            serde_dynamo::from_items(answer.items.unwrap_or_default()).map_err(ReadError::unreadable)?;
+        let last = generations.last().filter(|_| !is_last);
+        let next =
+            last.map(|last| Position { created_at: last.created_at, generation_id: last.generation_id });
+        Ok(Page { generations, next })
+    }
+
+    /// One of the user's generations, if it is theirs.
+    pub async fn find(&self, user: &UserId, id: GenerationId) -> Result<Option<Generation>, ReadError> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let get = get.key("user_id", AttributeValue::S(user.to_string()));
+        let get = get.key("generation_id", AttributeValue::S(id.to_string()));
+        let answer = get.send().await.map_err(|error| ReadError::of(&error))?;
+        answer.item.map(serde_dynamo::from_item).transpose().map_err(ReadError::unreadable)
+    }
+}
+
+impl ReadError {
+    fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Self {
+        Self { cause: describe(error), transient: is_transient(error) }
+    }
+
+    fn unreadable(error: serde_dynamo::Error) -> Self {
+        Self { cause: error.to_string(), transient: false }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod api;
 pub mod aws;
 pub mod coins;
 pub mod config;
+pub mod cursors;
 pub mod fal;
 pub mod generations;
 pub mod idempotency;

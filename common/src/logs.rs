@@ -12,9 +12,10 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 8] = [
+const OUR_CRATES: [&str; 9] = [
     "common",
     "generate_image",
+    "generations",
     "coin_balance",
     "debug_last_prompt",
     "add_coins",

@@ -1,14 +1,30 @@
-//! The fal key: from Systems Manager in the cloud, from the environment on a laptop.
+//! Secrets: from Systems Manager in the cloud, from the environment on a laptop.
 
 use aws_config::SdkConfig;
 use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::aws;
-use crate::config::FalKeySource;
-use crate::fal::FalKey;
 
-/// Why there is no fal key. No variant holds any part of it.
+/// A value that nobody may see.
+pub trait Secret: Sized {
+    /// What it must look like, to complete a sentence that begins with where it came from.
+    const FORM: &'static str;
+
+    /// Reads the text, if it has the form.
+    fn parse(text: SecretString) -> Option<Self>;
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone)]
+pub enum Source<S> {
+    /// From the environment.
+    Value(S),
+    /// From the Systems Manager parameter of this name.
+    Parameter(String),
+}
+
+/// Why there is no secret. No variant holds any part of it.
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// Systems Manager did not give the parameter.
@@ -20,24 +36,28 @@ pub enum SecretError {
         cause: String,
     },
     /// The parameter holds something else.
-    #[error("the parameter {name} does not hold a fal key of the form <id>:<secret>")]
-    NotAKey {
+    #[error("the parameter {name} {form}")]
+    WrongForm {
         /// The parameter's name.
         name: String,
+        /// What it must look like.
+        form: &'static str,
     },
 }
 
-/// Fetches the key once, at the function's start; the client keeps it for the life of the instance.
-pub async fn fal_key(source: FalKeySource, config: &SdkConfig) -> Result<FalKey, SecretError> {
-    let name = match source {
-        FalKeySource::Value(key) => return Ok(key),
-        FalKeySource::Parameter(name) => name,
-    };
-    let answer = aws::ssm(config).get_parameter().name(&name).with_decryption(true).send().await;
-    let parameter = match answer {
-        Ok(answer) => answer.parameter,
-        Err(error) => return Err(SecretError::Unreadable { name, cause: aws::describe(&error) }),
-    };
-    let value = SecretString::from(parameter.and_then(|parameter| parameter.value).unwrap_or_default());
-    FalKey::parse(value).map_err(|_| SecretError::NotAKey { name })
+impl<S: Secret> Source<S> {
+    /// Fetches the secret, once, at the function's start; it is kept for the life of the instance.
+    pub async fn fetch(self, config: &SdkConfig) -> Result<S, SecretError> {
+        let name = match self {
+            Self::Value(secret) => return Ok(secret),
+            Self::Parameter(name) => name,
+        };
+        let answer = aws::ssm(config).get_parameter().name(&name).with_decryption(true).send().await;
+        let parameter = match answer {
+            Ok(answer) => answer.parameter,
+            Err(error) => return Err(SecretError::Unreadable { name, cause: aws::describe(&error) }),
+        };
+        let value = SecretString::from(parameter.and_then(|parameter| parameter.value).unwrap_or_default());
+        S::parse(value).ok_or(SecretError::WrongForm { name, form: S::FORM })
+    }
 }

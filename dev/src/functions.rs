@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use common::aws::{DynamoDb, S3};
-use common::config::FalKeySource;
+use common::secrets::Source;
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::LambdaEvent;
 
@@ -46,7 +46,7 @@ fn handler(
     Ok(match name {
         "generate-image" => {
             let config = generate_image::Config::load(lookup)?;
-            let FalKeySource::Value(key) = config.fal.key.clone() else {
+            let Source::Value(key) = config.fal.key.clone() else {
                 bail!("the local stack takes the fal key from FAL_KEY, not from Systems Manager");
             };
             let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3)?;
@@ -54,6 +54,14 @@ fn handler(
         }
         "coin-balance" => {
             let function = coin_balance::CoinBalance::new(coin_balance::Config::load(lookup)?, dynamodb);
+            shared(function, |function, request| async move { function.handle(request).await })
+        }
+        "generations" => {
+            let config = generations::Config::load(lookup)?;
+            let Source::Value(key) = config.cursor_key.clone() else {
+                bail!("the local stack takes the cursor key from CURSOR_KEY, not from Systems Manager");
+            };
+            let function = generations::ListGenerations::new(config, &key, dynamodb);
             shared(function, |function, request| async move { function.handle(request).await })
         }
         "debug-last-prompt" => {

@@ -12,9 +12,12 @@ pub const FAL_PATH: &str = "/_local/fal";
 /// The key of the fal double. It opens nothing else.
 const LOCAL_FAL_KEY: &str = "local-key-id:local-key-secret";
 
+/// Seals the cursors of local stacks.
+const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
+
 /// Settings of the functions that the environment may override. The names of tables and bucket are not among
 /// them: the stack makes those itself.
-const PASSED_ON: [&str; 8] = [
+const PASSED_ON: [&str; 9] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
     "IMAGE_TO_IMAGE_MODEL",
@@ -23,6 +26,7 @@ const PASSED_ON: [&str; 8] = [
     "FAL_QUEUE_URL",
     "FAL_TIMEOUT_SECONDS",
     "PHOTO_DELIVERY",
+    "CURSOR_KEY",
 ];
 
 /// Which fal is asked.
@@ -80,6 +84,7 @@ impl LocalSettings {
                 functions.entry("PHOTO_DELIVERY").or_insert("data-url".to_owned());
             }
         }
+        functions.entry("CURSOR_KEY").or_insert(LOCAL_CURSOR_KEY.to_owned());
         functions.entry("FAL_KEY").or_insert(LOCAL_FAL_KEY.to_owned());
         Ok(Self {
             dynamodb_endpoint: address("AWS_ENDPOINT_URL_DYNAMODB")?,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::Router;
 use axum::http::HeaderMap;
-use common::config::FalKeySource;
-use common::secrets::fal_key;
+use common::fal::FalKey;
+use common::secrets::Source;
 use serde_json::{Value, json};
 
 /// A Systems Manager with one parameter, and what it was asked.
@@ -43,7 +43,7 @@ async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value
 #[tokio::test]
 async fn the_parameter_is_read_decrypted_and_once() {
     let (config, asked) = systems_manager("id:secret-of-the-parameter\n").await;
-    let key = fal_key(FalKeySource::Parameter("/potret/fal-key".to_owned()), &config).await.expect("a key");
+    let key = Source::<FalKey>::Parameter("/potret/fal-key".to_owned()).fetch(&config).await.expect("a key");
     assert_eq!(format!("{key:?}"), "FalKey([redacted])");
     assert_eq!(*asked.lock().unwrap(), [json!({"Name": "/potret/fal-key", "WithDecryption": true})]);
 }
@@ -52,11 +52,14 @@ async fn the_parameter_is_read_decrypted_and_once() {
 async fn without_a_usable_parameter_the_function_does_not_start_and_says_why() {
     let (config, _) = systems_manager("a-secret-without-its-id").await;
     let error = async |name: &str| {
-        let source = FalKeySource::Parameter(name.to_owned());
-        fal_key(source, &config).await.expect_err("no key").to_string()
+        let source = Source::<FalKey>::Parameter(name.to_owned());
+        source.fetch(&config).await.expect_err("no key").to_string()
     };
     let shape = error("/potret/fal-key").await;
-    assert_eq!(shape, "the parameter /potret/fal-key does not hold a fal key of the form <id>:<secret>");
+    assert_eq!(
+        shape,
+        "the parameter /potret/fal-key must hold a fal key of the form <id>:<secret>, in visible ASCII characters"
+    );
     assert!(
         error("/potret/other")
             .await

@@ -110,6 +110,10 @@ async fn every_fixture_is_answered_as_recorded() {
     settings.set_omit_expression(true);
     settings.add_redaction(".**.generation_id", "[id]");
     settings.add_redaction(".**.timestamp", "[timestamp]");
+    settings.add_dynamic_redaction(".headers.location", |location, _| {
+        let (collection, _id) = location.as_str().and_then(|path| path.rsplit_once('/')).expect("a path");
+        format!("{collection}/[id]")
+    });
     for urls in [".**.images[]", ".**.image_urls[]", ".**.image_url"] {
         settings.add_dynamic_redaction(urls, |url, _| without_chance(url));
     }

@@ -14,6 +14,7 @@ mod fal_failures;
 mod fal_key;
 mod fixtures;
 mod generate_image;
+mod generations;
 mod idempotency;
 mod local_stack;
 mod photos;

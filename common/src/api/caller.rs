@@ -65,6 +65,16 @@ pub fn header<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, P
     value.to_str().map(Some).map_err(unreadable)
 }
 
+/// The part of the path that `{name}` stands for.
+pub fn path_parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.path_parameters_ref()?.first(name)
+}
+
+/// The value of `name` in the query string; of several, API Gateway's one with commas.
+pub fn query_parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.query_string_parameters_ref()?.first(name)
+}
+
 /// The JSON object in the body.
 pub fn body(request: &Request) -> Result<Map<String, Value>, Problem> {
     let media_type =

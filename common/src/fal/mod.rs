@@ -12,8 +12,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use thiserror::Error;
 use url::Url;
+
+use crate::secrets::Secret;
 
 pub use client::{ClientError, FalClient, Picture};
 pub use error::{FalError, FalErrorKind};
@@ -23,23 +24,18 @@ pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
 #[derive(Clone)]
 pub struct FalKey(SecretString);
 
-/// The text has no `<id>:<secret>` form.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("must have the form <id>:<secret>, in visible ASCII characters")]
-pub struct InvalidFalKey;
+impl Secret for FalKey {
+    const FORM: &'static str = "must hold a fal key of the form <id>:<secret>, in visible ASCII characters";
 
-impl FalKey {
     /// Accepts `<id>:<secret>`, with white space around it.
-    pub fn parse(text: SecretString) -> Result<Self, InvalidFalKey> {
+    fn parse(text: SecretString) -> Option<Self> {
         let key = text.expose_secret().trim();
         let halves = key.split_once(':').is_some_and(|(id, secret)| !id.is_empty() && !secret.is_empty());
-        if halves && key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(key.into()))
-        } else {
-            Err(InvalidFalKey)
-        }
+        (halves && key.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(key.into()))
     }
+}
 
+impl FalKey {
     /// The value of the `Authorization` header.
     fn header(&self) -> String {
         format!("Key {}", self.0.expose_secret())
@@ -167,7 +163,7 @@ mod tests {
     #[test]
     fn a_key_has_two_halves_and_shows_neither() {
         for text in ["", "id", "id:", ":secret", "id:se cret", "id:sécret"] {
-            assert!(FalKey::parse(text.into()).is_err(), "{text}");
+            assert!(FalKey::parse(text.into()).is_none(), "{text}");
         }
         let key = FalKey::parse(" id:secret\n".into()).expect("a key");
         assert_eq!(format!("{key:?}"), "FalKey([redacted])");

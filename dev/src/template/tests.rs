@@ -41,6 +41,8 @@ fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none()
             ("GET /api/coin-balance", "coin-balance", false),
             ("GET /api/debug/last-prompt", "debug-last-prompt", false),
             ("POST /api/generate-image", "generate-image", false),
+            ("GET /api/generations", "generations", false),
+            ("GET /api/generations/{generation_id}", "generations", false),
             ("GET /api/prompt-options", "prompt-options", true),
             ("POST /api/prompt-preview", "prompt-preview", false),
         ]

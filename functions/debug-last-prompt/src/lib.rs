@@ -53,7 +53,7 @@ impl DebugLastPrompt {
         api::expect_route(request, Method::GET, "/api/debug/last-prompt")?;
         let caller = Caller::of(request, Timestamp::now())?;
         match self.generations.newest(&caller.user_id).await? {
-            Some(generation) => api::ok(&LastPrompt::of(&generation)),
+            Some(generation) => api::ok(&LastPrompt::of(&generation, caller.now)),
             None => Err(Problem::new(Code::NoPromptLog, "You have not generated anything yet.")),
         }
     }
@@ -86,14 +86,14 @@ struct Asked<'g> {
 }
 
 impl<'g> LastPrompt<'g> {
-    fn of(generation: &'g Generation) -> Self {
+    fn of(generation: &'g Generation, now: Timestamp) -> Self {
         let job = &generation.job;
         let mut fal_request = job.payload.clone();
         fal_request["model"] = json!(job.model);
         Self {
             generation_id: generation.generation_id,
             timestamp: timestamps::to_text(generation.created_at),
-            status: generation.status.shown(),
+            status: generation.status_at(now).shown(),
             generation_mode: job.mode,
             model: &job.model,
             request: Asked {

@@ -50,6 +50,10 @@ impl Answer {
             remaining_coins: generation.remaining_coins,
             debug_info: DebugInfo::of(&generation.job),
         })?;
+        let location = format!("/api/generations/{}", generation.generation_id);
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert("location", location);
+        }
         if self.replayed {
             response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use common::{aws, config, logs, secrets};
+use common::{aws, config, logs};
 use generate_image::{Config, GenerateImage};
 use lambda_http::{Error, Request, run, service_fn};
 
@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let aws = aws::from_environment().await;
-    let key = secrets::fal_key(config.fal.key.clone(), &aws).await?;
+    let key = config.fal.key.clone().fetch(&aws).await?;
     let function = &GenerateImage::new(config, &key, aws::dynamodb(&aws), aws::s3(&aws))?;
     run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
 }

@@ -8,7 +8,7 @@ use super::{file, refuse};
 
 /// The words of a text. `FAL_KEY` is not one of `FAL_KEY_PARAMETER`, nor `/api` one of `/api/coins`.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|char: char| !char.is_alphanumeric() && !"_-/".contains(char))
+    text.split(|char: char| !char.is_alphanumeric() && !"_-/{}".contains(char))
 }
 
 fn missing<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {

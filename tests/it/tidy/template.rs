@@ -9,8 +9,8 @@ use reqwest::{Method, StatusCode};
 use super::{file, files, refuse, rust_files};
 use crate::harness::Potret;
 
-/// Settings for laptops. In the cloud the key comes from Systems Manager, and fal's hosts are fal's own.
-const LOCAL_ONLY: [&str; 4] = ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY"];
+/// Settings for laptops. In the cloud the secrets come from Systems Manager, and fal's hosts are fal's own.
+const LOCAL_ONLY: [&str; 5] = ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY"];
 
 /// The routes that answer without a token.
 const FOR_ANYBODY: [&str; 1] = ["GET /api/prompt-options"];
