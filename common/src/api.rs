@@ -46,6 +46,13 @@ pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Problem> {
     respond(StatusCode::OK, "application/json", body)
 }
 
+/// A 201 with a JSON body.
+pub fn created(body: &impl Serialize) -> Result<Response<Body>, Problem> {
+    let mut response = ok(body)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
 /// A 200 with JSON that is the same for everybody, to be kept for `max_age` and asked for again by its ETag; a
 /// 304 for who has it already.
 pub fn public(

@@ -139,6 +139,11 @@ pub fn generations_table(settings: &mut Settings<'_>) -> String {
     settings.required("GENERATIONS_TABLE")
 }
 
+/// The bucket of the photos.
+pub fn uploads_bucket(settings: &mut Settings<'_>) -> String {
+    settings.required("UPLOADS_BUCKET")
+}
+
 /// How fal gets the photos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhotoDelivery {
@@ -165,7 +170,7 @@ impl UploadsConfig {
             "data-url" => Ok(PhotoDelivery::DataUrl),
             _ => Err("must be presigned-url or data-url"),
         });
-        Self { bucket: settings.required("UPLOADS_BUCKET"), delivery }
+        Self { bucket: uploads_bucket(settings), delivery }
     }
 }
 

@@ -12,11 +12,12 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 9] = [
+const OUR_CRATES: [&str; 10] = [
     "common",
     "generate_image",
     "generations",
     "coin_balance",
+    "create_upload",
     "debug_last_prompt",
     "add_coins",
     "prompt_options",

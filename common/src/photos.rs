@@ -43,6 +43,27 @@ impl PhotoFormat {
         }
     }
 
+    /// The format of a media type.
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        [Self::Jpeg, Self::Png, Self::WebP].into_iter().find(|format| format.content_type() == content_type)
+    }
+
+    /// Tells the format by a file's first bytes, and holds the size in its header to the limit.
+    pub fn of_header(bytes: &[u8]) -> Result<Self, PhotoError> {
+        let format = match imagesize::image_type(bytes) {
+            Ok(ImageType::Jpeg) => Self::Jpeg,
+            Ok(ImageType::Png) => Self::Png,
+            Ok(ImageType::Webp) => Self::WebP,
+            _ => return Err(PhotoError::NotAnImage),
+        };
+        let size = imagesize::blob_size(bytes).map_err(|_| PhotoError::NotAnImage)?;
+        match (size.width as u64).saturating_mul(size.height as u64) {
+            0 => Err(PhotoError::NotAnImage),
+            pixels if pixels > MAX_PHOTO_PIXELS => Err(PhotoError::TooManyPixels),
+            _ => Ok(format),
+        }
+    }
+
     /// The customary file name extension, without its dot.
     pub fn extension(self) -> &'static str {
         match self {
@@ -72,6 +93,9 @@ pub enum PhotoError {
     /// More than [`MAX_PHOTO_PIXELS`] by its header.
     #[error("must have at most {} megapixels", MAX_PHOTO_PIXELS / 1_000_000)]
     TooManyPixels,
+    /// No photo of the caller's lies under the id: never uploaded, already deleted, or somebody else's.
+    #[error("must be an upload of yours, made within the last day")]
+    NoSuchUpload,
     /// The bytes are not PNG, JPEG or WebP, whatever their label says.
     #[error("must be a PNG, JPEG or WebP image")]
     NotAnImage,
@@ -96,18 +120,8 @@ impl Photo {
         if bytes.len() > MAX_PHOTO_BYTES {
             return Err(PhotoError::TooManyBytes);
         }
-        let format = match imagesize::image_type(&bytes) {
-            Ok(ImageType::Jpeg) => PhotoFormat::Jpeg,
-            Ok(ImageType::Png) => PhotoFormat::Png,
-            Ok(ImageType::Webp) => PhotoFormat::WebP,
-            _ => return Err(PhotoError::NotAnImage),
-        };
-        let size = imagesize::blob_size(&bytes).map_err(|_| PhotoError::NotAnImage)?;
-        match (size.width as u64).saturating_mul(size.height as u64) {
-            0 => Err(PhotoError::NotAnImage),
-            pixels if pixels > MAX_PHOTO_PIXELS => Err(PhotoError::TooManyPixels),
-            _ => Ok(Self { bytes: bytes.into(), format }),
-        }
+        let format = PhotoFormat::of_header(&bytes)?;
+        Ok(Self { bytes: bytes.into(), format })
     }
 
     /// The picture's format.
@@ -122,7 +136,7 @@ impl Photo {
 
     /// The photo as a `data:` URL, for a fal that cannot reach the bucket.
     pub fn to_data_url(&self) -> String {
-        format!("data:{};base64,{}", self.format.content_type(), BASE64.encode(&self.bytes))
+        to_data_url(self.format, &self.bytes)
     }
 }
 
@@ -130,6 +144,11 @@ impl fmt::Debug for Photo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Photo({:?}, {} bytes)", self.format, self.bytes.len())
     }
+}
+
+/// A file as a `data:` URL.
+pub fn to_data_url(format: PhotoFormat, bytes: &[u8]) -> String {
+    format!("data:{};base64,{}", format.content_type(), BASE64.encode(bytes))
 }
 
 /// The base64 inside a `data:` URL, or the text itself.

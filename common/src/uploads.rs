@@ -6,20 +6,32 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::aws::describe;
 use crate::generations::AttemptId;
 use crate::identity::UserId;
-use crate::photos::{Photo, PhotoFormat};
+use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
 
 /// How long fal may fetch a photo. It fetches when processing starts, which a queue can delay.
 const PRESIGNED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// fal's type for image URLs is capped at this many characters; a session token makes a URL long.
 const MAX_URL_CHARS: usize = 2048;
+
+/// Largest uploaded photo: several times what a phone makes, and less than fal reads.
+pub const MAX_UPLOAD_BYTES: u64 = 20 * 1024 * 1024;
+
+/// How long a client may take to send its photo.
+pub const UPLOAD_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// How much of an uploaded file is read to find its size in pixels: first a little, which holds the header of
+/// almost every picture, then what a camera can put before it.
+const HEADER_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 
 /// The namespace of the users' prefixes in the bucket (a UUID made for this purpose, never to change).
 const PREFIXES: Uuid = Uuid::from_u128(0x5b0e_7f3c_9a41_4d0e_8c55_1f6d_2a7b_90e3);
@@ -33,9 +45,41 @@ impl ObjectKey {
     /// The key of one photo of one attempt. An attempt's id is never used twice, so neither is a key: fal
     /// caches pictures by their URL.
     pub fn photo(user: &UserId, attempt: AttemptId, name: &str, format: PhotoFormat) -> Self {
-        // A user's id may hold slashes or be long; its UUID is neither.
-        let owner = Uuid::new_v5(&PREFIXES, user.as_str().as_bytes());
-        Self(format!("uploads/{owner}/{attempt}/{name}.{}", format.extension()))
+        Self(format!("uploads/{}/{attempt}/{name}.{}", owner(user), format.extension()))
+    }
+
+    /// The key of a photo that `user` uploads by themselves. Another user's id leads to another key, so nobody
+    /// can name somebody else's photo.
+    pub fn upload(user: &UserId, id: UploadId) -> Self {
+        Self(format!("uploads/{}/by-client/{id}", owner(user)))
+    }
+}
+
+/// A user's part of a key: their id may hold slashes or be long, its UUID is neither.
+fn owner(user: &UserId) -> Uuid {
+    Uuid::new_v5(&PREFIXES, user.as_str().as_bytes())
+}
+
+/// A photo that a client uploads by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct UploadId(Uuid);
+
+impl UploadId {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -62,6 +106,14 @@ pub enum UploadError {
     /// S3 did not take the object.
     #[error("S3 did not store {key}: {cause}")]
     Store {
+        /// The object's key.
+        key: ObjectKey,
+        /// The SDK's account of it.
+        cause: String,
+    },
+    /// S3 did not give the object, although it may be there.
+    #[error("S3 did not give {key}: {cause}")]
+    Read {
         /// The object's key.
         key: ObjectKey,
         /// The SDK's account of it.
@@ -113,6 +165,72 @@ impl Uploads {
             return Err(UploadError::UrlTooLong { key: key.clone(), chars: url.len() });
         }
         Ok(PresignedUrl(url.into()))
+    }
+
+    /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`].
+    pub async fn presign_put(
+        &self,
+        key: &ObjectKey,
+        format: PhotoFormat,
+        bytes: u64,
+    ) -> Result<PresignedUrl, UploadError> {
+        let presign = |cause: String| UploadError::Presign { key: key.clone(), cause };
+        let config =
+            PresigningConfig::expires_in(UPLOAD_WITHIN).map_err(|error| presign(error.to_string()))?;
+        let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
+        // Both are signed: another type or another length is refused by S3 itself.
+        let put =
+            put.content_type(format.content_type()).content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let request = put.presigned(config).await.map_err(|error| presign(describe(&error)))?;
+        Ok(PresignedUrl(request.uri().into()))
+    }
+
+    /// Tells the format of the photo at `key` by its first bytes, and holds it to the limits.
+    pub async fn inspect(&self, key: &ObjectKey) -> Result<Result<PhotoFormat, PhotoError>, UploadError> {
+        let mut told = Err(PhotoError::NotAnImage);
+        for bytes in HEADER_BYTES {
+            let Some((header, size)) = self.read(key, Some(bytes)).await? else {
+                return Ok(Err(PhotoError::NoSuchUpload));
+            };
+            if size > MAX_UPLOAD_BYTES {
+                return Ok(Err(PhotoError::TooManyBytes));
+            }
+            told = PhotoFormat::of_header(&header);
+            if told != Err(PhotoError::NotAnImage) || size <= bytes {
+                break;
+            }
+        }
+        Ok(told)
+    }
+
+    /// The whole photo at `key` as a `data:` URL; nothing if it is not there.
+    pub async fn to_data_url(&self, key: &ObjectKey, format: PhotoFormat) -> Result<String, UploadError> {
+        let file = self.read(key, None).await?.map(|(file, _)| file).unwrap_or_default();
+        Ok(to_data_url(format, &file))
+    }
+
+    /// The first `bytes` of the object at `key`, or all of it, and the size of the whole. Nothing if there is
+    /// none: without the right to list a bucket, S3 says "access denied" of an object that is not there.
+    async fn read(&self, key: &ObjectKey, bytes: Option<u64>) -> Result<Option<(Bytes, u64)>, UploadError> {
+        let failed = |cause: String| UploadError::Read { key: key.clone(), cause };
+        let range = bytes.map(|bytes| format!("bytes=0-{}", bytes - 1));
+        let got = self.client.get_object().bucket(&self.bucket).key(&key.0).set_range(range).send().await;
+        let object = match got {
+            Ok(object) => object,
+            Err(error) => {
+                let status = error.raw_response().map(|response| response.status().as_u16());
+                // 416 is an empty file's answer to any range.
+                return if matches!(status, Some(403 | 404 | 416)) {
+                    Ok(None)
+                } else {
+                    Err(failed(describe(&error)))
+                };
+            }
+        };
+        let whole = object.content_range.as_deref().and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+        let part = object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
+        let size = whole.unwrap_or(part.len() as u64);
+        Ok(Some((part, size)))
     }
 
     /// Stores `photo` under `key`.

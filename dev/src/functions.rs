@@ -56,6 +56,10 @@ fn handler(
             let function = coin_balance::CoinBalance::new(coin_balance::Config::load(lookup)?, dynamodb);
             shared(function, |function, request| async move { function.handle(request).await })
         }
+        "create-upload" => {
+            let function = create_upload::CreateUpload::new(create_upload::Config::load(lookup)?, s3);
+            shared(function, |function, request| async move { function.handle(request).await })
+        }
         "generations" => {
             let config = generations::Config::load(lookup)?;
             let Source::Value(key) = config.cursor_key.clone() else {

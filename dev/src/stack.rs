@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{Any, CorsLayer};
 use url::Url;
 
 use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
@@ -100,7 +100,7 @@ impl Stack {
             Some(endpoint) => (Connection::external(endpoint, &options.environment), None),
             None => {
                 let folder = options.data_dir.as_deref();
-                let server = EmbeddedS3::start(folder, &local_credentials(), CorsLayer::new()).await?;
+                let server = EmbeddedS3::start(folder, &local_credentials(), bucket_cors()).await?;
                 (Connection::embedded(server.endpoint().clone()), Some(server))
             }
         };
@@ -180,6 +180,14 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+/// What the bucket's CORS rules in the template allow, for the origins of a local stack: all.
+fn bucket_cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([http::Method::PUT])
+        .allow_headers([http::header::CONTENT_TYPE])
 }
 
 /// What a deployment would be asked for.

@@ -108,8 +108,21 @@ async fn every_fixture_is_answered_as_recorded() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.add_redaction(".**.generation_id", "[id]");
-    settings.add_redaction(".**.timestamp", "[timestamp]");
+    for id in [".**.generation_id", ".**.upload_id"] {
+        settings.add_redaction(id, "[id]");
+    }
+    for time in [".**.timestamp", ".**.expires_at"] {
+        settings.add_redaction(time, "[timestamp]");
+    }
+    // The one answer whose query string is meant for the client.
+    settings.add_dynamic_redaction(".body.url", |url, _| {
+        let (url, signature) = url.as_str().and_then(|url| url.split_once('?')).expect("a presigned URL");
+        assert!(
+            signature.contains("X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost"),
+            "{signature}"
+        );
+        Content::from(format!("{}?[signature]", without_chance(url.into()).as_str().unwrap_or_default()))
+    });
     settings.add_dynamic_redaction(".headers.location", |location, _| {
         let (collection, _id) = location.as_str().and_then(|path| path.rsplit_once('/')).expect("a path");
         format!("{collection}/[id]")
@@ -147,7 +160,7 @@ async fn every_function_has_fixtures_and_every_http_function_one_that_is_refused
     for route in &resources.routes {
         let statuses = &statuses[route.function.as_str()];
         let refused = statuses.iter().any(|status| status.is_some_and(|status| status >= 400));
-        let answered = statuses.contains(&Some(200));
+        let answered = statuses.iter().any(|status| matches!(status, Some(200..300)));
         assert!(
             statuses.len() >= LEAST_OF_AN_HTTP_FUNCTION && refused && answered,
             "events/{} needs {LEAST_OF_AN_HTTP_FUNCTION} fixtures, a success and an error among them",

@@ -9,6 +9,7 @@ mod pictures;
 mod add_coins;
 mod coin_balance;
 mod crashes;
+mod create_upload;
 mod debug_last_prompt;
 mod fal_failures;
 mod fal_key;

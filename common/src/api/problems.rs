@@ -18,7 +18,9 @@ impl From<Faults> for Problem {
             FaultKind::Invalid => (Code::InvalidRequest, "Some fields of the request are not valid."),
             FaultKind::Malformed => (Code::MalformedRequest, "An image could not be read from the request."),
             FaultKind::TooLarge => (Code::PayloadTooLarge, "An image is too large."),
-            FaultKind::NotAnImage => (Code::InvalidImage, "A file is not a PNG, JPEG or WebP image."),
+            FaultKind::NotAnImage => {
+                (Code::InvalidImage, "A photo is not a PNG, JPEG or WebP image, or not there.")
+            }
         };
         let errors: Vec<_> =
             faults.iter().map(|fault| json!({"pointer": fault.pointer, "message": fault.message})).collect();
@@ -89,8 +91,8 @@ impl From<SettleRefused> for Problem {
 impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
-            UploadError::Store { .. } | UploadError::TimedOut => {
-                let detail = "We could not store your photos. Nothing was charged; please try again.";
+            UploadError::Store { .. } | UploadError::Read { .. } | UploadError::TimedOut => {
+                let detail = "We could not reach your photos. Nothing was charged; please try again.";
                 Self::new(Code::TryAgain, detail).caused_by(error.to_string())
             }
             UploadError::Presign { .. } | UploadError::UrlTooLong { .. } => Self::internal(error.to_string()),

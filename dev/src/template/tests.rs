@@ -45,6 +45,7 @@ fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none()
             ("GET /api/generations/{generation_id}", "generations", false),
             ("GET /api/prompt-options", "prompt-options", true),
             ("POST /api/prompt-preview", "prompt-preview", false),
+            ("POST /api/uploads", "create-upload", false),
         ]
     );
 }

@@ -20,6 +20,7 @@ use crate::GenerateImage;
 use crate::answer::Answer;
 use crate::plan::Plan;
 use crate::request::GenerationRequest;
+use crate::uploaded;
 
 /// Kept back from the function's time to settle or release; of a short time, a quarter.
 const SETTLE_MARGIN: Duration = Duration::from_secs(3);
@@ -48,11 +49,20 @@ impl GenerateImage {
         let answer_until = started + (time_left - ANSWER_MARGIN.min(time_left / 20));
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
-        let plan = self.plan(request, caller, attempt_id).await?;
         let user_id = &caller.user_id;
+        let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
+        if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
+            // A batch that was delivered long ago is replayed although its photos are gone.
+            let earlier = self.generations.find(user_id, generation_id).await?;
+            return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {
+                Some(generation) => Ok(replay(generation)),
+                None => Err(faults.into()),
+            };
+        }
+        let plan = self.plan(request, caller, attempt_id).await?;
         let pending = Generation {
             user_id: user_id.clone(),
-            generation_id: key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key)),
+            generation_id,
             attempt_id,
             body_hash,
             status: Status::Pending,
@@ -66,11 +76,7 @@ impl GenerateImage {
         };
         let hold = match self.ledger.hold(&pending, caller.now).await? {
             HoldOutcome::Held(hold) => hold,
-            HoldOutcome::Replay(generation) => {
-                let generation_id = generation.generation_id;
-                tracing::info!(%user_id, %generation_id, "delivered batch replayed");
-                return Ok(Answer { generation: *generation, replayed: true });
-            }
+            HoldOutcome::Replay(generation) => return Ok(replay(*generation)),
         };
         // From here on, no way leads out but settle or release.
         let made = AssertUnwindSafe(self.make_and_read_balance(&plan, &pending, work_until)).catch_unwind();
@@ -195,6 +201,17 @@ impl GenerateImage {
             Err(cause) => left_to_the_lease(hold, cause),
         }
     }
+}
+
+fn is_delivered(generation: &Generation, body_hash: &str) -> bool {
+    generation.status == Status::Succeeded && generation.body_hash == body_hash
+}
+
+/// The answer of a batch that was delivered before.
+fn replay(generation: Generation) -> Answer {
+    let Generation { user_id, generation_id, .. } = &generation;
+    tracing::info!(%user_id, %generation_id, "delivered batch replayed");
+    Answer { generation, replayed: true }
 }
 
 /// The answer when it is not known whether the batch was paid. Its record or its lease will tell.

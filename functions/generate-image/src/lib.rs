@@ -4,6 +4,7 @@ mod answer;
 mod generate;
 mod plan;
 mod request;
+mod uploaded;
 
 use common::api::{self, Caller, Problem};
 use common::aws::{DynamoDb, S3};
@@ -12,6 +13,7 @@ use common::config::{
     self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, Settings, Tables, UploadsConfig,
 };
 use common::fal::{FalClient, FalKey};
+use common::generations::Generations;
 use common::idempotency::IdempotencyKey;
 use common::uploads::Uploads;
 use jiff::Timestamp;
@@ -54,6 +56,7 @@ impl Config {
 #[derive(Debug)]
 pub struct GenerateImage {
     ledger: Ledger,
+    generations: Generations,
     uploads: Uploads,
     photo_delivery: PhotoDelivery,
     fal: FalClient,
@@ -69,6 +72,7 @@ impl GenerateImage {
         s3: S3,
     ) -> Result<Self, common::fal::ClientError> {
         Ok(Self {
+            generations: Generations::new(dynamodb.clone(), config.tables.generations.clone()),
             ledger: Ledger::new(dynamodb, config.tables),
             uploads: Uploads::new(s3, config.uploads.bucket),
             photo_delivery: config.uploads.delivery,

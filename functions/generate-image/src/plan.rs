@@ -4,10 +4,10 @@ use common::config::{BatchConfig, PhotoDelivery};
 use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell};
 use common::generations::{AttemptId, Job, Mode};
 use common::identity::UserId;
-use common::photos::Photo;
+use common::photos::{Photo, PhotoFormat};
 use common::uploads::{ObjectKey, UploadError, Uploads};
 
-use crate::request::{GenerationRequest, Role};
+use crate::request::{GenerationRequest, PhotoSource, Role};
 
 /// What will be done.
 #[derive(Debug)]
@@ -46,18 +46,28 @@ impl Plan {
             ImageToImageModel::FluxGeneral => FluxGeneral::MAX_PHOTOS,
         };
         let dropped = request.photos.split_off(taken.min(request.photos.len()));
-        let dropped = dropped.into_iter().map(|(role, _): (Role, Photo)| role.field()).collect();
+        let dropped = dropped.into_iter().map(|(role, _): (Role, PhotoSource)| role.field()).collect();
         let mut photos = Vec::new();
         let mut urls = Vec::new();
         for (role, photo) in std::mem::take(&mut request.photos) {
-            match delivery {
-                PhotoDelivery::PresignedUrl => {
+            let signed = async |key: &ObjectKey| Ok(uploads.presign_get(key).await?.expose().to_owned());
+            urls.push(match (photo, delivery) {
+                (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {
                     let key = ObjectKey::photo(user, attempt, &role.object_name(), photo.format());
-                    urls.push(uploads.presign_get(&key).await?.expose().to_owned());
+                    let url = signed(&key).await?;
                     photos.push((key, photo));
+                    url
                 }
-                PhotoDelivery::DataUrl => urls.push(photo.to_data_url()),
-            }
+                (PhotoSource::Inline(photo), PhotoDelivery::DataUrl) => photo.to_data_url(),
+                (PhotoSource::Uploaded(id), PhotoDelivery::PresignedUrl) => {
+                    signed(&ObjectKey::upload(user, id)).await?
+                }
+                (PhotoSource::Uploaded(id), PhotoDelivery::DataUrl) => {
+                    let key = ObjectKey::upload(user, id);
+                    let format = uploads.inspect(&key).await?.unwrap_or(PhotoFormat::Jpeg);
+                    uploads.to_data_url(&key, format).await?
+                }
+            });
         }
         let (prompt, steps) = (request.prompt.clone(), batch.steps.count());
         let loras = std::mem::take(&mut request.loras);

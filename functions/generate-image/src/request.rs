@@ -4,6 +4,7 @@ use common::fal::{FluxTwoEdit, ImageToImageModel, Lora};
 use common::generations::PhotoCount;
 use common::photos::{Photo, PhotoError};
 use common::prompt::{self, MAX_PROMPT_CHARS, Options};
+use common::uploads::UploadId;
 use common::validation::{FaultKind, Faults, Fields};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -64,13 +65,22 @@ impl Role {
     }
 }
 
+/// A photo as the request brings it.
+#[derive(Debug)]
+pub(crate) enum PhotoSource {
+    /// In the body itself.
+    Inline(Photo),
+    /// Uploaded before; whether it is there and a photo is not known yet.
+    Uploaded(UploadId),
+}
+
 /// A request that can run.
 #[derive(Debug)]
 pub(crate) struct GenerationRequest {
     /// The prompt to send.
     pub prompt: String,
     /// The photos, in the order in which they are sent.
-    pub photos: Vec<(Role, Photo)>,
+    pub photos: Vec<(Role, PhotoSource)>,
     /// Extra weights.
     pub loras: Vec<Lora>,
 }
@@ -99,8 +109,11 @@ impl GenerationRequest {
 
     /// The same for every body that means the same, and for no other: SHA-256 in hexadecimal.
     pub fn hash(&self) -> String {
-        let photos: Vec<_> =
-            self.photos.iter().map(|(role, photo)| (role, hex(&Sha256::digest(photo.bytes())))).collect();
+        let content = |photo: &PhotoSource| match photo {
+            PhotoSource::Inline(photo) => hex(&Sha256::digest(photo.bytes())),
+            PhotoSource::Uploaded(id) => format!("upload:{id}"),
+        };
+        let photos: Vec<_> = self.photos.iter().map(|(role, photo)| (role, content(photo))).collect();
         let meaning = serde_json::to_vec(&(&self.prompt, photos, &self.loras)).unwrap_or_default();
         hex(&Sha256::digest(meaning))
     }
@@ -133,7 +146,7 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     }
 }
 
-fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, Photo)> {
+fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, PhotoSource)> {
     // Front ends send empty form fields, so a blank text is no photo, as it is no text elsewhere.
     let mut single = |field: &str, role| {
         let value =
@@ -156,21 +169,31 @@ fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, 
     }
     let mut photos = Vec::new();
     for (role, value) in given.into_iter().take(MAX_PHOTOS) {
-        let photo = value.as_str().ok_or(PhotoError::Malformed).and_then(Photo::parse);
-        match photo {
-            Ok(photo) => photos.push((role, photo)),
-            Err(error) => {
-                let kind = match error {
-                    _ if !value.is_string() => FaultKind::Invalid,
-                    PhotoError::Malformed => FaultKind::Malformed,
-                    PhotoError::TooManyBytes | PhotoError::TooManyPixels => FaultKind::TooLarge,
-                    PhotoError::NotAnImage => FaultKind::NotAnImage,
-                };
-                fields.faults().add(kind, role.pointer(), error.to_string());
-            }
+        match value.as_str().map(read_photo) {
+            Some(Ok(photo)) => photos.push((role, photo)),
+            Some(Err(error)) => note(fields.faults(), role, error),
+            None => fields.faults().invalid(role.pointer(), PhotoError::Malformed.to_string()),
         }
     }
     photos
+}
+
+/// `upload:<upload_id>`, or a picture itself.
+fn read_photo(text: &str) -> Result<PhotoSource, PhotoError> {
+    match text.trim().strip_prefix("upload:") {
+        Some(id) => UploadId::parse(id).map(PhotoSource::Uploaded).ok_or(PhotoError::NoSuchUpload),
+        None => Photo::parse(text).map(PhotoSource::Inline),
+    }
+}
+
+/// Notes what is wrong with a photo.
+pub(crate) fn note(faults: &mut Faults, role: Role, error: PhotoError) {
+    let kind = match error {
+        PhotoError::Malformed => FaultKind::Malformed,
+        PhotoError::TooManyBytes | PhotoError::TooManyPixels => FaultKind::TooLarge,
+        PhotoError::NotAnImage | PhotoError::NoSuchUpload => FaultKind::NotAnImage,
+    };
+    faults.add(kind, role.pointer(), error.to_string());
 }
 
 fn read_loras(fields: &mut Fields<'_>) -> Vec<Lora> {

@@ -1,0 +1,28 @@
+//! Photos that were uploaded before: there, the caller's own, and really pictures.
+
+use common::identity::UserId;
+use common::uploads::{ObjectKey, UploadError, Uploads};
+use common::validation::Faults;
+use futures::future::try_join_all;
+
+use crate::request::{GenerationRequest, PhotoSource, note};
+
+/// Everything wrong with the uploaded photos of `request`, looked at all at once.
+pub(crate) async fn check(
+    uploads: &Uploads,
+    user: &UserId,
+    request: &GenerationRequest,
+) -> Result<Faults, UploadError> {
+    let uploaded = request.photos.iter().filter_map(|(role, photo)| match photo {
+        PhotoSource::Uploaded(id) => Some((*role, ObjectKey::upload(user, *id))),
+        PhotoSource::Inline(_) => None,
+    });
+    let inspected = uploaded.map(|(role, key)| async move { Ok((role, uploads.inspect(&key).await?)) });
+    let mut faults = Faults::default();
+    for (role, told) in try_join_all(inspected).await? {
+        if let Err(error) = told {
+            note(&mut faults, role, error);
+        }
+    }
+    Ok(faults)
+}
