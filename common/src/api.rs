@@ -5,16 +5,18 @@
 mod caller;
 mod problem;
 mod problems;
+mod texts;
 
 pub use caller::{Caller, body, header, path_parameter, query_parameter};
 pub use problem::{Code, Problem};
+pub use texts::{Detail, Language, Text};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use lambda_http::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
@@ -22,22 +24,20 @@ use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
 /// Runs a handler to an answer, whatever happens: a problem is answered as such, and a panic is a 500. Every
-/// event on the way is logged with the invocation's request id.
-pub async fn answer<F>(request_id: String, handler: F) -> Response<Body>
+/// event on the way is logged with the invocation's request id. Problems are told in the caller's language.
+pub async fn answer<F>(request: &Request, handler: F) -> Response<Body>
 where
     F: Future<Output = Result<Response<Body>, Problem>>,
 {
+    let request_id = request.lambda_context_ref().map(|context| context.request_id.as_str());
+    let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = accepted.map(Language::preferred).unwrap_or_default();
     let handled = async {
         let outcome = AssertUnwindSafe(handler).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("the handler panicked")));
-        outcome.unwrap_or_else(Problem::into_response)
+        outcome.unwrap_or_else(|problem| problem.into_response(language))
     };
     handled.instrument(tracing::info_span!("request", request_id)).await
-}
-
-/// The invocation's request id, for the log.
-pub fn request_id(request: &Request) -> String {
-    request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default()
 }
 
 /// A 200 with a JSON body. Everything here is somebody's own, so nothing may be cached.
@@ -84,11 +84,12 @@ pub fn expect_route(request: &Request, method: Method, path: &str) -> Result<(),
     let same = asked.split('/').count() == path.split('/').count()
         && asked.split('/').zip(path.split('/')).all(|(asked, own)| asked == own || is_parameter(own));
     if !same {
-        return Err(Problem::new(Code::NotFound, "There is nothing at this address."));
+        return Err(Problem::new(Detail::NoSuchAddress));
     }
     if request.method() != method {
-        let detail = format!("This address takes {method} only.");
-        return Err(Problem::new(Code::MethodNotAllowed, detail).header("allow", method.as_str()));
+        return Err(Problem::new(Detail::OtherMethod)
+            .about(method.as_str())
+            .header("allow", method.as_str()));
     }
     Ok(())
 }

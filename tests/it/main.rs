@@ -17,6 +17,7 @@ mod fixtures;
 mod generate_image;
 mod generations;
 mod idempotency;
+mod languages;
 mod local_stack;
 mod photos;
 mod prompt_options;

@@ -8,7 +8,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Map, Value};
 
-use super::{Code, Problem};
+use super::{Detail, Problem};
 use crate::identity::UserId;
 
 /// The API's functions run at most this long, whatever the context says.
@@ -31,8 +31,7 @@ pub struct Caller {
 impl Caller {
     /// Reads the `sub` claim that API Gateway's JWT authorizer has verified, and the invocation's deadline.
     pub fn of(request: &Request, now: Timestamp) -> Result<Self, Problem> {
-        let user_id =
-            user_id(request).ok_or_else(|| Problem::new(Code::Unauthenticated, "Please sign in."))?;
+        let user_id = user_id(request).ok_or_else(|| Problem::new(Detail::SignIn))?;
         Ok(Self { user_id, now, time_left: time_left(request, now) })
     }
 
@@ -60,8 +59,7 @@ fn time_left(request: &Request, now: Timestamp) -> Duration {
 /// A header's value, if it is there. A value that is not text is a fault of the client's.
 pub fn header<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, Problem> {
     let Some(value) = request.headers().get(name) else { return Ok(None) };
-    let unreadable =
-        |_| Problem::new(Code::MalformedRequest, format!("The header {name} is not plain text."));
+    let unreadable = |_| Problem::new(Detail::UnreadableHeader).about(name);
     value.to_str().map(Some).map_err(unreadable)
 }
 
@@ -80,7 +78,7 @@ pub fn body(request: &Request) -> Result<Map<String, Value>, Problem> {
     let media_type =
         header(request, CONTENT_TYPE.as_str())?.map(|text| text.split(';').next().unwrap_or_default().trim());
     if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
-        return Err(Problem::new(Code::UnsupportedMediaType, "The body must be sent as application/json."));
+        return Err(Problem::new(Detail::JsonExpected));
     }
     let bytes: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -89,10 +87,7 @@ pub fn body(request: &Request) -> Result<Map<String, Value>, Problem> {
     };
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Problem::new(Code::MalformedRequest, "The body must be a JSON object.")),
-        Err(error) => {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Err(Problem::new(Code::MalformedRequest, format!("The body is not JSON: see {place}.")))
-        }
+        Ok(_) => Err(Problem::new(Detail::NotAnObject)),
+        Err(error) => Err(Problem::new(Detail::NotJson).about(error.line().to_string())),
     }
 }

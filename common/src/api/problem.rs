@@ -1,10 +1,10 @@
 //! Problem details (RFC 9457): the one form of every error answer, and the one table of their codes.
 
-use std::borrow::Cow;
-
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
+
+use super::{Detail, Language};
 
 /// What a client tells problems apart by. Names and statuses are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,32 +55,28 @@ impl Code {
         Self::InternalError,
     ];
 
-    /// Status, name and title of every code; and after how many seconds to come again, where that helps.
-    const fn row(self) -> (u16, &'static str, &'static str, Option<u32>) {
+    /// Status and name of every code; and after how many seconds to come again, where that helps.
+    const fn row(self) -> (u16, &'static str, Option<u32>) {
         match self {
-            Self::MalformedRequest => (400, "malformed_request", "The request cannot be read", None),
-            Self::Unauthenticated => (401, "unauthenticated", "Not signed in", None),
-            Self::InsufficientCoins => (403, "insufficient_coins", "Not enough coins", None),
-            Self::NoPromptLog => (404, "no_prompt_log", "No prompt yet", None),
-            Self::NotFound => (404, "not_found", "Not found", None),
-            Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed", None),
-            Self::UnsupportedMediaType => (415, "unsupported_media_type", "Unsupported media type", None),
-            Self::GenerationInProgress => (409, "generation_in_progress", "Still running", Some(3)),
-            Self::PayloadTooLarge => (413, "payload_too_large", "Too large", None),
-            Self::InvalidRequest => (422, "invalid_request", "The request is not valid", None),
-            Self::InvalidImage => (422, "invalid_image", "Not a usable image", None),
-            Self::ContentRejected => (422, "content_rejected", "Content rejected", None),
-            Self::IdempotencyKeyReused => {
-                (422, "idempotency_key_reused", "Idempotency-Key used before", None)
-            }
-            Self::TooManyGenerations => (429, "too_many_generations", "Too many at the same time", Some(5)),
-            Self::ImageProviderFailed => (502, "image_provider_failed", "The image provider failed", None),
-            Self::ImageProviderBusy => (503, "image_provider_busy", "The image provider is busy", Some(10)),
-            Self::TryAgain => (503, "try_again", "Please try again", Some(2)),
-            Self::ImageProviderTimeout => {
-                (504, "image_provider_timeout", "The image provider took too long", None)
-            }
-            Self::InternalError => (500, "internal_error", "Something went wrong", None),
+            Self::MalformedRequest => (400, "malformed_request", None),
+            Self::Unauthenticated => (401, "unauthenticated", None),
+            Self::InsufficientCoins => (403, "insufficient_coins", None),
+            Self::NoPromptLog => (404, "no_prompt_log", None),
+            Self::NotFound => (404, "not_found", None),
+            Self::MethodNotAllowed => (405, "method_not_allowed", None),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", None),
+            Self::GenerationInProgress => (409, "generation_in_progress", Some(3)),
+            Self::PayloadTooLarge => (413, "payload_too_large", None),
+            Self::InvalidRequest => (422, "invalid_request", None),
+            Self::InvalidImage => (422, "invalid_image", None),
+            Self::ContentRejected => (422, "content_rejected", None),
+            Self::IdempotencyKeyReused => (422, "idempotency_key_reused", None),
+            Self::TooManyGenerations => (429, "too_many_generations", Some(5)),
+            Self::ImageProviderFailed => (502, "image_provider_failed", None),
+            Self::ImageProviderBusy => (503, "image_provider_busy", Some(10)),
+            Self::TryAgain => (503, "try_again", Some(2)),
+            Self::ImageProviderTimeout => (504, "image_provider_timeout", None),
+            Self::InternalError => (500, "internal_error", None),
         }
     }
 
@@ -98,8 +94,8 @@ impl Code {
 /// An error answer: what a person may read, and beside it what only the log is told.
 #[derive(Debug)]
 pub struct Problem {
-    code: Code,
-    detail: Cow<'static, str>,
+    detail: Detail,
+    about: String,
     cause: Option<String>,
     alarm: Option<&'static str>,
     members: Vec<(&'static str, Value)>,
@@ -108,11 +104,11 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a detail that is safe to show a person.
-    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        let headers = code.row().3.map(|seconds| ("retry-after", seconds.to_string()));
+    pub fn new(detail: Detail) -> Self {
+        let headers = detail.code().row().2.map(|seconds| ("retry-after", seconds.to_string()));
         Self {
-            code,
-            detail: detail.into(),
+            detail,
+            about: String::new(),
             cause: None,
             alarm: None,
             members: Vec::new(),
@@ -122,8 +118,13 @@ impl Problem {
 
     /// A 500. The cause goes to the log and never into the answer, whose text is constant.
     pub fn internal(cause: impl Into<String>) -> Self {
-        let detail = "Something went wrong on our side. Nothing was charged for this request.";
-        Self::new(Code::InternalError, detail).caused_by(cause)
+        Self::new(Detail::Internal).caused_by(cause)
+    }
+
+    /// Names what the problem is about, where its text has a place for it.
+    pub fn about(mut self, what: impl Into<String>) -> Self {
+        self.about = what.into();
+        self
     }
 
     /// Adds what only the log is told.
@@ -152,28 +153,32 @@ impl Problem {
 
     /// Its code.
     pub fn code(&self) -> Code {
-        self.code
+        self.detail.code()
     }
 
-    /// Logs the problem, once, here at the boundary, and makes the answer of it.
-    pub fn into_response(self) -> Response<Body> {
-        let (status, code, title, _) = self.code.row();
-        let cause = self.cause.as_deref().unwrap_or(&self.detail);
-        if self.code.status().is_server_error() {
+    /// Logs the problem, once, here at the boundary, and makes the answer of it in `language`.
+    pub fn into_response(self, language: Language) -> Response<Body> {
+        let (status, code, _) = self.code().row();
+        let said = |language| self.detail.text().in_language(language).replace("{}", &self.about);
+        let cause = self.cause.clone().unwrap_or_else(|| said(Language::English));
+        if self.code().status().is_server_error() {
             tracing::error!(status, code, cause, alarm = self.alarm, "request failed");
         } else {
             tracing::info!(status, code, cause, "request refused");
         }
+        let title = self.code().title().in_language(language);
         let mut body = json!({
             "type": format!("urn:potret:problem:{code}"),
-            "title": title, "status": status, "detail": self.detail, "code": code,
+            "title": title, "status": status, "detail": said(language), "code": code,
         });
         for (name, value) in self.members {
             body[name] = value;
         }
         let mut response = Response::builder()
-            .status(self.code.status())
+            .status(self.detail.code().status())
             .header("content-type", "application/problem+json")
+            .header("content-language", language.tag())
+            .header("vary", "accept-language")
             .header("cache-control", "no-store");
         for (name, value) in self.headers {
             response = response.header(name, value);
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_cause_stays_out_of_the_answer() {
-        let response = Problem::internal("secret chain of errors").into_response();
+        let response = Problem::internal("secret chain of errors").into_response(Language::English);
         assert_eq!(response.status(), 500);
         let Body::Text(body) = response.into_body() else { panic!("a text") };
         assert!(!body.contains("secret"), "{body}");
@@ -223,10 +228,11 @@ mod tests {
 
     #[test]
     fn who_may_come_again_is_told_when() {
-        for code in Code::ALL {
-            let response = Problem::new(code, "x").into_response();
-            let waits = matches!(code.row().0, 409 | 429 | 503);
-            assert_eq!(response.headers().contains_key("retry-after"), waits, "{}", code.name());
+        for detail in Detail::ALL {
+            let response = Problem::new(detail).into_response(Language::Indonesian);
+            let waits = matches!(detail.code().row().0, 409 | 429 | 503);
+            assert_eq!(response.headers().contains_key("retry-after"), waits, "{detail:?}");
+            assert_eq!(response.headers()["content-language"], "id");
         }
     }
 }

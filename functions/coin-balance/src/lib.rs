@@ -42,7 +42,7 @@ impl CoinBalance {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), self.balance(&request)).await
+        api::answer(&request, self.balance(&request)).await
     }
 
     async fn balance(&self, request: &Request) -> Result<Response<Body>, Problem> {

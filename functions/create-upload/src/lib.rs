@@ -68,7 +68,7 @@ impl CreateUpload {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), self.create(&request)).await
+        api::answer(&request, self.create(&request)).await
     }
 
     async fn create(&self, request: &Request) -> Result<Response<Body>, Problem> {

@@ -1,6 +1,6 @@
 //! `GET /api/debug/last-prompt`: what the caller's newest generation asked of fal, and what became of it.
 
-use common::api::{self, Caller, Code, Problem};
+use common::api::{self, Caller, Detail, Problem};
 use common::aws::DynamoDb;
 use common::config::{self, ConfigError, Settings};
 use common::generations::{Generation, GenerationId, Generations, Mode};
@@ -46,7 +46,7 @@ impl DebugLastPrompt {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), self.last_prompt(&request)).await
+        api::answer(&request, self.last_prompt(&request)).await
     }
 
     async fn last_prompt(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -54,7 +54,7 @@ impl DebugLastPrompt {
         let caller = Caller::of(request, Timestamp::now())?;
         match self.generations.newest(&caller.user_id).await? {
             Some(generation) => api::ok(&LastPrompt::of(&generation, caller.now)),
-            None => Err(Problem::new(Code::NoPromptLog, "You have not generated anything yet.")),
+            None => Err(Problem::new(Detail::NothingGenerated)),
         }
     }
 }

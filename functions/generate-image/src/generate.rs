@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use common::api::{Caller, Code, Problem};
+use common::api::{Caller, Detail, Problem};
 use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
 use common::fal::{FalError, Input, Picture};
 use common::generations::{AttemptId, Generation, GenerationId, Status};
@@ -27,10 +27,6 @@ const SETTLE_MARGIN: Duration = Duration::from_secs(3);
 
 /// Kept back from that to answer, whatever the database does: of a short time, a twentieth.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
-
-/// What is said when the database took no decision in time.
-const OUTCOME_UNKNOWN: &str = "We could not confirm what became of this batch. If it was paid, the same request with \
-     the same Idempotency-Key brings its pictures; if not, the coins come back within two minutes.";
 
 /// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
 /// delivered, and clocks differ.
@@ -216,7 +212,7 @@ fn replay(generation: Generation) -> Answer {
 
 /// The answer when it is not known whether the batch was paid. Its record or its lease will tell.
 fn undecided(hold: &Hold, cause: impl Display) -> Problem {
-    let problem = Problem::new(Code::TryAgain, OUTCOME_UNKNOWN).caused_by(cause.to_string());
+    let problem = Problem::new(Detail::OutcomeUnknown).caused_by(cause.to_string());
     left_to_the_lease(hold, cause);
     problem
 }

@@ -83,7 +83,7 @@ impl GenerateImage {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), self.respond(&request)).await
+        api::answer(&request, self.respond(&request)).await
     }
 
     async fn respond(&self, request: &Request) -> Result<Response<Body>, Problem> {

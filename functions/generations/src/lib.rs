@@ -1,6 +1,6 @@
 //! `GET /api/generations` and `GET /api/generations/{generation_id}`: what the caller has had made.
 
-use common::api::{self, Caller, Code, Problem};
+use common::api::{self, Caller, Detail, Problem};
 use common::aws::DynamoDb;
 use common::coins::Coins;
 use common::config::{self, ConfigError, Settings};
@@ -60,7 +60,7 @@ impl ListGenerations {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), self.respond(&request)).await
+        api::answer(&request, self.respond(&request)).await
     }
 
     async fn respond(&self, request: &Request) -> Result<Response<Body>, Problem> {
@@ -78,7 +78,7 @@ impl ListGenerations {
             Some(id) => self.generations.find(&caller.user_id, id).await?,
             None => None,
         };
-        let generation = found.ok_or_else(|| Problem::new(Code::NotFound, "You have no such generation."))?;
+        let generation = found.ok_or_else(|| Problem::new(Detail::NoSuchGeneration))?;
         api::ok(&Shown::of(&generation, caller.now))
     }
 
@@ -113,7 +113,7 @@ fn limit(text: Option<&str>) -> Result<u16, Problem> {
 
 fn invalid(parameter: &str, message: &str) -> Problem {
     let errors = json!([{"parameter": parameter, "message": message}]);
-    Problem::new(Code::InvalidRequest, "A parameter of the query is not valid.").with("errors", errors)
+    Problem::new(Detail::InvalidParameter).with("errors", errors)
 }
 
 #[derive(Serialize)]

@@ -36,7 +36,7 @@ pub struct PromptOptions;
 impl PromptOptions {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), async { lists(&request) }).await
+        api::answer(&request, async { lists(&request) }).await
     }
 }
 

@@ -32,7 +32,7 @@ pub struct PromptPreview;
 impl PromptPreview {
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(api::request_id(&request), async { preview(&request) }).await
+        api::answer(&request, async { preview(&request) }).await
     }
 }
 
