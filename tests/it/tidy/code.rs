@@ -36,7 +36,7 @@ const UNSAFE: [&str; 6] =
     ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern", "#[unsafe("];
 
 /// The beginnings of paths that exist on somebody's machine only.
-const MACHINE_PATHS: [&str; 6] = ["/root/", "/home/", "/Users/", "C:\\Users", "/work/", "/tmp/wt"];
+const MACHINE_PATHS: [&str; 4] = ["/root/", "/home/", "/Users/", "C:\\Users"];
 
 fn is_deployed(file: &&File) -> bool {
     file.path.starts_with("common/src/") || file.path.starts_with("functions/")
