@@ -42,15 +42,12 @@ where
 
 /// A 200 with a JSON body. Everything here is somebody's own, so nothing may be cached.
 pub fn ok(body: &impl Serialize) -> Result<Response<Body>, Problem> {
-    let body = serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))?;
-    respond(StatusCode::OK, "application/json", body)
+    respond(StatusCode::OK, text(body)?)
 }
 
 /// A 201 with a JSON body.
 pub fn created(body: &impl Serialize) -> Result<Response<Body>, Problem> {
-    let mut response = ok(body)?;
-    *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    respond(StatusCode::CREATED, text(body)?)
 }
 
 /// A 200 with JSON that is the same for everybody, to be kept for `max_age` and asked for again by its ETag; a
@@ -60,14 +57,14 @@ pub fn public(
     body: &impl Serialize,
     max_age: Duration,
 ) -> Result<Response<Body>, Problem> {
-    let body = serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))?;
+    let body = text(body)?;
     let etag = format!("\"{:x}\"", Sha256::digest(&body));
     let known = header(request, "if-none-match")?.unwrap_or_default();
     let is_known =
         known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag || tag == "*");
     let (status, body) =
         if is_known { (StatusCode::NOT_MODIFIED, String::new()) } else { (StatusCode::OK, body) };
-    let mut response = respond(status, "application/json", body)?;
+    let mut response = respond(status, body)?;
     for (name, value) in [(CACHE_CONTROL, format!("public, max-age={}", max_age.as_secs())), (ETAG, etag)] {
         let value = value.parse().map_err(|_| Problem::internal("a header cannot be made"))?;
         response.headers_mut().insert(name, value);
@@ -76,8 +73,7 @@ pub fn public(
 }
 
 /// Refuses a request for another path or with another method than the function's own; a `{parameter}` of `path`
-/// stands for any one segment. The gateway's routes
-/// do this first; a direct invocation has no gateway.
+/// stands for any one segment. The gateway's routes do this first; a direct invocation has no gateway.
 pub fn expect_route(request: &Request, method: Method, path: &str) -> Result<(), Problem> {
     let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
     let asked = request.raw_http_path().trim_end_matches('/');
@@ -94,10 +90,14 @@ pub fn expect_route(request: &Request, method: Method, path: &str) -> Result<(),
     Ok(())
 }
 
-fn respond(status: StatusCode, content_type: &str, body: String) -> Result<Response<Body>, Problem> {
+fn text(body: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(body).map_err(|error| Problem::internal(error.to_string()))
+}
+
+fn respond(status: StatusCode, body: String) -> Result<Response<Body>, Problem> {
     Response::builder()
         .status(status)
-        .header(CONTENT_TYPE, content_type)
+        .header(CONTENT_TYPE, "application/json")
         .header(CACHE_CONTROL, "no-store")
         .body(Body::from(body))
         .map_err(|error| Problem::internal(error.to_string()))

@@ -48,23 +48,24 @@ const MAX_FAL_TIMEOUT_SECONDS: u64 = 180;
 #[error("the configuration is unusable: {}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
+/// Reads a function's configuration through `lookup`, which answers a setting's value by its name. Blank counts as
+/// not set.
+pub fn load<T>(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&mut Settings<'_>) -> T,
+) -> Result<T, ConfigError> {
+    let mut settings = Settings { lookup, faults: Vec::new() };
+    let config = read(&mut settings);
+    if settings.faults.is_empty() { Ok(config) } else { Err(ConfigError(settings.faults)) }
+}
+
 /// The settings being read, and what is wrong with them so far.
 pub struct Settings<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
-impl<'a> Settings<'a> {
-    /// Reads settings through `lookup`, which answers a name's value. Blank counts as not set.
-    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, faults: Vec::new() }
-    }
-
-    /// `config` if every setting was there and right.
-    pub fn finish<T>(self, config: T) -> Result<T, ConfigError> {
-        if self.faults.is_empty() { Ok(config) } else { Err(ConfigError(self.faults)) }
-    }
-
+impl Settings<'_> {
     fn optional(&self, name: &str) -> Option<String> {
         debug_assert!(NAMES.contains(&name), "{name} is not in config::NAMES");
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -260,14 +261,10 @@ mod tests {
         pairs: &'static [(&str, &str)],
     ) -> Result<(Tables, UploadsConfig, BatchConfig, FalConfig), ConfigError> {
         let lookup = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
-        let mut settings = Settings::new(&lookup);
-        let config = (
-            Tables::all(&mut settings),
-            UploadsConfig::load(&mut settings),
-            BatchConfig::load(&mut settings),
-            FalConfig::load(&mut settings),
-        );
-        settings.finish(config)
+        super::load(&lookup, |settings| {
+            let (tables, uploads) = (Tables::all(settings), UploadsConfig::load(settings));
+            (tables, uploads, BatchConfig::load(settings), FalConfig::load(settings))
+        })
     }
 
     #[test]

@@ -89,12 +89,12 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// A URL that lets whoever holds it fetch one object for an hour. Its query string is a secret.
+/// A URL that lets whoever holds it get or put one object for a while. Its query string is a secret.
 #[derive(Debug, Clone)]
 pub struct PresignedUrl(SecretString);
 
 impl PresignedUrl {
-    /// The whole URL, for fal and nobody else.
+    /// The whole URL, for the one it was signed for: fal, or the owner of an upload.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -155,11 +155,9 @@ impl Uploads {
 
     /// Signs a GET of `key`, which need not exist yet. Nothing is sent.
     pub async fn presign_get(&self, key: &ObjectKey) -> Result<PresignedUrl, UploadError> {
-        let presign = |cause: String| UploadError::Presign { key: key.clone(), cause };
-        let config =
-            PresigningConfig::expires_in(PRESIGNED_FOR).map_err(|error| presign(error.to_string()))?;
+        let config = presigning(key, PRESIGNED_FOR)?;
         let request = self.client.get_object().bucket(&self.bucket).key(&key.0).presigned(config).await;
-        let request = request.map_err(|error| presign(describe(&error)))?;
+        let request = request.map_err(|error| not_presigned(key, describe(&error)))?;
         let url = request.uri();
         if url.len() > MAX_URL_CHARS {
             return Err(UploadError::UrlTooLong { key: key.clone(), chars: url.len() });
@@ -174,14 +172,13 @@ impl Uploads {
         format: PhotoFormat,
         bytes: u64,
     ) -> Result<PresignedUrl, UploadError> {
-        let presign = |cause: String| UploadError::Presign { key: key.clone(), cause };
-        let config =
-            PresigningConfig::expires_in(UPLOAD_WITHIN).map_err(|error| presign(error.to_string()))?;
+        let config = presigning(key, UPLOAD_WITHIN)?;
         let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
         // Both are signed: another type or another length is refused by S3 itself.
         let put =
             put.content_type(format.content_type()).content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
-        let request = put.presigned(config).await.map_err(|error| presign(describe(&error)))?;
+        let request = put.presigned(config).await;
+        let request = request.map_err(|error| not_presigned(key, describe(&error)))?;
         Ok(PresignedUrl(request.uri().into()))
     }
 
@@ -203,9 +200,12 @@ impl Uploads {
         Ok(told)
     }
 
-    /// The whole photo at `key` as a `data:` URL; nothing if it is not there.
-    pub async fn to_data_url(&self, key: &ObjectKey, format: PhotoFormat) -> Result<String, UploadError> {
-        let file = self.read(key, None).await?.map(|(file, _)| file).unwrap_or_default();
+    /// The whole photo at `key`, which was inspected before, as a `data:` URL.
+    pub async fn to_data_url(&self, key: &ObjectKey) -> Result<String, UploadError> {
+        let gone = |cause: String| UploadError::Read { key: key.clone(), cause };
+        let (file, _) =
+            self.read(key, None).await?.ok_or_else(|| gone("it is not there any more".to_owned()))?;
+        let format = PhotoFormat::of_header(&file).map_err(|error| gone(error.to_string()))?;
         Ok(to_data_url(format, &file))
     }
 
@@ -240,6 +240,14 @@ impl Uploads {
         let sent = put.body(ByteStream::from(photo.bytes().clone())).send().await;
         sent.map(drop).map_err(|error| UploadError::Store { key: key.clone(), cause: describe(&error) })
     }
+}
+
+fn presigning(key: &ObjectKey, lifetime: Duration) -> Result<PresigningConfig, UploadError> {
+    PresigningConfig::expires_in(lifetime).map_err(|error| not_presigned(key, error.to_string()))
+}
+
+fn not_presigned(key: &ObjectKey, cause: String) -> UploadError {
+    UploadError::Presign { key: key.clone(), cause }
 }
 
 /// `url` without its query string and fragment, where signatures are; a `data:` URL without its data. Only

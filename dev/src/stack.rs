@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
 use crate::backends::s3::{EmbeddedS3, create_missing_bucket};
-use crate::backends::{Connection, local_credentials};
+use crate::backends::{Connection, answering_at_once, local_credentials};
 use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
 use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
@@ -219,13 +219,7 @@ fn fal_double(url: &Url, key: SecretString, options: &Options) -> anyhow::Result
 }
 
 async fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> std::io::Result<()> {
-    use axum::serve::ListenerExt;
-    let listener = listener.tap_io(|connection| {
-        // Head and body of an answer are two writes, and the second would wait for an acknowledgement.
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
+    let listener = answering_at_once(listener);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stopped = async { drop(stopped.await) };
     axum::serve(listener, service).with_graceful_shutdown(stopped).await

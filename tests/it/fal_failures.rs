@@ -5,7 +5,7 @@ use std::time::Duration;
 use dev::fal_double::Fault;
 use serde_json::json;
 
-use crate::harness::{Potret, Setup, a_prompt};
+use crate::harness::{Potret, Setup, a_prompt, serve};
 use crate::pictures;
 
 #[tokio::test]
@@ -117,8 +117,6 @@ async fn other_places_of_the_url_and_the_queue_lead_to_pictures() {
 /// A fal that queues everything and stumbles at every first look.
 async fn stumbling_queue() -> String {
     use axum::http::{Method, StatusCode, Uri};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
     let tickets = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let answer = move |method: Method, uri: Uri| {
@@ -133,8 +131,7 @@ async fn stumbling_queue() -> String {
             (if first { StatusCode::BAD_GATEWAY } else { StatusCode::OK }, body.to_string())
         }
     };
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-    url
+    serve(axum::Router::new().fallback(answer)).await
 }
 
 #[tokio::test]

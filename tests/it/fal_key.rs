@@ -9,6 +9,8 @@ use common::fal::FalKey;
 use common::secrets::Source;
 use serde_json::{Value, json};
 
+use crate::harness::serve;
+
 /// A Systems Manager with one parameter, and what it was asked.
 async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -28,9 +30,7 @@ async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value
             }
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let endpoint = serve(Router::new().fallback(answer)).await;
     let credentials = aws_sdk_dynamodb::config::Credentials::new("id", "secret", None, None, "test");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -1,6 +1,5 @@
 //! A proxy in front of DynamoDB that fails on request, the way networks and the service do.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +9,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use url::Url;
+
+use crate::harness::serve;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,6 @@ struct Shared {
 impl FlakyDynamoDb {
     /// Stands in front of `upstream`.
     pub async fn before(upstream: &Url) -> Self {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared {
             upstream: upstream.clone(),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
@@ -66,8 +64,7 @@ impl FlakyDynamoDb {
             calls: Mutex::default(),
             forgets_tokens: AtomicBool::default(),
         });
-        let router = Router::new().fallback(forward).with_state(Arc::clone(&shared));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&shared))).await;
         Self { endpoint: endpoint.parse().expect("a URL"), shared }
     }
 

@@ -20,6 +20,14 @@ pub fn a_prompt() -> Value {
     json!({"prompt": "A Woman model, for Fashion, photorealistic resolusi HD"})
 }
 
+/// Serves `router` on a port of its own until the test ends, and answers its address: a stand-in for a server.
+pub async fn serve(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
 /// How a test's stack differs from the usual one.
 #[derive(Default)]
 pub struct Setup {

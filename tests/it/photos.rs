@@ -4,7 +4,7 @@ use common::aws;
 use image::ImageFormat;
 use serde_json::json;
 
-use crate::harness::{Potret, Setup};
+use crate::harness::{Potret, Setup, serve};
 use crate::pictures;
 
 /// The header of a PNG that says it is enormous, and nothing else.
@@ -148,14 +148,11 @@ async fn photos_lie_under_their_owners_prefix() {
 
 /// An S3 that has every bucket and takes no object.
 async fn full_s3() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let answer = |uri: axum::http::Uri| async move {
         let is_object = uri.path().trim_matches('/').contains('/');
         if is_object { axum::http::StatusCode::SERVICE_UNAVAILABLE } else { axum::http::StatusCode::OK }
     };
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-    url
+    serve(axum::Router::new().fallback(answer)).await
 }
 
 #[tokio::test]

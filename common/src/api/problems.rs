@@ -32,21 +32,13 @@ impl From<InvalidIdempotencyKey> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        if error.transient {
-            Self::new(Detail::DatabaseBusy).caused_by(error.to_string())
-        } else {
-            Self::internal(error.to_string())
-        }
+        of_database(error.transient, error.to_string())
     }
 }
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
-        if error.transient {
-            Self::new(Detail::DatabaseBusy).caused_by(error.to_string())
-        } else {
-            Self::internal(error.to_string())
-        }
+        of_database(error.transient, error.to_string())
     }
 }
 
@@ -104,6 +96,12 @@ impl From<FalError> for Problem {
         let request_id = error.request_id.as_deref().unwrap_or("unknown");
         problem.caused_by(format!("{error}; fal's request id is {request_id}"))
     }
+}
+
+/// Passing trouble may be tried again; lasting trouble is ours.
+fn of_database(transient: bool, cause: String) -> Problem {
+    let detail = if transient { Detail::DatabaseBusy } else { Detail::Internal };
+    Problem::new(detail).caused_by(cause)
 }
 
 fn value_refused(pointer: &str, message: &str) -> Problem {

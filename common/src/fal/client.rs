@@ -70,7 +70,8 @@ impl FalClient {
     }
 
     async fn picture_with_retries(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
-        for tries in 1.. {
+        let mut tries = 1;
+        loop {
             let error = match self.picture_once(input, deadline).await {
                 Ok(picture) => return Ok(picture),
                 Err(error) => error,
@@ -87,22 +88,19 @@ impl FalClient {
             }
             tracing::warn!(fal_request_id = error.request_id, %error, tries, "fal is asked again");
             sleep(pause).await;
+            tries += 1;
         }
-        unreachable!("the last try returns")
     }
 
     async fn picture_once(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
-        let (headers, body) = match self.ask(&self.hosts.run, input, deadline).await {
-            Err(Lost::NotSent(_)) if self.hosts.backup.is_some() => {
-                let backup = self.hosts.backup.as_ref().unwrap_or(&self.hosts.run);
-                tracing::warn!(
-                    host = backup.host_str(),
-                    "fal could not be connected to, its backup host is asked"
-                );
-                self.ask(backup, input, deadline).await
+        let (headers, body) = match (self.ask(&self.hosts.run, input, deadline).await, &self.hosts.backup) {
+            (Err(Lost::NotSent(_)), Some(backup)) => {
+                let host = backup.host_str();
+                tracing::warn!(host, "fal could not be connected to, its backup host is asked");
+                self.ask(backup, input, deadline).await?
             }
-            asked => asked,
-        }?;
+            (asked, _) => asked?,
+        };
         let request_id = request_id(&headers);
         let answer = read(&body).map_err(|error| FalError { request_id: request_id.clone(), ..error })?;
         match answer {

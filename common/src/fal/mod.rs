@@ -108,6 +108,14 @@ impl ImageToImageModel {
             Self::FluxGeneral => FluxGeneral::ENDPOINT,
         }
     }
+
+    /// Most photos that it takes.
+    pub fn max_photos(self) -> usize {
+        match self {
+            Self::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
+            Self::FluxGeneral => FluxGeneral::MAX_PHOTOS,
+        }
+    }
 }
 
 impl FromStr for ImageToImageModel {

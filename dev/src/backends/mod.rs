@@ -3,7 +3,9 @@
 use anyhow::Context;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use axum::serve::{ListenerExt, TapIo};
 use common::aws::{self, DynamoDb, S3};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -79,6 +81,16 @@ pub fn local_credentials() -> Credentials {
     Credentials::new("local", "local-secret", None, None, "local")
 }
 
+/// A listener whose connections send every write at once: head and body of an answer are two, and the second
+/// would otherwise wait for an acknowledgement.
+pub(crate) fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    })
+}
+
 /// A server of this process on a loopback port of its own. Dropping it stops it without waiting.
 #[derive(Debug)]
 struct Server {
@@ -91,15 +103,13 @@ struct Server {
 impl Server {
     /// Binds a free port and runs there what `serve` returns, until the receiver it is given
     /// resolves.
-    async fn start<F>(
-        serve: impl FnOnce(tokio::net::TcpListener, oneshot::Receiver<()>) -> F,
-    ) -> anyhow::Result<Self>
+    async fn start<F>(serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> F) -> anyhow::Result<Self>
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         // An address, not `localhost`: for a name the S3 client would put the bucket in front of
         // it.
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.context("cannot listen on 127.0.0.1")?;
         let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         let (stop, stopped) = oneshot::channel();

@@ -9,7 +9,6 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use axum::Router;
 use axum::error_handling::HandleError;
 use axum::http::StatusCode;
-use axum::serve::ListenerExt;
 use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -18,7 +17,7 @@ use tempfile::TempDir;
 use tower_http::cors::CorsLayer;
 use url::Url;
 
-use super::Server;
+use super::{Server, answering_at_once};
 use crate::place::REGION;
 
 /// An S3 inside this process, which checks signatures and presigned URLs as S3 does. Dropping it
@@ -62,13 +61,7 @@ impl EmbeddedS3 {
         let router = Router::new().fallback_service(service).layer(cors);
 
         let server = Server::start(async |listener, stopped| {
-            // Head and body of an answer are two writes, and the second would wait for an
-            // acknowledgement.
-            let listener = listener.tap_io(|connection| {
-                if let Err(error) = connection.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot set TCP_NODELAY");
-                }
-            });
+            let listener = answering_at_once(listener);
             let stopped = async { drop(stopped.await) };
             Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
         });

@@ -2,7 +2,7 @@
 
 use common::aws::DynamoDb;
 use common::coins::{Coins, Ledger, TopUp, TopUpRefused};
-use common::config::{self, ConfigError, Settings, Tables};
+use common::config::{self, ConfigError, Tables};
 use common::identity::UserId;
 use common::validation::{Faults, Fields};
 use jiff::Timestamp;
@@ -30,10 +30,10 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config =
-            Self { log_level: config::log_level(&mut settings), tables: Tables::of_coins(&mut settings) };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            tables: Tables::of_coins(settings),
+        })
     }
 }
 
@@ -134,16 +134,17 @@ fn read(event: Value) -> Result<TopUp, AddCoinsError> {
         fields.missing("reference", "is required: the payment's own id");
     }
     fields.refuse_rest(|_| "is not a field of this event".to_owned());
-    match (user_id, coins, reference) {
-        (Some(user_id), Some(coins), Some(reference)) if faults.iter().next().is_none() => {
-            Ok(TopUp { user_id, coins: Coins::new(coins), reference })
+    let top_up = match (user_id, coins, reference) {
+        (Some(user_id), Some(coins), Some(reference)) => {
+            Some(TopUp { user_id, coins: Coins::new(coins), reference })
         }
-        _ => {
-            let faults: Vec<_> =
-                faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect();
-            Err(AddCoinsError::InvalidRequest(faults.join("; ")))
-        }
-    }
+        _ => None,
+    };
+    faults.or_some(top_up).map_err(|faults| {
+        let faults: Vec<_> =
+            faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect();
+        AddCoinsError::InvalidRequest(faults.join("; "))
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use common::api::{self, Caller, Problem};
 use common::aws::DynamoDb;
 use common::coins::Ledger;
-use common::config::{self, ConfigError, Settings, Tables};
+use common::config::{self, ConfigError, Tables};
 use jiff::Timestamp;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
@@ -21,10 +21,10 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config =
-            Self { log_level: config::log_level(&mut settings), tables: Tables::of_profiles(&mut settings) };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            tables: Tables::of_profiles(settings),
+        })
     }
 }
 

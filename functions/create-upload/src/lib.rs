@@ -2,7 +2,7 @@
 
 use common::api::{self, Caller, Problem};
 use common::aws::S3;
-use common::config::{self, ConfigError, Settings};
+use common::config::{self, ConfigError};
 use common::photos::PhotoFormat;
 use common::timestamps;
 use common::uploads::{MAX_UPLOAD_BYTES, ObjectKey, UPLOAD_WITHIN, UploadId, Uploads};
@@ -28,12 +28,10 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self {
-            log_level: config::log_level(&mut settings),
-            bucket: config::uploads_bucket(&mut settings),
-        };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            bucket: config::uploads_bucket(settings),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use common::api::{self, Caller, Detail, Problem};
 use common::aws::DynamoDb;
-use common::config::{self, ConfigError, Settings};
+use common::config::{self, ConfigError};
 use common::generations::{Generation, GenerationId, Generations, Mode};
 use common::timestamps;
 use jiff::Timestamp;
@@ -23,12 +23,10 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self {
-            log_level: config::log_level(&mut settings),
-            generations_table: config::generations_table(&mut settings),
-        };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            generations_table: config::generations_table(settings),
+        })
     }
 }
 

@@ -9,9 +9,7 @@ mod uploaded;
 use common::api::{self, Caller, Problem};
 use common::aws::{DynamoDb, S3};
 use common::coins::Ledger;
-use common::config::{
-    self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, Settings, Tables, UploadsConfig,
-};
+use common::config::{self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, Tables, UploadsConfig};
 use common::fal::{FalClient, FalKey};
 use common::generations::Generations;
 use common::idempotency::IdempotencyKey;
@@ -40,15 +38,13 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self {
-            log_level: config::log_level(&mut settings),
-            tables: Tables::all(&mut settings),
-            uploads: UploadsConfig::load(&mut settings),
-            batch: BatchConfig::load(&mut settings),
-            fal: FalConfig::load(&mut settings),
-        };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            tables: Tables::all(settings),
+            uploads: UploadsConfig::load(settings),
+            batch: BatchConfig::load(settings),
+            fal: FalConfig::load(settings),
+        })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use common::config::{BatchConfig, PhotoDelivery};
 use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell};
-use common::generations::{AttemptId, Job, Mode};
+use common::generations::{AttemptId, Job, Mode, PhotoCount};
 use common::identity::UserId;
-use common::photos::{Photo, PhotoFormat};
+use common::photos::Photo;
 use common::uploads::{ObjectKey, UploadError, Uploads};
 
-use crate::request::{GenerationRequest, PhotoSource, Role};
+use crate::request::{GenerationRequest, PhotoSource};
 
 /// What will be done.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ impl Plan {
         // The endpoint takes no LoRAs, and fal would drop them without a word.
         let dropped = if request.loras.is_empty() { Vec::new() } else { vec!["loras".to_owned()] };
         let input = Input::Schnell(Schnell::new(request.prompt.clone(), batch.steps.count()));
-        let job = job(&request, Mode::TextToImage, &input, dropped);
+        let job = job(request.prompt, PhotoCount::default(), Mode::TextToImage, &input, dropped);
         Self { input, photos: Vec::new(), job }
     }
 
     /// Plans an image-to-image batch. The photos' URLs are signed here, before anything is stored or held, so
     /// that a URL that fal would refuse costs nothing.
     pub async fn from_photos(
-        mut request: GenerationRequest,
+        request: GenerationRequest,
         batch: &BatchConfig,
         delivery: PhotoDelivery,
         uploads: &Uploads,
@@ -41,15 +41,12 @@ impl Plan {
         attempt: AttemptId,
     ) -> Result<Self, UploadError> {
         let photo_count = request.photo_count();
-        let taken = match batch.image_to_image {
-            ImageToImageModel::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
-            ImageToImageModel::FluxGeneral => FluxGeneral::MAX_PHOTOS,
-        };
-        let dropped = request.photos.split_off(taken.min(request.photos.len()));
-        let dropped = dropped.into_iter().map(|(role, _): (Role, PhotoSource)| role.field()).collect();
+        let GenerationRequest { prompt, photos: mut taken, loras } = request;
+        let dropped = taken.split_off(batch.image_to_image.max_photos().min(taken.len()));
+        let dropped = dropped.into_iter().map(|(role, _)| role.field()).collect();
         let mut photos = Vec::new();
         let mut urls = Vec::new();
-        for (role, photo) in std::mem::take(&mut request.photos) {
+        for (role, photo) in taken {
             let signed = async |key: &ObjectKey| Ok(uploads.presign_get(key).await?.expose().to_owned());
             urls.push(match (photo, delivery) {
                 (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {
@@ -63,35 +60,24 @@ impl Plan {
                     signed(&ObjectKey::upload(user, id)).await?
                 }
                 (PhotoSource::Uploaded(id), PhotoDelivery::DataUrl) => {
-                    let key = ObjectKey::upload(user, id);
-                    let format = uploads.inspect(&key).await?.unwrap_or(PhotoFormat::Jpeg);
-                    uploads.to_data_url(&key, format).await?
+                    uploads.to_data_url(&ObjectKey::upload(user, id)).await?
                 }
             });
         }
-        let (prompt, steps) = (request.prompt.clone(), batch.steps.count());
-        let loras = std::mem::take(&mut request.loras);
+        let (text, steps) = (prompt.clone(), batch.steps.count());
         let input = match batch.image_to_image {
-            ImageToImageModel::FluxTwoEdit => {
-                Input::FluxTwoEdit(FluxTwoEdit::new(prompt, urls, steps, loras))
-            }
+            ImageToImageModel::FluxTwoEdit => Input::FluxTwoEdit(FluxTwoEdit::new(text, urls, steps, loras)),
             ImageToImageModel::FluxGeneral => {
                 let url = urls.into_iter().next().unwrap_or_default();
-                Input::FluxGeneral(FluxGeneral::new(prompt, url, steps, loras))
+                Input::FluxGeneral(FluxGeneral::new(text, url, steps, loras))
             }
         };
-        let job = Job { photos: photo_count, ..job(&request, Mode::ImageToImage, &input, dropped) };
+        let job = job(prompt, photo_count, Mode::ImageToImage, &input, dropped);
         Ok(Self { input, photos, job })
     }
 }
 
-fn job(request: &GenerationRequest, mode: Mode, input: &Input, dropped_inputs: Vec<String>) -> Job {
-    Job {
-        mode,
-        model: input.endpoint().to_owned(),
-        prompt: request.prompt.clone(),
-        photos: request.photo_count(),
-        dropped_inputs,
-        payload: input.shown(),
-    }
+fn job(prompt: String, photos: PhotoCount, mode: Mode, input: &Input, dropped_inputs: Vec<String>) -> Job {
+    let (model, payload) = (input.endpoint().to_owned(), input.shown());
+    Job { mode, model, prompt, photos, dropped_inputs, payload }
 }

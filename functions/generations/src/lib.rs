@@ -3,7 +3,7 @@
 use common::api::{self, Caller, Detail, Problem};
 use common::aws::DynamoDb;
 use common::coins::Coins;
-use common::config::{self, ConfigError, Settings};
+use common::config::{self, ConfigError};
 use common::cursors::{CursorKey, Cursors};
 use common::generations::{Generation, GenerationId, Generations, Mode, Position, Status};
 use common::identity::UserId;
@@ -34,13 +34,11 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self {
-            log_level: config::log_level(&mut settings),
-            generations_table: config::generations_table(&mut settings),
-            cursor_key: config::cursor_key(&mut settings),
-        };
-        settings.finish(config)
+        config::load(lookup, |settings| Self {
+            log_level: config::log_level(settings),
+            generations_table: config::generations_table(settings),
+            cursor_key: config::cursor_key(settings),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::api::{self, Problem};
-use common::config::{self, ConfigError, Settings};
+use common::config::{self, ConfigError};
 use common::prompt::labels::{self, Label, List};
 use common::prompt::{MAX_ADDITIONAL_CHARS, MAX_OPTION_CHARS};
 use lambda_http::http::Method;
@@ -23,9 +23,7 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self { log_level: config::log_level(&mut settings) };
-        settings.finish(config)
+        config::load(lookup, |settings| Self { log_level: config::log_level(settings) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /api/prompt-preview`: the prompt that options would become. Nothing is charged and nothing is kept.
 
 use common::api::{self, Caller, Problem};
-use common::config::{self, ConfigError, Settings};
+use common::config::{self, ConfigError};
 use common::prompt::{self, Options};
 use common::validation::{Faults, Fields};
 use jiff::Timestamp;
@@ -19,9 +19,7 @@ pub struct Config {
 impl Config {
     /// Reads the settings through `lookup`.
     pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut settings = Settings::new(lookup);
-        let config = Self { log_level: config::log_level(&mut settings) };
-        settings.finish(config)
+        config::load(lookup, |settings| Self { log_level: config::log_level(settings) })
     }
 }
 
