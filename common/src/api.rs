@@ -58,7 +58,7 @@ pub fn public(
     max_age: Duration,
 ) -> Result<Response<Body>, Problem> {
     let body = text(body)?;
-    let etag = format!("\"{:x}\"", Sha256::digest(&body));
+    let etag = format!("\"{}\"", hex::encode(Sha256::digest(&body)));
     let known = header(request, "if-none-match")?.unwrap_or_default();
     let is_known =
         known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag || tag == "*");

@@ -1,11 +1,19 @@
-//! AWS clients as the functions use them: with time limits, because the SDK sets a connect timeout only.
+//! AWS clients as the functions use them: over the process's one HTTP client, with time limits of their own.
 
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::http::http_client_fn;
+use aws_types::SdkConfig;
+use thiserror::Error;
+use url::Url;
+
+use crate::net::HttpClient;
+
+pub use aws_sdk_dynamodb::config::{Credentials, Region};
 
 /// One try of a DynamoDB call. They answer in milliseconds; a second and a half is a lost connection.
 const DYNAMODB_ATTEMPT: Duration = Duration::from_millis(1_500);
@@ -25,38 +33,85 @@ pub type DynamoDb = aws_sdk_dynamodb::Client;
 /// An S3 client.
 pub type S3 = aws_sdk_s3::Client;
 
-/// What the Lambda environment says: region, credentials, and the endpoints of `AWS_ENDPOINT_URL_*`.
-pub async fn from_environment() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+/// How to reach AWS: where, as whom, and over which connections.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    http: HttpClient,
+    region: Region,
+    credentials: Credentials,
+    endpoints: Endpoints,
 }
 
-/// A DynamoDB client with our time limits.
-pub fn dynamodb(config: &SdkConfig) -> DynamoDb {
-    let limits = limits(DYNAMODB_ATTEMPT, DYNAMODB_OPERATION);
-    let config = aws_sdk_dynamodb::config::Builder::from(config).timeout_config(limits).build();
-    DynamoDb::from_conf(config)
+/// The servers that stand in for a service's own, if any.
+#[derive(Debug, Clone, Default)]
+struct Endpoints {
+    dynamodb: Option<String>,
+    s3: Option<String>,
+    ssm: Option<String>,
 }
 
-/// An S3 client with our time limits.
-pub fn s3(config: &SdkConfig) -> S3 {
-    let limits = limits(S3_ATTEMPT, S3_OPERATION);
-    let config = aws_sdk_s3::config::Builder::from(config).timeout_config(limits).build();
-    S3::from_conf(config)
-}
+/// A part of the Lambda environment is missing.
+#[derive(Debug, Error)]
+#[error("{0} is not set: AWS Lambda sets it, and so must whoever runs the function elsewhere")]
+pub struct AwsError(&'static str);
 
-/// A Systems Manager client with the SDK's limits and ours for one call.
-pub fn ssm(config: &SdkConfig) -> aws_sdk_ssm::Client {
-    let limits = limits(DYNAMODB_ATTEMPT, DYNAMODB_OPERATION);
-    let config = aws_sdk_ssm::config::Builder::from(config).timeout_config(limits).build();
-    aws_sdk_ssm::Client::from_conf(config)
-}
+impl Aws {
+    /// What the Lambda environment says, through `lookup`: region, credentials, and the endpoints that
+    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` name. The credentials live longer than the instance.
+    pub fn from_environment(
+        lookup: &dyn Fn(&str) -> Option<String>,
+        http: HttpClient,
+    ) -> Result<Self, AwsError> {
+        let required = |name| lookup(name).ok_or(AwsError(name));
+        let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+        let endpoint =
+            |service| lookup(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| lookup("AWS_ENDPOINT_URL"));
+        Ok(Self {
+            http,
+            region: Region::new(required("AWS_REGION")?),
+            credentials: Credentials::new(id, secret, lookup("AWS_SESSION_TOKEN"), None, "environment"),
+            endpoints: Endpoints { dynamodb: endpoint("DYNAMODB"), s3: endpoint("S3"), ssm: endpoint("SSM") },
+        })
+    }
 
-fn limits(attempt: Duration, operation: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(attempt)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
+    /// One server for all services, as `credentials`.
+    pub fn at(endpoint: &Url, region: Region, credentials: Credentials, http: HttpClient) -> Self {
+        let endpoint = Some(endpoint.to_string());
+        let endpoints = Endpoints { dynamodb: endpoint.clone(), s3: endpoint.clone(), ssm: endpoint };
+        Self { http, region, credentials, endpoints }
+    }
+
+    /// A DynamoDB client.
+    pub fn dynamodb(&self) -> DynamoDb {
+        DynamoDb::new(&self.config(self.endpoints.dynamodb.as_deref(), DYNAMODB_ATTEMPT, DYNAMODB_OPERATION))
+    }
+
+    /// An S3 client. Another server has the bucket in the path, because `bucket.127.0.0.1` is no host.
+    pub fn s3(&self) -> S3 {
+        let config = self.config(self.endpoints.s3.as_deref(), S3_ATTEMPT, S3_OPERATION);
+        let config = aws_sdk_s3::config::Builder::from(&config);
+        S3::from_conf(config.force_path_style(self.endpoints.s3.is_some()).build())
+    }
+
+    /// A Systems Manager client, with DynamoDB's limits.
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        let config = self.config(self.endpoints.ssm.as_deref(), DYNAMODB_ATTEMPT, DYNAMODB_OPERATION);
+        aws_sdk_ssm::Client::new(&config)
+    }
+
+    fn config(&self, endpoint: Option<&str>, attempt: Duration, operation: Duration) -> SdkConfig {
+        let limits =
+            TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
+        let http = self.http.clone();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client_fn(move |_, _| http.clone()))
+            .region(self.region.clone())
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
+            .timeout_config(limits);
+        config.set_endpoint_url(endpoint.map(str::to_owned));
+        config.build()
+    }
 }
 
 /// Whether the same call may succeed later: not when it was wrong or not allowed.

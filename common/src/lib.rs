@@ -14,6 +14,7 @@ pub mod generations;
 pub mod idempotency;
 pub mod identity;
 pub mod logs;
+pub mod net;
 pub mod photos;
 pub mod prompt;
 pub mod secrets;

@@ -1,10 +1,9 @@
 //! Secrets: from Systems Manager in the cloud, from the environment on a laptop.
 
-use aws_config::SdkConfig;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use crate::aws;
+use crate::aws::{self, Aws};
 
 /// A value that nobody may see.
 pub trait Secret: Sized {
@@ -47,12 +46,12 @@ pub enum SecretError {
 
 impl<S: Secret> Source<S> {
     /// Fetches the secret, once, at the function's start; it is kept for the life of the instance.
-    pub async fn fetch(self, config: &SdkConfig) -> Result<S, SecretError> {
+    pub async fn fetch(self, aws: &Aws) -> Result<S, SecretError> {
         let name = match self {
             Self::Value(secret) => return Ok(secret),
             Self::Parameter(name) => name,
         };
-        let answer = aws::ssm(config).get_parameter().name(&name).with_decryption(true).send().await;
+        let answer = aws.ssm().get_parameter().name(&name).with_decryption(true).send().await;
         let parameter = match answer {
             Ok(answer) => answer.parameter,
             Err(error) => return Err(SecretError::Unreadable { name, cause: aws::describe(&error) }),

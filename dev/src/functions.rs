@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use common::aws::{DynamoDb, S3};
+use common::net;
 use common::secrets::Source;
+use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::LambdaEvent;
 
@@ -49,16 +51,16 @@ fn handler(
             let Source::Value(key) = config.fal.key.clone() else {
                 bail!("the local stack takes the fal key from FAL_KEY, not from Systems Manager");
             };
-            let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3)?;
-            shared(function, |function, request| async move { function.handle(request).await })
+            let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3, net::client());
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "coin-balance" => {
             let function = coin_balance::CoinBalance::new(coin_balance::Config::load(lookup)?, dynamodb);
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "create-upload" => {
             let function = create_upload::CreateUpload::new(create_upload::Config::load(lookup)?, s3);
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "generations" => {
             let config = generations::Config::load(lookup)?;
@@ -66,28 +68,28 @@ fn handler(
                 bail!("the local stack takes the cursor key from CURSOR_KEY, not from Systems Manager");
             };
             let function = generations::ListGenerations::new(config, &key, dynamodb);
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "debug-last-prompt" => {
             let config = debug_last_prompt::Config::load(lookup)?;
             let function = debug_last_prompt::DebugLastPrompt::new(config, dynamodb);
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "prompt-options" => {
             prompt_options::Config::load(lookup)?;
             let function = prompt_options::PromptOptions;
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, _| async move { function.handle(request).await })
         }
         "prompt-preview" => {
             prompt_preview::Config::load(lookup)?;
             let function = prompt_preview::PromptPreview;
-            shared(function, |function, request| async move { function.handle(request).await })
+            shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "add-coins" => {
             let function = Arc::new(add_coins::AddCoins::new(add_coins::Config::load(lookup)?, dynamodb));
             event_handler(move |event: LambdaEvent<serde_json::Value>| {
                 let function = Arc::clone(&function);
-                async move { function.handle(event).await }
+                async move { function.handle(event, Timestamp::now()).await }
             })
         }
         other => bail!("template.yaml has a function {other} that the local stack does not know"),
@@ -95,11 +97,11 @@ fn handler(
 }
 
 /// An HTTP handler whose invocations share `function`, as those of one Lambda instance do.
-fn shared<T, Fut>(function: T, handle: fn(Arc<T>, Request) -> Fut) -> Handler
+fn shared<T, Fut>(function: T, handle: fn(Arc<T>, Request, Timestamp) -> Fut) -> Handler
 where
     T: Send + Sync + 'static,
     Fut: Future<Output = Response<Body>> + Send + 'static,
 {
     let function = Arc::new(function);
-    http_handler(move |request| handle(Arc::clone(&function), request))
+    http_handler(move |request| handle(Arc::clone(&function), request, Timestamp::now()))
 }

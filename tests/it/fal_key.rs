@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use axum::Router;
 use axum::http::HeaderMap;
+use common::aws::{Aws, Credentials, Region};
 use common::fal::FalKey;
+use common::net;
 use common::secrets::Source;
 use serde_json::{Value, json};
 
 use crate::harness::serve;
 
 /// A Systems Manager with one parameter, and what it was asked.
-async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value>>>) {
+async fn systems_manager(value: &'static str) -> (Aws, Arc<Mutex<Vec<Value>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&asked);
     let answer = async move |headers: HeaderMap, body: String| {
@@ -31,13 +32,9 @@ async fn systems_manager(value: &'static str) -> (SdkConfig, Arc<Mutex<Vec<Value
         }
     };
     let endpoint = serve(Router::new().fallback(answer)).await;
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("id", "secret", None, None, "test");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials));
-    (config.build(), asked)
+    let credentials = Credentials::new("id", "secret", None, None, "test");
+    let endpoint = endpoint.parse().expect("a URL");
+    (Aws::at(&endpoint, Region::from_static("us-east-1"), credentials, net::client()), asked)
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use lambda_http::http::header::CONTENT_TYPE;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::{Detail, Problem};
 use crate::identity::UserId;
@@ -24,7 +25,9 @@ pub struct Caller {
     pub user_id: UserId,
     /// When the request arrived.
     pub now: Timestamp,
-    /// How long the function may run from `now`.
+    /// The same, on the clock that measures how long things take.
+    pub arrived: Instant,
+    /// How long the function may run from then.
     pub time_left: Duration,
 }
 
@@ -32,12 +35,21 @@ impl Caller {
     /// Reads the `sub` claim that API Gateway's JWT authorizer has verified, and the invocation's deadline.
     pub fn of(request: &Request, now: Timestamp) -> Result<Self, Problem> {
         let user_id = user_id(request).ok_or_else(|| Problem::new(Detail::SignIn))?;
-        Ok(Self { user_id, now, time_left: time_left(request, now) })
+        Ok(Self { user_id, now, arrived: Instant::now(), time_left: time_left(request, now) })
     }
 
     /// When the invocation ends.
     pub fn deadline(&self) -> Timestamp {
-        SignedDuration::try_from(self.time_left).map_or(self.now, |left| self.now + left)
+        self.after(self.time_left)
+    }
+
+    /// What time it is by now.
+    pub fn time(&self) -> Timestamp {
+        self.after(self.arrived.elapsed())
+    }
+
+    fn after(&self, duration: Duration) -> Timestamp {
+        SignedDuration::try_from(duration).map_or(self.now, |duration| self.now + duration)
     }
 }
 

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, StatusCode};
-use thiserror::Error;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::request::Builder;
+use http::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use super::answer::{Answer, read};
 use super::error::{FalError, FalErrorKind, Retry, request_id};
 use super::{FalHosts, FalKey, Input, join};
+use crate::net::{self, HttpClient, HttpError};
 
-/// A connection that takes longer will not come; the backup host is tried.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Who we are, for fal's own log.
+const OUR_NAME: &str = concat!("potret/", env!("CARGO_PKG_VERSION"));
 
 /// Longest answer that is read. Real ones are about a kilobyte.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -32,34 +33,22 @@ pub struct Picture {
     pub request_id: Option<String>,
 }
 
-/// No HTTP client could be made: the TLS library found no usable configuration.
-#[derive(Debug, Error)]
-#[error("the HTTP client for fal could not be made")]
-pub struct ClientError(#[from] reqwest::Error);
-
 /// fal, as we call it.
 #[derive(Debug, Clone)]
 pub struct FalClient {
-    http: reqwest::Client,
+    http: HttpClient,
     pub(super) hosts: FalHosts,
     authorization: HeaderValue,
     timeout: Duration,
 }
 
 impl FalClient {
-    /// Calls `hosts` with `key`, and waits at most `timeout` for one picture.
-    pub fn new(hosts: FalHosts, key: &FalKey, timeout: Duration) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("potret/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect would carry the key to wherever it points.
-            .redirect(Policy::none())
-            .no_proxy()
-            .build()?;
+    /// Calls `hosts` with `key` over `http`, and waits at most `timeout` for one picture.
+    pub fn new(http: HttpClient, hosts: FalHosts, key: &FalKey, timeout: Duration) -> Self {
         // A key is visible ASCII, which every header value may be.
         let mut authorization = HeaderValue::from_str(&key.header()).unwrap_or(HeaderValue::from_static(""));
         authorization.set_sensitive(true);
-        Ok(Self { http, hosts, authorization, timeout })
+        Self { http, hosts, authorization, timeout }
     }
 
     /// Has one picture made, before `deadline`.
@@ -109,31 +98,28 @@ impl FalClient {
         }
     }
 
-    async fn ask(&self, host: &Url, input: &Input, deadline: Instant) -> Result<(HeaderMap, Vec<u8>), Lost> {
+    async fn ask(&self, host: &Url, input: &Input, deadline: Instant) -> Result<(HeaderMap, Bytes), Lost> {
         // fal gives up on a request that has not started by then, and does not bill it.
         let to_start = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
-        let request = self.http.post(join(host, input.endpoint())).json(input);
-        self.send(request.header("x-fal-request-timeout", to_start)).await
+        let request = Request::post(join(host, input.endpoint()).as_str())
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-fal-request-timeout", to_start);
+        let body = serde_json::to_vec(input).map_err(|_| Lost::unbuildable())?;
+        self.send(request, body.into()).await
     }
 
-    /// A GET that is to be sent with the key.
-    pub(super) fn get(&self, url: Url) -> RequestBuilder {
-        self.http.get(url)
+    /// Gets what is at `url`, which must be at one of the hosts.
+    pub(super) async fn get(&self, url: &Url) -> Result<Bytes, Lost> {
+        let (_, body) = self.send(Request::get(url.as_str()), Bytes::new()).await?;
+        Ok(body)
     }
 
     /// Sends one request with the key, which must go to one of the hosts, and reads a 200.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<(HeaderMap, Vec<u8>), Lost> {
-        let answer = request.header(AUTHORIZATION, self.authorization.clone()).send().await;
-        let mut answer = answer.map_err(Lost::from_transport)?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(Lost::from_transport)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                let error = FalError::new(FalErrorKind::Failed, "fal's answer is too long");
-                return Err(Lost::Answered(status, error));
-            }
-            body.extend_from_slice(&chunk);
-        }
+    async fn send(&self, request: Builder, body: Bytes) -> Result<(HeaderMap, Bytes), Lost> {
+        let request = request.header(AUTHORIZATION, self.authorization.clone()).header(USER_AGENT, OUR_NAME);
+        let request = request.body(body).map_err(|_| Lost::unbuildable())?;
+        let answer = net::send(&self.http, request, MAX_ANSWER_BYTES).await?;
+        let net::Answer { status, headers, body } = answer;
         match status {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
             _ => Err(Lost::Answered(status, FalError::of_answer(status, &headers, &body))),
@@ -147,24 +133,35 @@ pub(super) enum Lost {
     NotSent(FalError),
     /// The connection was lost with the request on it.
     NotAnswered(FalError),
+    /// The request cannot be written down, or its answer cannot be read; no try changes that.
+    Unreadable(FalError),
     /// fal said no.
     Answered(StatusCode, FalError),
 }
 
 impl Lost {
-    fn from_transport(error: reqwest::Error) -> Self {
-        if error.is_connect() {
-            let error = FalError::new(FalErrorKind::Failed, "fal could not be connected to");
-            return Self::NotSent(FalError { retry: Retry::Backoff, ..error });
-        }
-        Self::NotAnswered(FalError::new(FalErrorKind::Failed, "the connection to fal was lost"))
+    /// A request that cannot be written down, which no try will change.
+    fn unbuildable() -> Self {
+        Self::Unreadable(FalError::new(FalErrorKind::Failed, "the request to fal could not be built"))
     }
 
     /// Whether the same question may be answered later.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NotAnswered(_) => true,
+            Self::Unreadable(_) => false,
             Self::Answered(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+}
+
+impl From<HttpError> for Lost {
+    fn from(error: HttpError) -> Self {
+        let failed = FalError::new(FalErrorKind::Failed, format!("fal: {error}"));
+        match error {
+            HttpError::NotSent => Self::NotSent(FalError { retry: Retry::Backoff, ..failed }),
+            HttpError::NotAnswered => Self::NotAnswered(failed),
+            HttpError::TooLong { .. } => Self::Unreadable(failed),
         }
     }
 }
@@ -172,7 +169,10 @@ impl Lost {
 impl From<Lost> for FalError {
     fn from(lost: Lost) -> Self {
         match lost {
-            Lost::NotSent(error) | Lost::NotAnswered(error) | Lost::Answered(_, error) => error,
+            Lost::NotSent(error)
+            | Lost::NotAnswered(error)
+            | Lost::Unreadable(error)
+            | Lost::Answered(_, error) => error,
         }
     }
 }

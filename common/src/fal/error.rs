@@ -3,8 +3,7 @@
 
 use std::fmt;
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -179,7 +178,7 @@ fn retry(status: StatusCode, headers: &HeaderMap, kind: &FalErrorKind) -> Retry 
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use http::HeaderValue;
     use serde_json::json;
 
     use super::*;

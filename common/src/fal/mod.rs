@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::secrets::Secret;
 
-pub use client::{ClientError, FalClient, Picture};
+pub use client::{FalClient, Picture};
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
 

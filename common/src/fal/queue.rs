@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::sleep;
 use url::Url;
 
@@ -47,10 +48,10 @@ impl FalClient {
     }
 
     /// Gets what is at `url`, past every passing trouble: looking again is free.
-    async fn look(&self, url: &Url) -> Result<Vec<u8>, FalError> {
+    async fn look(&self, url: &Url) -> Result<Bytes, FalError> {
         loop {
-            match self.send(self.get(url.clone())).await {
-                Ok((_, body)) => return Ok(body),
+            match self.get(url).await {
+                Ok(body) => return Ok(body),
                 Err(lost) if lost.is_passing() => sleep(POLL_EVERY).await,
                 Err(lost) => return Err(lost.into()),
             }

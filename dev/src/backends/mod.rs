@@ -1,10 +1,9 @@
 //! DynamoDB and S3 of the local stack: servers inside this process, or others already running.
 
 use anyhow::Context;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use axum::serve::{ListenerExt, TapIo};
-use common::aws::{self, DynamoDb, S3};
+use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
+use common::net;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -50,27 +49,20 @@ impl Connection {
         &self.endpoint
     }
 
-    /// A DynamoDB client for this server, with the time limits of the functions' own.
+    /// A DynamoDB client for this server, which is the functions' own.
     #[must_use]
     pub fn dynamodb(&self) -> DynamoDb {
-        aws::dynamodb(&self.sdk_config())
+        self.aws().dynamodb()
     }
 
-    /// An S3 client for this server, likewise. Buckets are part of the path, because `bucket.127.0.0.1` is no
-    /// host.
+    /// An S3 client for this server, likewise.
     #[must_use]
     pub fn s3(&self) -> S3 {
-        let client = aws::s3(&self.sdk_config());
-        S3::from_conf(client.config().to_builder().force_path_style(true).build())
+        self.aws().s3()
     }
 
-    fn sdk_config(&self) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(self.endpoint.as_str())
-            .region(self.region.clone())
-            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
-            .build()
+    fn aws(&self) -> Aws {
+        Aws::at(&self.endpoint, self.region.clone(), self.credentials.clone(), net::client())
     }
 }
 

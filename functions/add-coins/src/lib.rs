@@ -83,16 +83,16 @@ impl AddCoins {
         Self { ledger: Ledger::new(dynamodb, config.tables) }
     }
 
-    /// Credits one payment, once however often it is invoked.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Credited, AddCoinsError> {
+    /// Credits one payment, which arrived at `now`, once however often it is invoked.
+    pub async fn handle(&self, event: LambdaEvent<Value>, now: Timestamp) -> Result<Credited, AddCoinsError> {
         let span = tracing::info_span!("request", request_id = event.context.request_id);
-        self.add(event.payload).instrument(span).await
+        self.add(event.payload, now).instrument(span).await
     }
 
-    async fn add(&self, event: Value) -> Result<Credited, AddCoinsError> {
+    async fn add(&self, event: Value, now: Timestamp) -> Result<Credited, AddCoinsError> {
         let top_up = read(event)?;
         let TopUp { user_id, coins, reference } = &top_up;
-        match self.ledger.top_up(&top_up, Timestamp::now()).await {
+        match self.ledger.top_up(&top_up, now).await {
             Ok(coins_balance) => {
                 tracing::info!(%user_id, coins = coins.count(), reference, coins_balance = coins_balance.count(), "coins added");
                 Ok(Credited { user_id: top_up.user_id, coins_balance })

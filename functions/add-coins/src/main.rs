@@ -1,7 +1,9 @@
 //! The Lambda binary of add-coins.
 
 use add_coins::{AddCoins, Config};
-use common::{aws, config, logs};
+use common::aws::Aws;
+use common::{config, logs, net};
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
@@ -9,8 +11,10 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = aws::from_environment().await;
-    let function = &AddCoins::new(config, aws::dynamodb(&aws));
-    run(service_fn(async |event: LambdaEvent<Value>| function.handle(event).await.map_err(Diagnostic::from)))
-        .await
+    let aws = Aws::from_environment(&config::environment, net::client())?;
+    let function = &AddCoins::new(config, aws.dynamodb());
+    run(service_fn(async |event: LambdaEvent<Value>| {
+        function.handle(event, Timestamp::now()).await.map_err(Diagnostic::from)
+    }))
+    .await
 }

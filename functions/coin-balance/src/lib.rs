@@ -40,14 +40,14 @@ impl CoinBalance {
         Self { ledger: Ledger::new(dynamodb, config.tables) }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, self.balance(&request)).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, self.balance(&request, now)).await
     }
 
-    async fn balance(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn balance(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::GET, "/api/coin-balance")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         let balance = self.ledger.balance(&caller.user_id, caller.now).await?;
         api::ok(&json!({
             "user_id": caller.user_id,

@@ -64,14 +64,14 @@ impl CreateUpload {
         Self { uploads: Uploads::new(s3, config.bucket) }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, self.create(&request)).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, self.create(&request, now)).await
     }
 
-    async fn create(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn create(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::POST, "/api/uploads")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         let (format, bytes) = read(api::body(request)?)?;
         let upload_id = UploadId::random();
         let key = ObjectKey::upload(&caller.user_id, upload_id);

@@ -2,15 +2,20 @@
 
 use std::convert::Infallible;
 
-use common::{aws, config, logs};
+use common::aws::Aws;
+use common::{config, logs, net};
 use create_upload::{Config, CreateUpload};
+use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = aws::from_environment().await;
-    let function = &CreateUpload::new(config, aws::s3(&aws));
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    let aws = Aws::from_environment(&config::environment, net::client())?;
+    let function = &CreateUpload::new(config, aws.s3());
+    run(service_fn(async |request: Request| {
+        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
+    }))
+    .await
 }

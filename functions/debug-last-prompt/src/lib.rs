@@ -42,14 +42,14 @@ impl DebugLastPrompt {
         Self { generations: Generations::new(dynamodb, config.generations_table) }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, self.last_prompt(&request)).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, self.last_prompt(&request, now)).await
     }
 
-    async fn last_prompt(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn last_prompt(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::GET, "/api/debug/last-prompt")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         match self.generations.newest(&caller.user_id).await? {
             Some(generation) => api::ok(&LastPrompt::of(&generation, caller.now)),
             None => Err(Problem::new(Detail::NothingGenerated)),

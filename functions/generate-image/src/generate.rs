@@ -40,7 +40,7 @@ impl GenerateImage {
         key: Option<&IdempotencyKey>,
         request: GenerationRequest,
     ) -> Result<Answer, Problem> {
-        let (started, time_left) = (Instant::now(), caller.time_left);
+        let (started, time_left) = (caller.arrived, caller.time_left);
         let work_until = started + (time_left - SETTLE_MARGIN.min(time_left / 4));
         let answer_until = started + (time_left - ANSWER_MARGIN.min(time_left / 20));
         let attempt_id = AttemptId::random();
@@ -80,11 +80,12 @@ impl GenerateImage {
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
         match made {
             Ok(images) => {
-                let settled = timeout_at(answer_until, self.settle(&hold, pending, images, balance)).await;
+                let settle = self.settle(&hold, pending, images, balance, caller.time());
+                let settled = timeout_at(answer_until, settle).await;
                 settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
             }
             Err(problem) => {
-                if timeout_at(answer_until, self.release(&hold, &problem)).await.is_err() {
+                if timeout_at(answer_until, self.release(&hold, &problem, caller.time())).await.is_err() {
                     left_to_the_lease(&hold, "no decision in time");
                 }
                 Err(problem)
@@ -116,6 +117,7 @@ impl GenerateImage {
         let mut make = pin!(self.make(plan, pending, until));
         let mut read_balance = pin!(self.read_balance(pending));
         tokio::select! {
+            biased;
             made = &mut make => (made, None),
             balance = &mut read_balance => (make.await, balance),
         }
@@ -160,12 +162,13 @@ impl GenerateImage {
         pending: Generation,
         images: Vec<String>,
         balance: Option<Coins>,
+        now: Timestamp,
     ) -> Result<Answer, Problem> {
         let Hold { user_id, generation_id, coins, .. } = hold;
-        let remaining_coins = match self.ledger.settle(hold, &images, balance, Timestamp::now()).await {
+        let remaining_coins = match self.ledger.settle(hold, &images, balance, now).await {
             Ok(remaining) => remaining,
             Err(SettleRefused::Unavailable(cause)) => {
-                return self.settle_or_release(hold, cause.into()).await;
+                return self.settle_or_release(hold, cause.into(), now).await;
             }
             Err(lost @ SettleRefused::LeaseLost) => return Err(lost.into()),
         };
@@ -181,8 +184,13 @@ impl GenerateImage {
 
     /// A settle without a decision may have applied. Releasing decides: it gives the coins back, or learns
     /// that they were paid, and then the pictures are delivered.
-    async fn settle_or_release(&self, hold: &Hold, problem: Problem) -> Result<Answer, Problem> {
-        match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
+    async fn settle_or_release(
+        &self,
+        hold: &Hold,
+        problem: Problem,
+        now: Timestamp,
+    ) -> Result<Answer, Problem> {
+        match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(Released::WasSettled(generation)) => Ok(Answer { generation: *generation, replayed: false }),
             Ok(Released::GivenBack) => Err(problem),
             Err(cause) => Err(undecided(hold, cause)),
@@ -190,9 +198,9 @@ impl GenerateImage {
     }
 
     /// Gives the coins back for `problem`.
-    async fn release(&self, hold: &Hold, problem: &Problem) {
+    async fn release(&self, hold: &Hold, problem: &Problem, now: Timestamp) {
         let Hold { user_id, generation_id, coins, .. } = hold;
-        match self.ledger.release(hold, problem.code().name(), Timestamp::now()).await {
+        match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
             Err(cause) => left_to_the_lease(hold, cause),
         }

@@ -13,6 +13,7 @@ use common::config::{self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, T
 use common::fal::{FalClient, FalKey};
 use common::generations::Generations;
 use common::idempotency::IdempotencyKey;
+use common::net::HttpClient;
 use common::uploads::Uploads;
 use jiff::Timestamp;
 use lambda_http::http::Method;
@@ -60,31 +61,26 @@ pub struct GenerateImage {
 }
 
 impl GenerateImage {
-    /// Works with `dynamodb` and `s3`, and with fal under `key`. Fails if no HTTP client can be made.
-    pub fn new(
-        config: Config,
-        key: &FalKey,
-        dynamodb: DynamoDb,
-        s3: S3,
-    ) -> Result<Self, common::fal::ClientError> {
-        Ok(Self {
+    /// Works with AWS, and with fal under `key`, over the connections of `http`.
+    pub fn new(config: Config, key: &FalKey, dynamodb: DynamoDb, s3: S3, http: HttpClient) -> Self {
+        Self {
             generations: Generations::new(dynamodb.clone(), config.tables.generations.clone()),
             ledger: Ledger::new(dynamodb, config.tables),
             uploads: Uploads::new(s3, config.uploads.bucket),
             photo_delivery: config.uploads.delivery,
-            fal: FalClient::new(config.fal.hosts, key, config.fal.timeout)?,
+            fal: FalClient::new(http, config.fal.hosts, key, config.fal.timeout),
             batch: config.batch,
-        })
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, self.respond(&request)).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, self.respond(&request, now)).await
     }
 
-    async fn respond(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn respond(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::POST, "/api/generate-image")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         let key = api::header(request, "idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
         let request = GenerationRequest::read(api::body(request)?, self.batch.image_to_image)?;
         self.generate(&caller, key.as_ref(), request).await?.into_response()

@@ -2,16 +2,22 @@
 
 use std::convert::Infallible;
 
-use common::{aws, config, logs};
+use common::aws::Aws;
+use common::{config, logs, net};
 use generate_image::{Config, GenerateImage};
+use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = aws::from_environment().await;
+    let http = net::client();
+    let aws = Aws::from_environment(&config::environment, http.clone())?;
     let key = config.fal.key.clone().fetch(&aws).await?;
-    let function = &GenerateImage::new(config, &key, aws::dynamodb(&aws), aws::s3(&aws))?;
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    let function = &GenerateImage::new(config, &key, aws.dynamodb(), aws.s3(), http);
+    run(service_fn(async |request: Request| {
+        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
+    }))
+    .await
 }

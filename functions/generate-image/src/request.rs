@@ -110,17 +110,13 @@ impl GenerationRequest {
     /// The same for every body that means the same, and for no other: SHA-256 in hexadecimal.
     pub fn hash(&self) -> String {
         let content = |photo: &PhotoSource| match photo {
-            PhotoSource::Inline(photo) => hex(&Sha256::digest(photo.bytes())),
+            PhotoSource::Inline(photo) => hex::encode(Sha256::digest(photo.bytes())),
             PhotoSource::Uploaded(id) => format!("upload:{id}"),
         };
         let photos: Vec<_> = self.photos.iter().map(|(role, photo)| (role, content(photo))).collect();
         let meaning = serde_json::to_vec(&(&self.prompt, photos, &self.loras)).unwrap_or_default();
-        hex(&Sha256::digest(meaning))
+        hex::encode(Sha256::digest(meaning))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Exactly one of `prompt` and `options`. A blank prompt counts as none.

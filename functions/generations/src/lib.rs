@@ -56,21 +56,21 @@ impl ListGenerations {
         Self { generations, cursors: Cursors::new(key) }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, self.respond(&request)).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, self.respond(&request, now)).await
     }
 
-    async fn respond(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn respond(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         match api::path_parameter(request, "generation_id") {
-            Some(id) => self.one(request, id).await,
-            None => self.list(request).await,
+            Some(id) => self.one(request, id, now).await,
+            None => self.list(request, now).await,
         }
     }
 
-    async fn one(&self, request: &Request, id: &str) -> Result<Response<Body>, Problem> {
+    async fn one(&self, request: &Request, id: &str, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::GET, "/api/generations/{generation_id}")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         // Somebody else's and nobody's look the same: the id is looked up among the caller's own.
         let found = match GenerationId::parse(id) {
             Some(id) => self.generations.find(&caller.user_id, id).await?,
@@ -80,9 +80,9 @@ impl ListGenerations {
         api::ok(&Shown::of(&generation, caller.now))
     }
 
-    async fn list(&self, request: &Request) -> Result<Response<Body>, Problem> {
+    async fn list(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::GET, "/api/generations")?;
-        let caller = Caller::of(request, Timestamp::now())?;
+        let caller = Caller::of(request, now)?;
         let limit = limit(api::query_parameter(request, "limit"))?;
         let after = self.position(&caller.user_id, api::query_parameter(request, "cursor"))?;
         let page = self.generations.page(&caller.user_id, limit, after).await?;

@@ -2,16 +2,21 @@
 
 use std::convert::Infallible;
 
-use common::{aws, config, logs};
+use common::aws::Aws;
+use common::{config, logs, net};
 use generations::{Config, ListGenerations};
+use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = aws::from_environment().await;
+    let aws = Aws::from_environment(&config::environment, net::client())?;
     let key = config.cursor_key.clone().fetch(&aws).await?;
-    let function = &ListGenerations::new(config, &key, aws::dynamodb(&aws));
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    let function = &ListGenerations::new(config, &key, aws.dynamodb());
+    run(service_fn(async |request: Request| {
+        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
+    }))
+    .await
 }

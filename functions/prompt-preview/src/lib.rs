@@ -28,15 +28,15 @@ impl Config {
 pub struct PromptPreview;
 
 impl PromptPreview {
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, async { preview(&request) }).await
+    /// Answers one request, which arrived at `now`.
+    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
+        api::answer(&request, async { preview(&request, now) }).await
     }
 }
 
-fn preview(request: &Request) -> Result<Response<Body>, Problem> {
+fn preview(request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
     api::expect_route(request, Method::POST, "/api/prompt-preview")?;
-    Caller::of(request, Timestamp::now())?;
+    Caller::of(request, now)?;
     let prompt = prompt::build(&read(api::body(request)?)?);
     api::ok(&json!({"prompt": prompt, "prompt_length": prompt.chars().count()}))
 }

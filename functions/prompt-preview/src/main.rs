@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use common::{config, logs};
+use jiff::Timestamp;
 use lambda_http::{Error, Request, run, service_fn};
 use prompt_preview::{Config, PromptPreview};
 
@@ -11,5 +12,8 @@ async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let function = &PromptPreview;
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    run(service_fn(async |request: Request| {
+        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
+    }))
+    .await
 }
