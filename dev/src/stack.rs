@@ -83,7 +83,7 @@ impl Stack {
         let listener =
             TcpListener::bind(options.listen).await.map_err(|error| explain(options.listen, error))?;
         let url = loopback_url(listener.local_addr()?)?;
-        let resources = Template::parse(TEMPLATE)?.resolve(&local_stack(&options.name))?;
+        let resources = template_of_a_local_stack(&options.name)?;
         let settings = LocalSettings::read(&options.environment, &url)?;
         if let Some(folder) = &options.data_dir {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -200,13 +200,22 @@ fn local_stack(name: &str) -> LocalStack {
     }
 }
 
+/// What the template says of a local stack named `name`, without starting one.
+///
+/// # Errors
+///
+/// When the template cannot be read.
+pub fn template_of_a_local_stack(name: &str) -> anyhow::Result<template::Stack> {
+    Template::parse(TEMPLATE)?.resolve(&local_stack(name))
+}
+
 /// Whose tokens a local stack takes, known without starting one.
 ///
 /// # Errors
 ///
 /// When the template cannot be read.
 pub fn token_settings() -> anyhow::Result<template::JwtSpec> {
-    Ok(Template::parse(TEMPLATE)?.resolve(&local_stack(NAME))?.jwt)
+    Ok(template_of_a_local_stack(NAME)?.jwt)
 }
 
 fn fal_double(url: &Url, key: SecretString, options: &Options) -> anyhow::Result<FalDouble> {
