@@ -40,7 +40,7 @@ pub struct Failure {
 ///
 /// When a promise was broken.
 pub fn run(seed: u64) -> Result<Figures, Box<Failure>> {
-    world::in_paused_time(async {
+    world::in_paused_time(async || {
         let world = world::World::new(seed, network::Weather::Seeded(seed)).await;
         merchants::live(&world, seed).await;
         merchants::come_again(&world).await;

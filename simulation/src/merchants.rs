@@ -21,7 +21,7 @@ const DAYS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(60), Du
 const ALL_LEASES_HAVE_PASSED: Duration = Duration::from_secs(150);
 
 /// The smallest picture that there is: one pixel.
-const PHOTO: &str =
+pub const PHOTO: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// A day: everybody comes when and as the seed says.
@@ -54,7 +54,7 @@ pub async fn live(world: &Arc<World>, seed: u64) {
 /// After all trouble: whoever has coins can spend every one of them, and nothing stays held.
 pub async fn come_again(world: &Arc<World>) {
     sleep(ALL_LEASES_HAVE_PASSED).await;
-    world.sky.recount(Weather::Calm);
+    world.change_weather(Weather::Calm);
     world.fal.be(Mood::Quick);
     let users: Vec<_> =
         world.tables().profiles.iter().filter_map(|row| row["user_id"].as_str().map(str::to_owned)).collect();
@@ -130,20 +130,26 @@ pub async fn ask(world: &Arc<World>, user: &str, key: Option<&str>, body: &Value
     outcome
 }
 
-/// A payment arrives, and its webhook repeats it a few times if it is not confirmed.
-pub async fn pay(world: &Arc<World>, user: &str, coins: u64, reference: &str, rng: &mut Rng) {
+/// A payment arrives, and its webhook repeats it a few times, sometimes even when it was confirmed.
+async fn pay(world: &Arc<World>, user: &str, coins: u64, reference: &str, rng: &mut Rng) {
     for _ in 0..rng.u8(2..=4) {
-        let outcome = world.instance().add_coins(user, coins, reference, fate(rng)).await;
-        world.note(format!("payment {reference} was answered: {outcome:?}"));
-        let confirmed = matches!(outcome, Outcome::Answer(200, _));
-        world.count(format!("payment: {}", if confirmed { "confirmed" } else { "not confirmed" }));
-        let paid = Paid { user: user.to_owned(), coins, reference: reference.to_owned(), outcome };
-        world.auditor.lock().expect("no panic").paid(paid);
+        let confirmed = pay_once(world, user, coins, reference, fate(rng)).await;
         if confirmed && rng.bool() {
             break;
         }
         sleep(Duration::from_millis(rng.u64(100..20_000))).await;
     }
+}
+
+/// Credits a payment, tells the auditor, and answers whether it was confirmed.
+pub async fn pay_once(world: &Arc<World>, user: &str, coins: u64, reference: &str, fate: Fate) -> bool {
+    let outcome = world.instance().add_coins(user, coins, reference, fate).await;
+    world.note(format!("payment {reference} was answered: {outcome:?}"));
+    let confirmed = matches!(outcome, Outcome::Answer(200, _));
+    world.count(format!("payment: {}", if confirmed { "confirmed" } else { "not confirmed" }));
+    let paid = Paid { user: user.to_owned(), coins, reference: reference.to_owned(), outcome };
+    world.auditor.lock().expect("no panic").paid(paid);
+    confirmed
 }
 
 async fn look_at_balance(world: &Arc<World>, user: &str) {

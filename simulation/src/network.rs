@@ -129,13 +129,8 @@ impl Sky {
         Self { weather: Mutex::new((weather, Rng::with_seed(seed ^ 0x5117), 0)) }
     }
 
-    /// No more trouble from here on.
-    pub fn clear(&self) {
-        self.lock().0 = Weather::Calm;
-    }
-
-    /// Counts the calls anew.
-    pub fn recount(&self, weather: Weather) {
+    /// From here on, calls are counted anew and meet `weather`.
+    pub fn change(&self, weather: Weather) {
         let mut sky = self.lock();
         sky.0 = weather;
         sky.2 = 0;

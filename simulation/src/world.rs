@@ -40,13 +40,24 @@ pub struct World {
     database: Database,
     photos: ObjectStore,
     journal: Mutex<Vec<String>>,
+    calls: Mutex<Vec<String>>,
     figures: Mutex<Figures>,
 }
 
-/// Runs `life` on one thread whose clock stands still while anything can be done, and then jumps.
-pub fn in_paused_time<T>(life: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(life)
+/// A debug build's futures are too large for a thread's usual stack.
+const STACK_BYTES: usize = 16 << 20;
+
+/// Runs a world on a thread of its own, whose clock stands still while anything can be done, and then jumps.
+pub fn in_paused_time<T: Send>(life: impl AsyncFnOnce() -> T + Send) -> T {
+    let live = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(life())
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, live);
+        let lived = thread.expect("a thread").join();
+        lived.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 impl World {
@@ -66,15 +77,27 @@ impl World {
             database: Database::memory().expect("a database"),
             photos: ObjectStore::default(),
             journal: Mutex::default(),
+            calls: Mutex::default(),
             figures: Mutex::default(),
         });
         let (wire, _) = Wire::new(Arc::clone(&world));
         let client = world.aws(wire).dynamodb();
         create_missing_tables(&client, &world.template.tables).await.expect("tables");
-        world.sky.recount(weather);
+        world.change_weather(weather);
         world.journal.lock().expect("no panic").clear();
         world.figures.lock().expect("no panic").clear();
         world
+    }
+
+    /// From here on, calls are counted anew and meet `weather`.
+    pub fn change_weather(&self, weather: Weather) {
+        self.calls.lock().expect("no panic").clear();
+        self.sky.change(weather);
+    }
+
+    /// The calls since the weather changed, in their order.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.lock().expect("no panic").clone()
     }
 
     /// The time in this world.
@@ -119,6 +142,7 @@ impl World {
     /// Takes down a call and what meets it; that fal is not asked for nothing is checked here.
     pub fn note_call(&self, name: &str, trouble: Trouble, request: &Request<Bytes>) {
         self.count(format!("call: {name}"));
+        self.calls.lock().expect("no panic").push(name.to_owned());
         if trouble != Trouble::None {
             let kind = format!("{trouble:?}");
             self.count(format!("trouble: {}", kind.split(['(', ' ']).next().unwrap_or_default()));
