@@ -3,6 +3,7 @@
 //! The functions' own handlers run here behind events like the real ones. Nothing that is deployed depends on
 //! this crate.
 
+pub mod audit;
 pub mod backends;
 pub mod demo;
 pub mod fal_double;

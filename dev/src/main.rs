@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::body::Bytes;
 use clap::{Args, Parser, Subcommand};
-use common::config::environment;
+use common::aws::Aws;
+use common::config::{Tables, environment};
 use common::identity::UserId;
-use common::logs;
+use common::{logs, net};
 use dev::demo;
 use dev::settings::FAL_PATH;
 use dev::stack::{NAME, Options, Stack, token_settings};
@@ -55,6 +56,21 @@ enum Command {
         /// A file with the event, for example events/generate-image/text-to-image.json
         event: PathBuf,
     },
+    /// Check the coins in a deployed stack's tables, reading only
+    ///
+    /// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN say as whom; the tables' names are
+    /// the stack's outputs.
+    Audit {
+        /// The table of profiles
+        #[arg(long, value_name = "TABLE")]
+        profiles: String,
+        /// The table of generations
+        #[arg(long, value_name = "TABLE")]
+        generations: String,
+        /// The table of the ledger
+        #[arg(long, value_name = "TABLE")]
+        ledger: String,
+    },
 }
 
 #[tokio::main]
@@ -64,6 +80,9 @@ async fn main() -> ExitCode {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
         Some(Command::Invoke { function, event }) => invoke(&function, &event).await,
+        Some(Command::Audit { profiles, generations, ledger }) => {
+            audit(&Tables { profiles, generations, ledger }).await
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,6 +96,17 @@ async fn main() -> ExitCode {
 fn token(user: &str) -> anyhow::Result<()> {
     let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
     println!("{}", tokens::issue(user.as_str(), &token_settings()?, demo::TOKEN_LIFETIME)?);
+    Ok(())
+}
+
+async fn audit(tables: &Tables) -> anyhow::Result<()> {
+    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let report = dev::audit::audit(&dynamodb, tables).await?;
+    for (user, violations) in &report.violations {
+        violations.iter().for_each(|violation| println!("{user}: {violation}"));
+    }
+    println!("{} users audited, {} with violations", report.users, report.violations.len());
+    anyhow::ensure!(report.violations.is_empty(), "the coins are not in order");
     Ok(())
 }
 

@@ -116,3 +116,49 @@ fn one_event_is_invoked_on_a_fresh_stack() {
     assert!(!run(&["invoke", "add-coins", "no-such-file"]).status.success());
     std::fs::remove_file(event).expect("removed");
 }
+
+#[tokio::test]
+async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
+    let stack = dev::stack::Stack::start(dev::stack::Options {
+        name: "audited".to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        data_dir: None,
+        environment: Box::new(|_| None),
+        fal_latency: None,
+        function_timeout: None,
+    });
+    let stack = stack.await.expect("a stack");
+    dev::demo::prepare(&stack).await.expect("users");
+    let functions = &stack.resources.functions;
+    let generate = functions.iter().find(|spec| spec.name == "generate-image").expect("the function");
+    let setting = |name: &str| generate.environment.get(name).cloned();
+    let tables = common::config::load(&setting, common::config::Tables::all).expect("tables");
+    let audit = || {
+        let mut command = dev();
+        command.args(["audit", "--profiles", &tables.profiles, "--generations", &tables.generations]);
+        command.args(["--ledger", &tables.ledger]);
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.endpoint().as_str());
+        command
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "id")
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
+        tokio::task::spawn_blocking(move || command.output().expect("it runs"))
+    };
+    let output = audit().await.expect("no panic");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2 users audited, 0 with violations\n");
+    assert!(output.status.success());
+
+    let client = stack.dynamodb.dynamodb();
+    let attribute = aws_sdk_dynamodb::types::AttributeValue::S;
+    let key = attribute("demo".to_owned());
+    let steal = client.update_item().table_name(&tables.profiles).key("user_id", key);
+    let steal = steal.update_expression("SET coins_available = :n");
+    let coins = aws_sdk_dynamodb::types::AttributeValue::N("11".to_owned());
+    steal.expression_attribute_values(":n", coins).send().await.expect("an update");
+    let output = audit().await.expect("no panic");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("demo: 11 coins are available of a balance of 10"), "{printed}");
+    assert!(printed.contains("2 users audited, 1 with violations"), "{printed}");
+    assert!(!output.status.success());
+    stack.stop().await.expect("a stop");
+}

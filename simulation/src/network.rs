@@ -152,7 +152,7 @@ impl Sky {
 impl Wire {
     /// A wire of a new instance in `world`, and what fires when the network kills the instance.
     #[must_use]
-    pub fn new(world: Arc<World>) -> (HttpClient, Arc<Notify>) {
+    pub fn of_instance(world: Arc<World>) -> (HttpClient, Arc<Notify>) {
         let death = Arc::new(Notify::new());
         (HttpClient::new(Self { world, death: Arc::clone(&death) }), death)
     }

@@ -80,7 +80,7 @@ impl World {
             calls: Mutex::default(),
             figures: Mutex::default(),
         });
-        let (wire, _) = Wire::new(Arc::clone(&world));
+        let (wire, _) = Wire::of_instance(Arc::clone(&world));
         let client = world.aws(wire).dynamodb();
         create_missing_tables(&client, &world.template.tables).await.expect("tables");
         world.change_weather(weather);
@@ -116,7 +116,7 @@ impl World {
 
     /// A new instance of a function, on a wire of its own.
     pub fn instance(self: &Arc<Self>) -> Instance {
-        let (wire, death) = Wire::new(Arc::clone(self));
+        let (wire, death) = Wire::of_instance(Arc::clone(self));
         Instance { world: Arc::clone(self), wire, death }
     }
 

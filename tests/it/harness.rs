@@ -7,13 +7,12 @@ use std::time::Duration;
 use axum::body::Bytes;
 use common::coins::Ledger;
 use common::config::Tables;
+use dev::audit::{Report, audit};
 use dev::fal_double::{FalDouble, Fault, Injection};
 use dev::stack::{Options, Stack};
 use dev::{demo, tokens};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-
-use crate::audit::audit;
 
 /// The simplest request that can run.
 pub fn a_prompt() -> Value {
@@ -155,7 +154,8 @@ impl Potret {
 
     /// Checks every invariant of the coins. Nothing may be running.
     pub async fn audit(&self) {
-        let violations = audit(&self.stack.dynamodb.dynamodb(), &self.tables()).await;
+        let Report { violations, .. } =
+            audit(&self.stack.dynamodb.dynamodb(), &self.tables()).await.expect("readable tables");
         assert!(violations.is_empty(), "{violations:#?}");
     }
 }

@@ -1,0 +1,114 @@
+//! The audit of coins: reads the tables, writes nothing, and says what is not as the ledger promises.
+//!
+//! It is written from the promises and shares no code with the ledger. It may run beside a working service: every
+//! transition of coins writes its user's profile, so what is read between two equal readings of a profile is of one
+//! moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use common::config::Tables;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use rules::{Books, violations};
+
+mod rules;
+
+/// How many users' books are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// How often a user's books are read anew when something seems wrong: the ledger's index follows the table by a
+/// moment, and a busy user's profile changes meanwhile.
+const READINGS: u32 = 5;
+
+/// The pause before they are read anew.
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// What an audit found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many users were looked at.
+    pub users: usize,
+    /// What is wrong, by user.
+    pub violations: BTreeMap<String, Vec<String>>,
+}
+
+/// Audits every user in `tables`.
+///
+/// # Errors
+///
+/// When a table cannot be read.
+pub async fn audit(client: &Client, tables: &Tables) -> anyhow::Result<Report> {
+    let mut users = BTreeSet::new();
+    for table in [&tables.profiles, &tables.generations, &tables.ledger] {
+        users.extend(users_in(client, table).await.with_context(|| format!("cannot read {table}"))?);
+    }
+    let audited = stream::iter(&users).map(|user| async move {
+        let found = audit_user(client, tables, user).await;
+        found.map(|found| (user.clone(), found)).with_context(|| format!("cannot read the books of {user}"))
+    });
+    let audited: Vec<_> = audited.buffer_unordered(AT_ONCE).try_collect().await?;
+    let violations = audited.into_iter().filter(|(_, found)| !found.is_empty()).collect();
+    Ok(Report { users: users.len(), violations })
+}
+
+async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for reading in 0..READINGS {
+        if reading > 0 {
+            sleep(PAUSE).await;
+        }
+        let before = profile(client, tables, user).await?;
+        let books = Books {
+            generations: of_user(client, &tables.generations, None, user).await?,
+            ledger: of_user(client, &tables.ledger, Some("by_user"), user).await?,
+            profile: before,
+        };
+        if books.profile == profile(client, tables, user).await? {
+            found = violations(&books, Timestamp::now());
+            if found.is_empty() {
+                break;
+            }
+        } else {
+            found = vec!["the profile kept changing while it was read; audit again".to_owned()];
+        }
+    }
+    Ok(found)
+}
+
+async fn users_in(client: &Client, table: &str) -> anyhow::Result<BTreeSet<String>> {
+    let scan = client.scan().table_name(table).projection_expression("user_id").consistent_read(true);
+    let items: Vec<_> = scan.into_paginator().items().send().try_collect().await?;
+    let ids = items.into_iter().filter_map(|item| item.get("user_id")?.as_s().ok().cloned());
+    Ok(ids.collect())
+}
+
+async fn profile(client: &Client, tables: &Tables, user: &str) -> anyhow::Result<Value> {
+    let key = AttributeValue::S(user.to_owned());
+    let get = client.get_item().table_name(&tables.profiles).key("user_id", key).consistent_read(true);
+    Ok(get.send().await?.item.map(serde_dynamo::from_item).transpose()?.unwrap_or_default())
+}
+
+/// All of a user's items in a table, or in its `index`, which cannot be read consistently.
+async fn of_user(
+    client: &Client,
+    table: &str,
+    index: Option<&str>,
+    user: &str,
+) -> anyhow::Result<Vec<Value>> {
+    let query = client
+        .query()
+        .table_name(table)
+        .set_index_name(index.map(str::to_owned))
+        .consistent_read(index.is_none())
+        .key_condition_expression("user_id = :user")
+        .expression_attribute_values(":user", AttributeValue::S(user.to_owned()));
+    let items: Vec<_> = query.into_paginator().items().send().try_collect().await?;
+    Ok(serde_dynamo::from_items(items)?)
+}
