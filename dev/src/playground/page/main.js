@@ -117,6 +117,13 @@ function uploadProblem(refusal) {
   return { ok: false, status: refusal.status, body: { title: text('upload_failed'), detail: text('upload_failed_detail', { status: refusal.status }) } };
 }
 
+/** Browsers submit a form by Enter on any of its inputs. A coin is spent by the button only. */
+function spendNothingByEnter(event) {
+  if (event.key !== 'Enter' || event.target.tagName !== 'INPUT') return;
+  event.preventDefault();
+  if (event.target.type === 'file') event.target.click();
+}
+
 /** Signs in and shows what that user has. Answers whether it worked. */
 async function become(user) {
   try {
@@ -167,6 +174,7 @@ async function start() {
   for (const way of document.querySelectorAll('[name="way"]')) way.addEventListener('change', showWay);
   byId('prompt').addEventListener('input', () => { labels(); refreshPrompt(); });
   byId('form').addEventListener('submit', (event) => { event.preventDefault(); make(); });
+  byId('form').addEventListener('keydown', spendNothingByEnter);
   accountBar();
   historyList();
   debugDrawer();
