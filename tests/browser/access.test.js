@@ -8,8 +8,13 @@ import { DESKTOP, PHONE, openBrowser, visit } from './visit.js';
 
 let stack;
 let browser;
-before(async () => { [stack, browser] = await Promise.all([startStack(), openBrowser()]); });
-after(async () => { await browser?.close(); await stack?.stop(); });
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
 
 /** Presses Tab until the focus is on what `selector` matches. */
 async function tabTo(page, selector) {
@@ -45,7 +50,11 @@ test('a whole visit by keyboard alone', async () => {
   await tabTo(page, '#generate');
   await page.keyboard.press('Enter');
   await merchant.outcome();
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'outcome-title', 'the focus goes where the news is');
+  assert.equal(
+    await page.evaluate(() => document.activeElement.id),
+    'outcome-title',
+    'the focus goes where the news is',
+  );
   await tabTo(page, '#answer a[download]');
   assert.equal(await merchant.coins(), 9);
 
@@ -54,20 +63,35 @@ test('a whole visit by keyboard alone', async () => {
   await page.locator('#debug-payload').waitFor();
   for (let presses = 0; presses < 20; presses++) {
     await page.keyboard.press('Tab');
-    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog')), 'the focus stays in the drawer');
+    assert.ok(
+      await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog')),
+      'the focus stays in the drawer',
+    );
   }
   await page.keyboard.press('Escape');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'open-debug');
   await merchant.end();
 });
 
-for (const [look, colorScheme] of [['desktop', 'light'], ['desktop', 'dark'], ['phone', 'light'], ['phone', 'dark']]) {
+for (const [look, colorScheme] of [
+  ['desktop', 'light'],
+  ['desktop', 'dark'],
+  ['phone', 'light'],
+  ['phone', 'dark'],
+]) {
   test(`axe finds nothing: ${look}, ${colorScheme}`, async () => {
-    const merchant = await visit(browser, stack.url, { ...(look === 'phone' ? PHONE : DESKTOP), colorScheme, reducedMotion: 'reduce' });
+    const merchant = await visit(browser, stack.url, {
+      ...(look === 'phone' ? PHONE : DESKTOP),
+      colorScheme,
+      reducedMotion: 'reduce',
+    });
     const { page } = merchant;
     assert.deepEqual(await merchant.axe(), []);
     await merchant.screenshot(`${look}-${colorScheme}`);
-    await page.setInputFiles('#photo-product', Array.from({ length: 5 }, (_, index) => smallPhoto(`produk-${index}.png`, index * 50)));
+    await page.setInputFiles(
+      '#photo-product',
+      Array.from({ length: 5 }, (_, index) => smallPhoto(`produk-${index}.png`, index * 50)),
+    );
     await page.locator('.refused').first().waitFor();
     await page.click('#faults summary');
     merchant.expectRefusal(422);
@@ -94,11 +118,16 @@ test('on a phone nothing is wider than the screen, the button is in reach, and e
   assert.equal(await page.evaluate(() => document.scrollingElement.scrollWidth), 390);
   const button = await page.locator('#generate').boundingBox();
   assert.ok(button.y > 700 && button.y + button.height <= 844, JSON.stringify(button));
-  const small = await page.evaluate(() => [...document.querySelectorAll('button, summary, textarea, input:not([type=file]), label.drop, a')]
-    .filter((target) => target.checkVisibility({ visibilityProperty: true }) && !target.matches('.skip'))
-    .map((target) => ({ what: target.id || target.outerHTML.slice(0, 60), ...target.getBoundingClientRect().toJSON() }))
-    .filter(({ width, height }) => height < 43.9 || width < 43.9)
-    .map(({ what, width, height }) => `${what}: ${width} × ${height}`));
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('button, summary, textarea, input:not([type=file]), label.drop, a')]
+      .filter((target) => target.checkVisibility({ visibilityProperty: true }) && !target.matches('.skip'))
+      .map((target) => ({
+        what: target.id || target.outerHTML.slice(0, 60),
+        ...target.getBoundingClientRect().toJSON(),
+      }))
+      .filter(({ width, height }) => height < 43.9 || width < 43.9)
+      .map(({ what, width, height }) => `${what}: ${width} × ${height}`),
+  );
   assert.deepEqual(small, []);
   await merchant.end();
 });

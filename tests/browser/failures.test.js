@@ -7,14 +7,24 @@ import { openBrowser, visit } from './visit.js';
 
 let stack;
 let browser;
-before(async () => { [stack, browser] = await Promise.all([startStack(), openBrowser()]); });
-after(async () => { await browser?.close(); await stack?.stop(); });
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
 
 const FAILURES = [
   ['Ditolak', 'refused', 422, 'Prompt atau gambar ditolak karena tidak aman. Koin Anda tidak berkurang.'],
   ['Gambar hitam', 'black', 422, 'Prompt atau gambar ditolak karena tidak aman. Koin Anda tidak berkurang.'],
   ['Satu dari dua gagal', 'half', 502, 'Penyedia gambar tidak dapat membuat gambar. Koin Anda tidak berkurang.'],
-  ['Akun terkunci', 'locked', 503, 'Penyedia gambar sedang sibuk. Koin Anda tidak berkurang; silakan coba lagi sebentar lagi.'],
+  [
+    'Akun terkunci',
+    'locked',
+    503,
+    'Penyedia gambar sedang sibuk. Koin Anda tidak berkurang; silakan coba lagi sebentar lagi.',
+  ],
   ['Lambat', 'slow', 504, 'Penyedia gambar terlalu lama. Koin Anda tidak berkurang.'],
 ];
 
@@ -38,7 +48,7 @@ for (const [label, name, status, words] of FAILURES) {
     assert.equal(JSON.parse(await merchant.text('#debug-last-prompt')).status, 'failed');
     await page.keyboard.press('Escape');
     await page.locator('#fault-choices .choice', { hasText: 'Tidak ada' }).click();
-    await page.click('#answer .problem button:last-child');
+    await page.click('#try-again');
     await page.locator('#answer .pictures').waitFor();
     assert.equal(await merchant.coins(), coins - 1, 'and then it works, for a coin');
     await merchant.end();

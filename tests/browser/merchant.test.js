@@ -10,16 +10,24 @@ import { DESKTOP, openBrowser, visit } from './visit.js';
 
 let stack;
 let browser;
-before(async () => { [stack, browser] = await Promise.all([startStack(), openBrowser()]); });
-after(async () => { await browser?.close(); await stack?.stop(); });
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
 
 /** Lets go of a file over a slot, as a mouse would. */
 async function drop(page, slot, { name, mimeType, buffer }) {
-  const transfer = await page.evaluateHandle(({ bytes, file, type }) => {
-    const carried = new DataTransfer();
-    carried.items.add(new File([Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0))], file, { type }));
-    return carried;
-  }, { bytes: buffer.toString('base64'), file: name, type: mimeType });
+  const transfer = await page.evaluateHandle(
+    ({ bytes, file, type }) => {
+      const carried = new DataTransfer();
+      carried.items.add(new File([Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0))], file, { type }));
+      return carried;
+    },
+    { bytes: buffer.toString('base64'), file: name, type: mimeType },
+  );
   await page.dispatchEvent(slot, 'drop', { dataTransfer: transfer });
 }
 
@@ -31,7 +39,9 @@ test('from options to two pictures, for one coin', async () => {
   assert.equal(await page.locator('[data-list="model_type"]').count(), 0, 'a product alone has no model');
   await merchant.choose('Dua tangan menampilkan produk', 'pose');
   await merchant.choose('Tas', 'category');
-  await merchant.promptIs('Product photography, for Bag, in Two hands presenting product pose, photorealistic resolusi HD');
+  await merchant.promptIs(
+    'Product photography, for Bag, in Two hands presenting product pose, photorealistic resolusi HD',
+  );
   await merchant.choose('Model', 'content_type');
   await merchant.promptIs('A Woman model, for Bag, photorealistic resolusi HD');
   await merchant.choose('Mirror selfie', 'pose');
@@ -39,8 +49,9 @@ test('from options to two pictures, for one coin', async () => {
   await merchant.choose('9:16', 'aspect_ratio');
   await page.locator('details[data-list="background"] summary').click();
   await page.fill('#text-custom_background_prompt', 'a market in Bandung');
-  const prompt = 'A Woman model, for Bag, in Mirror selfie using iPhone pose, with a market in Bandung background, '
-    + 'with Golden Hour lighting, in 9:16 aspect ratio, photorealistic resolusi HD';
+  const prompt =
+    'A Woman model, for Bag, in Mirror selfie using iPhone pose, with a market in Bandung background, ' +
+    'with Golden Hour lighting, in 9:16 aspect ratio, photorealistic resolusi HD';
   await merchant.promptIs(prompt);
   await merchant.generate();
 
@@ -53,7 +64,10 @@ test('from options to two pictures, for one coin', async () => {
   const picture = readFileSync(await download.path());
   assert.deepEqual([...picture.subarray(0, 3)], [0xff, 0xd8, 0xff]);
   assert.ok((await merchant.text('#history li:first-child')).includes(prompt));
-  await page.evaluate(() => scrollTo(0, 0));
+  // The picture of the README.
+  await page.setViewportSize({ width: 1440, height: 1150 });
+  await page.locator('details[data-list="pose"] summary').click();
+  await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }));
   await merchant.screenshot('text-to-image');
   await merchant.end();
 });
@@ -68,11 +82,14 @@ test('a photo of 6 MB is uploaded first, and the badges say what is sent in whic
   await page.setInputFiles('#photo-face', smallPhoto('wajah.png'));
   await page.locator('.thumb', { hasText: 'wajah.png' }).waitFor();
   const order = await page.locator('#order li').allInnerTexts();
-  assert.deepEqual(order.map((line) => line.replace(/\s+/g, ' ')), [
-    '1 Wajah · Dikirim ke-1 di dalam permintaan',
-    '2 Produk · Dikirim ke-2 diunggah lebih dahulu',
-    '3 Latar · Dikirim ke-3 di dalam permintaan',
-  ]);
+  assert.deepEqual(
+    order.map((line) => line.replace(/\s+/g, ' ')),
+    [
+      '1 Wajah · Dikirim ke-1 di dalam permintaan',
+      '2 Produk · Dikirim ke-2 diunggah lebih dahulu',
+      '3 Latar · Dikirim ke-3 di dalam permintaan',
+    ],
+  );
   const put = page.waitForRequest((request) => request.method() === 'PUT');
   await merchant.generate();
   assert.ok(Number((await (await put).allHeaders())['content-length']) > 6_000_000);
@@ -115,7 +132,10 @@ test('what is copied asks again: as curl and as an event, under the same key and
   const asked = JSON.parse(execFileSync('bash', ['-c', curl], { cwd: ROOT, encoding: 'utf8' }));
   assert.deepEqual(asked, answer);
   const event = await copied('#copy-event');
-  const invoked = await fetch(`${stack.url}/2015-03-31/functions/generate-image/invocations`, { method: 'POST', body: event });
+  const invoked = await fetch(`${stack.url}/2015-03-31/functions/generate-image/invocations`, {
+    method: 'POST',
+    body: event,
+  });
   assert.deepEqual(JSON.parse((await invoked.json()).body), answer);
   await page.keyboard.press('Escape');
   assert.equal(await merchant.coins(), coins);
@@ -131,9 +151,9 @@ test('a new user has no coins, is told so, and pays after adding some', async ()
   assert.match(await merchant.text('#answer'), /Koin Anda tidak cukup untuk pembuatan gambar ini\./);
   assert.deepEqual(await merchant.beforeAndAfter(), [0, 0]);
   await merchant.screenshot('insufficient-coins');
-  await merchant.page.click('#add-coins');
+  await merchant.page.click('#answer .problem button >> nth=0');
   await merchant.page.locator('#coins', { hasText: '10 koin' }).waitFor();
-  await merchant.page.click('#answer .problem button:last-child');
+  await merchant.page.click('#try-again');
   await merchant.page.locator('#answer .pictures').waitFor();
   assert.equal(await merchant.coins(), 9);
   await merchant.end();
@@ -170,6 +190,17 @@ test('pictures whose answer is lost for good are found in the history', async ()
   await merchant.page.context().close();
 });
 
+test('the page works under the other name of this machine', async () => {
+  const merchant = await visit(browser, stack.url.replace('127.0.0.1', 'localhost'));
+  const coins = await merchant.coins();
+  await merchant.page.setInputFiles('#photo-face', largePhoto('wajah.png'));
+  await merchant.page.locator('.thumb').waitFor();
+  await merchant.generate();
+  assert.equal((await merchant.pictureSizes()).filter((width) => width > 0).length, 2);
+  assert.equal(await merchant.coins(), coins - 1);
+  await merchant.end();
+});
+
 test('a wrong field is named where it is', async () => {
   const merchant = await visit(browser, stack.url, { ...DESKTOP, locale: 'en-US' });
   const { page } = merchant;
@@ -180,7 +211,11 @@ test('a wrong field is named where it is', async () => {
   assert.equal(await page.getAttribute('#prompt', 'aria-invalid'), 'true');
   await page.click('#answer .link');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'prompt');
-  await page.setInputFiles('#photo-face', { name: 'notes.png', mimeType: 'image/png', buffer: Buffer.from('not a picture') });
+  await page.setInputFiles('#photo-face', {
+    name: 'notes.png',
+    mimeType: 'image/png',
+    buffer: Buffer.from('not a picture'),
+  });
   await page.locator('#photo-face-error', { hasText: 'notes.png is not a PNG, JPEG or WebP image.' }).waitFor();
   await merchant.end();
 });
@@ -193,11 +228,18 @@ test('everything is in English for whoever wants it, and stays so', async () => 
   await merchant.open();
   assert.equal(await page.getAttribute('html', 'lang'), 'en');
   assert.equal(await merchant.text('#generate'), 'Make 2 pictures · 1 coin');
-  assert.deepEqual((await merchant.text('[data-list="model_type"] .choice >> nth=0')).split(/\s+/), ['Woman', 'Wanita']);
+  assert.deepEqual((await merchant.text('[data-list="model_type"] .choice >> nth=0')).split(/\s+/), [
+    'Woman',
+    'Wanita',
+  ]);
   const indonesian = await page.evaluate(() => {
     // Labels have the other language beneath, and say so.
-    const seen = [...document.querySelectorAll('body :not(script, noscript, [lang="id"])')].filter((part) => !part.closest('[lang="id"]') && part.closest('[hidden], noscript') === null);
-    const own = seen.flatMap((part) => [...part.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data));
+    const seen = [...document.querySelectorAll('body :not(script, noscript, [lang="id"])')].filter(
+      (part) => !part.closest('[lang="id"]') && part.closest('[hidden], noscript') === null,
+    );
+    const own = seen.flatMap((part) =>
+      [...part.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data),
+    );
     return own.filter((text) => /\b(yang|dengan|atau|pilih|gambar|koin|foto|bebas)\b/i.test(text));
   });
   assert.deepEqual(indonesian, []);

@@ -17,9 +17,16 @@ function png(width, height, pixels, level) {
   header.writeUInt32BE(height, 4);
   header.set([8, 2], 8);
   const row = width * 3;
-  const rows = Array.from({ length: height }, (_, y) => Buffer.concat([Buffer.from([0]), pixels.subarray(y * row, (y + 1) * row)]));
+  const rows = Array.from({ length: height }, (_, y) =>
+    Buffer.concat([Buffer.from([0]), pixels.subarray(y * row, (y + 1) * row)]),
+  );
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]);
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.concat(rows), { level })), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.concat(rows), { level })),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 const file = (name, buffer) => ({ name, mimeType: 'image/png', buffer });
@@ -27,7 +34,8 @@ const file = (name, buffer) => ({ name, mimeType: 'image/png', buffer });
 /** A small photo, in the colours of a sunset. */
 export function smallPhoto(name, tint = 60) {
   const pixels = Buffer.alloc(300 * 400 * 3);
-  for (let y = 0; y < 400; y++) for (let x = 0; x < 300; x++) pixels.set([255 - y / 4, 120 + x / 4 - y / 5, tint + y / 3], (y * 300 + x) * 3);
+  for (let y = 0; y < 400; y++)
+    for (let x = 0; x < 300; x++) pixels.set([255 - y / 4, 120 + x / 4 - y / 5, tint + y / 3], (y * 300 + x) * 3);
   return file(name, png(300, 400, pixels, 6));
 }
 

@@ -12,8 +12,15 @@ const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-ch
 
 /** No network: not even a name is looked up. */
 const ARGUMENTS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
 export const DESKTOP = { viewport: { width: 1280, height: 900 } };
@@ -24,14 +31,21 @@ const LONGEST_BATCH = 45_000;
 
 export function openBrowser() {
   const executablePath = BROWSERS.find((path) => path && existsSync(path));
-  assert.ok(executablePath, `no browser at ${BROWSERS.filter(Boolean).join(', ')}; install Debian's chromium or set CHROMIUM`);
+  assert.ok(
+    executablePath,
+    `no browser at ${BROWSERS.filter(Boolean).join(', ')}; install Debian's chromium or set CHROMIUM`,
+  );
   mkdirSync(SCREENSHOTS, { recursive: true });
   return chromium.launch({ executablePath, args: ARGUMENTS });
 }
 
 /** Opens the playground. `look` is a size and perhaps more of a browser context. */
 export async function visit(browser, url, look = DESKTOP) {
-  const context = await browser.newContext({ locale: 'id-ID', permissions: ['clipboard-read', 'clipboard-write'], ...look });
+  const context = await browser.newContext({
+    locale: 'id-ID',
+    permissions: ['clipboard-read', 'clipboard-write'],
+    ...look,
+  });
   const page = await context.newPage();
   const watched = new Visit(page, url);
   await watched.open();
@@ -52,7 +66,8 @@ class Visit {
     });
     page.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url());
-      if (protocol.startsWith('http') && hostname !== '127.0.0.1') this.#complaints.push(`left this machine: ${request.url()}`);
+      if (protocol.startsWith('http') && !['127.0.0.1', 'localhost'].includes(hostname))
+        this.#complaints.push(`left this machine: ${request.url()}`);
     });
   }
 
@@ -69,7 +84,9 @@ class Visit {
   /** Ends the visit: nothing was complained about that was not expected, and nothing expected is missing. */
   async end() {
     for (const expected of this.#expected) {
-      const index = this.#complaints.findIndex((text) => text.includes(expected) && text.includes('/api/generate-image'));
+      const index = this.#complaints.findIndex(
+        (text) => text.includes(expected) && text.includes('/api/generate-image'),
+      );
       assert.ok(index >= 0, `no refusal: ${expected}`);
       this.#complaints.splice(index, 1);
     }
@@ -84,7 +101,8 @@ class Visit {
   /** Clicks the label of a choice. */
   async choose(label, list) {
     const folded = this.page.locator(`details[data-list="${list}"]`);
-    if ((await folded.count()) && !(await folded.evaluate((details) => details.open))) await folded.locator('summary').click();
+    if ((await folded.count()) && !(await folded.evaluate((details) => details.open)))
+      await folded.locator('summary').click();
     await this.page.locator(`[data-list="${list}"] .choice`, { hasText: label }).first().click();
   }
 
@@ -107,17 +125,24 @@ class Visit {
 
   async outcome() {
     await this.page.locator('#answer .pictures, #answer .problem').waitFor({ timeout: LONGEST_BATCH });
-    await this.page.waitForFunction(() => [...document.querySelectorAll('#answer img')].every((image) => image.complete));
+    await this.page.waitForFunction(() =>
+      [...document.querySelectorAll('#answer img')].every((image) => image.complete),
+    );
   }
 
   /** The settled coins as the page shows them, which must be what the API says. */
   async coins() {
     const user = await this.page.inputValue('#user');
     const session = await (await fetch(`${this.url}/_local/session?user=${encodeURIComponent(user)}`)).json();
-    const answer = await fetch(`${this.url}/api/coin-balance`, { headers: { authorization: `Bearer ${session.token}` } });
+    const answer = await fetch(`${this.url}/api/coin-balance`, {
+      headers: { authorization: `Bearer ${session.token}` },
+    });
     const { coins_balance: coins, coins_available: available } = await answer.json();
     assert.equal(available, coins, 'nothing is held');
-    await this.page.waitForFunction((shown) => document.getElementById('coins').textContent.startsWith(`${shown} `), coins);
+    await this.page.waitForFunction(
+      (shown) => document.getElementById('coins').textContent.startsWith(`${shown} `),
+      coins,
+    );
     return coins;
   }
 
@@ -127,7 +152,9 @@ class Visit {
   }
 
   async pictureSizes() {
-    return this.page.locator('#answer .pictures img').evaluateAll((images) => images.map((image) => image.naturalWidth));
+    return this.page
+      .locator('#answer .pictures img')
+      .evaluateAll((images) => images.map((image) => image.naturalWidth));
   }
 
   screenshot(name) {
@@ -138,6 +165,8 @@ class Visit {
   async axe() {
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run());
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+    );
   }
 }

@@ -22,9 +22,11 @@ export async function refreshCoins() {
 
 function draw() {
   const { coins_balance: coins, coins_available: available } = last ?? {};
-  const shown = !last ? text('coins_unknown')
-    : coins === available ? text('coins', { coins })
-    : text('coins_held', { available, held: coins - available });
+  const shown = !last
+    ? text('coins_unknown')
+    : coins === available
+      ? text('coins', { coins })
+      : text('coins_held', { available, held: coins - available });
   byId('coins').textContent = shown;
   byId('add-coins').textContent = text('add_coins', { coins: DEMO_COINS });
 }
@@ -42,20 +44,21 @@ async function credit(reference) {
 
 /** Makes the button work. `complain` shows what goes wrong. */
 export function coinButton(complain) {
+  let running = false;
   byId('add-coins').addEventListener('click', async () => {
-    const button = byId('add-coins');
-    button.disabled = true;
+    if (running) return;
+    running = true;
     // The reference makes a repeat safe: a credit whose answer was lost is not given twice.
     const reference = `playground-${crypto.randomUUID()}`;
+    const isLost = (error) => error instanceof TypeError;
     try {
-      await credit(reference).catch((error) => (error instanceof TypeError ? credit(reference) : Promise.reject(error)));
+      await credit(reference).catch((error) => (isLost(error) ? credit(reference) : Promise.reject(error)));
       complain(null);
     } catch (error) {
       complain(text('add_coins_failed', { detail: error.message }));
     }
-    button.disabled = false;
-    button.focus();
     await refreshCoins();
+    running = false;
   });
   onLanguage(draw);
 }

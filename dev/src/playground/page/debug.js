@@ -23,18 +23,24 @@ export function debugDrawer() {
     await draw();
   });
   byId('close-debug').addEventListener('click', () => drawer.close());
-  drawer.addEventListener('click', (event) => { if (event.target === drawer) drawer.close(); });
-  onLanguage(() => { if (drawer.open) draw(); });
+  drawer.addEventListener('click', (event) => {
+    if (event.target === drawer) drawer.close();
+  });
+  onLanguage(() => {
+    if (drawer.open) draw();
+  });
 }
 
 async function draw() {
   const [entry, asked] = await Promise.all([lastPrompt(), askedOfFal()]);
-  byId('debug-parts').replaceChildren(...[
-    last ? request() : element('p', { class: 'hint' }, text('debug_nothing')),
-    payload(entry, asked),
-    part('last-prompt', text('debug_last_prompt'), entry, text('debug_last_prompt_none')),
-    last?.answer && part('answer', text('debug_answer'), last.answer.body),
-  ].filter(Boolean));
+  byId('debug-parts').replaceChildren(
+    ...[
+      last ? request() : element('p', { class: 'hint' }, text('debug_nothing')),
+      payload(entry, asked),
+      part('last-prompt', text('debug_last_prompt'), entry, text('debug_last_prompt_none')),
+      last?.answer && part('answer', text('debug_answer'), last.answer.body),
+    ].filter(Boolean),
+  );
 }
 
 /** The last-prompt entry; asked for only where there is one, because a 404 would look like a mistake. */
@@ -51,16 +57,27 @@ async function askedOfFal() {
   if (!control || !last) return null;
   const response = await fetch(`${control}/requests`).catch(() => null);
   const requests = response?.ok ? await response.json() : [];
-  return requests.filter(({ started_at: started, body }) =>
-    Date.parse(started) >= last.begun && (!last.prompt || body?.prompt === last.prompt));
+  return requests.filter(
+    ({ started_at: started, body }) =>
+      Date.parse(started) >= last.begun && (!last.prompt || body?.prompt === last.prompt),
+  );
 }
 
 function payload(entry, asked) {
   const title = text(asked ? 'debug_payload' : 'debug_payload_record');
   const made = part('payload', title, asked ? asked[0]?.body : entry?.payload, text('debug_payload_none'));
   if (asked?.length) {
-    const answers = asked.map(({ status, fault }) => [status ?? text('debug_fal_pending'), fault].filter(Boolean).join(' ')).join(', ');
-    made.insertBefore(element('p', { class: 'hint' }, `${asked[0].endpoint}. ${text('debug_fal_answers', { count: asked.length, answers })}`), made.children[1]);
+    const answers = asked
+      .map(({ status, fault }) => [status ?? text('debug_fal_pending'), fault].filter(Boolean).join(' '))
+      .join(', ');
+    made.insertBefore(
+      element(
+        'p',
+        { class: 'hint' },
+        `${asked[0].endpoint}. ${text('debug_fal_answers', { count: asked.length, answers })}`,
+      ),
+      made.children[1],
+    );
   }
   return made;
 }
@@ -69,29 +86,53 @@ function request() {
   const { user_id: user } = currentSession();
   const made = part('request', text('debug_request'), JSON.parse(last.body));
   const again = { path: PATH, body: last.body, key: last.key };
-  made.append(element('p', { class: 'copies' },
-    copyButton('copy-curl', text('copy_curl'), () => curl(location.origin, user, again)),
-    copyButton('copy-event', text('copy_event'), () => eventFixture(location.host, user, again))));
+  made.append(
+    element(
+      'p',
+      { class: 'copies' },
+      copyButton('copy-curl', text('copy_curl'), () => curl(location.origin, user, again)),
+      copyButton('copy-event', text('copy_event'), () => eventFixture(location.host, user, again)),
+    ),
+  );
   return made;
 }
 
 function part(id, title, value, otherwise) {
-  const content = value === null || value === undefined ? element('p', { class: 'hint' }, otherwise)
-    : element('pre', { id: `debug-${id}`, tabindex: '0', role: 'region', 'aria-label': title, lang: 'en' }, pretty(value));
-  const copy = value ? copyButton(`copy-${id}`, text('copy'), () => pretty(value), text('copy_part', { part: title })) : null;
+  const content =
+    value === null || value === undefined
+      ? element('p', { class: 'hint' }, otherwise)
+      : element(
+          'pre',
+          { id: `debug-${id}`, tabindex: '0', role: 'region', 'aria-label': title, lang: 'en' },
+          pretty(value),
+        );
+  const copy = value
+    ? copyButton(`copy-${id}`, text('copy'), () => pretty(value), text('copy_part', { part: title }))
+    : null;
   return element('section', {}, element('h3', {}, title), content, copy);
 }
 
 function copyButton(id, label, make, longLabel) {
-  return element('button', {
-    type: 'button', id, 'aria-label': longLabel,
-    onclick: async () => {
-      const done = await navigator.clipboard.writeText(make()).then(() => true, () => false);
-      byId('copied').textContent = '';
-      byId('copied').textContent = text(done ? 'copied' : 'copy_failed');
-      const button = byId(id);
-      button.textContent = text(done ? 'copied' : 'copy_failed');
-      setTimeout(() => { button.textContent = label; }, 2000);
+  return element(
+    'button',
+    {
+      type: 'button',
+      id,
+      'aria-label': longLabel,
+      onclick: async () => {
+        const done = await navigator.clipboard.writeText(make()).then(
+          () => true,
+          () => false,
+        );
+        byId('copied').textContent = '';
+        byId('copied').textContent = text(done ? 'copied' : 'copy_failed');
+        const button = byId(id);
+        button.textContent = text(done ? 'copied' : 'copy_failed');
+        setTimeout(() => {
+          button.textContent = label;
+        }, 2000);
+      },
     },
-  }, label);
+    label,
+  );
 }

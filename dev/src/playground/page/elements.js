@@ -14,7 +14,9 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /** Says to a screen reader what is seen on the page anyway. */
-export const announce = (message) => { byId('announcement').textContent = message; };
+export const announce = (message) => {
+  byId('announcement').textContent = message;
+};
 
 /** Shows what is wrong with a field, or nothing, and marks its inputs for screen readers. */
 export function showFault(field, message, language = '') {

@@ -31,18 +31,30 @@ export async function faultMenu() {
   if (!fal.control) return;
   onLanguage(draw);
   const { active_faults: active } = await (await fetch(fal.control)).json();
-  const known = Object.entries(FAULTS).find(([, injection]) => injection && active.length === 1 && active[0].fault === injection.fault);
-  chosen = active.length === 0 ? 'none' : known?.[0] ?? 'other';
+  const known = Object.entries(FAULTS).find(
+    ([, injection]) => injection && active.length === 1 && active[0].fault === injection.fault,
+  );
+  chosen = active.length === 0 ? 'none' : (known?.[0] ?? 'other');
   others = active.map(({ fault }) => fault);
   draw();
 }
 
 function draw() {
   const choices = Object.keys(FAULTS).map((name) => {
-    const input = element('input', { type: 'radio', name: 'fault', value: name, id: `fault-${name}`, onchange: () => choose(name) });
+    const input = element('input', {
+      type: 'radio',
+      name: 'fault',
+      value: name,
+      id: `fault-${name}`,
+      onchange: () => choose(name),
+    });
     input.checked = name === chosen;
-    return element('label', { class: 'choice' }, input,
-      element('span', {}, element('span', {}, text(`fault_${name}`)), element('small', {}, text(`fault_${name}_hint`))));
+    return element(
+      'label',
+      { class: 'choice' },
+      input,
+      element('span', {}, element('span', {}, text(`fault_${name}`)), element('small', {}, text(`fault_${name}_hint`))),
+    );
   });
   const legend = byId('fault-choices').querySelector('legend');
   byId('fault-choices').replaceChildren(legend, ...choices);
@@ -50,27 +62,31 @@ function draw() {
 }
 
 function describe() {
-  byId('fault-chosen').textContent = chosen === 'other' ? text('fault_other', { names: others.join(', ') }) : text(`fault_${chosen}`);
+  byId('fault-chosen').textContent =
+    chosen === 'other' ? text('fault_other', { names: others.join(', ') }) : text(`fault_${chosen}`);
   byId('faults').classList.toggle('active', chosen !== 'none');
 }
 
 async function choose(name) {
   chosen = name;
   describe();
-  const set = await arm();
+  const set = await arm(name);
   byId('fault-error').textContent = set ? '' : text('fault_failed');
 }
 
-/** Sets the double anew, because some faults are used up. Answers whether that worked. */
-export async function arm() {
-  const { control } = currentSession().fal;
-  if (!control || chosen === 'other') return true;
-  const faults = `${control}/faults`;
-  const injection = FAULTS[chosen];
+/** Sets the double anew if the chosen fault was used up. Whatever else was told to the double stays. */
+export async function rearm() {
+  if (FAULTS[chosen]?.times) await arm(chosen);
+}
+
+/** Makes the double fail in this way and no other. Answers whether that worked. */
+async function arm(name) {
+  const faults = `${currentSession().fal.control}/faults`;
   try {
     const cleared = await fetch(faults, { method: 'DELETE' });
-    const set = !injection || (await fetch(faults, { method: 'POST', body: JSON.stringify(injection) }));
-    return cleared.ok && (set === true || set.ok);
+    if (!FAULTS[name]) return cleared.ok;
+    const set = await fetch(faults, { method: 'POST', body: JSON.stringify(FAULTS[name]) });
+    return cleared.ok && set.ok;
   } catch {
     return false;
   }

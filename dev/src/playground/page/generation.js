@@ -4,10 +4,10 @@ import { call, currentSession, upload } from './api.js';
 import { dataUrl } from './photos.js';
 import { text } from './texts.js';
 
-const PATH = '/api/generate-image';
+export const PATH = '/api/generate-image';
 
 /** How often a request is sent again whose answer was lost, and how long it may take in all, in milliseconds. */
-const MOST_LOSSES = 4;
+const MOST_LOSSES = 3;
 const LONGEST = 120_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -24,8 +24,12 @@ export async function requestBody(wanted, plan, report) {
     photo.upload = `upload:${await upload(photo.file, photo.type)}`;
     photo.uploadedFor = user;
   }
-  const sent = await Promise.all(plan.map(async ({ photo, way }) =>
-    ({ role: photo.role, value: way === 'upload' ? photo.upload : await dataUrl(photo) })));
+  const sent = await Promise.all(
+    plan.map(async ({ photo, way }) => ({
+      role: photo.role,
+      value: way === 'upload' ? photo.upload : await dataUrl(photo),
+    })),
+  );
   const of = (role) => sent.filter((photo) => photo.role === role).map(({ value }) => value);
   return JSON.stringify({
     ...wanted,
@@ -36,37 +40,40 @@ export async function requestBody(wanted, plan, report) {
 }
 
 /** Sends a request until it is answered. The key makes that safe: whatever is repeated is paid once. */
-export async function generate({ body, key }, report) {
-  const begun = Date.now();
+export async function generate(request, report) {
+  const { body, key, begun } = request;
   let losses = 0;
   for (;;) {
     report(text('stage_waiting'));
     const answer = await call('POST', PATH, { body, headers: { 'idempotency-key': key } }).catch(() => null);
-    const { status, body: { code } } = answer ?? { body: {} };
+    const {
+      status,
+      body: { code },
+    } = answer ?? { body: {} };
     const isLost = !answer || (status >= 500 && !code);
     const isRunning = status === 409 && code === 'generation_in_progress';
-    if ((!isLost && !isRunning) || Date.now() - begun > LONGEST) return answer ?? found(begun, report);
-    if (isLost && ++losses > MOST_LOSSES) return (await found(begun, report)) ?? answer;
+    if ((!isLost && !isRunning) || Date.now() - begun > LONGEST) return answer ?? found(request, report);
+    if (isLost && ++losses > MOST_LOSSES) return (await found(request, report)) ?? answer;
     report(text(isRunning ? 'stage_running' : 'stage_lost'));
     await pause(isRunning ? 1000 * Number(answer.headers.get('retry-after') ?? 3) : 500 * 2 ** losses);
   }
 }
 
-/** The batch in the caller's history that began since, in the form of an answer; `null` if there is none. */
-async function found(begun, report) {
+/** The batch in the caller's history that the request made, in the form of an answer; `null` if there is none. */
+async function found({ begun, prompt }, report) {
   report(text('stage_searching'));
   const history = await call('GET', '/api/generations?limit=5').catch(() => null);
   const batches = history?.ok ? history.body.generations : [];
-  const batch = batches.find(({ timestamp, status }) => Date.parse(timestamp) >= begun && status === 'succeeded');
+  const batch = batches.find(
+    (made) => made.status === 'succeeded' && Date.parse(made.timestamp) >= begun && (!prompt || made.prompt === prompt),
+  );
   return batch ? { ok: true, status: 200, headers: history.headers, body: asAnswer(batch) } : null;
 }
 
 /** A batch of the history as the answer that was lost. */
-export const asAnswer = (batch) => ({
+const asAnswer = (batch) => ({
   generation_id: batch.generation_id,
   images: batch.images,
   remaining_coins: batch.remaining_coins,
   debug_info: { prompt_sent: batch.prompt, model: batch.model, dropped_inputs: [] },
 });
-
-export { PATH };

@@ -32,15 +32,35 @@ function draw() {
 }
 
 function row({ timestamp, status, prompt, images, coins, error_code: code }) {
-  const links = images.map((url, index) => element('a', {
-    href: reachable(url), target: '_blank', rel: 'noopener', 'aria-label': text('open_picture', { number: index + 1 }),
-  }, element('img', { src: reachable(url), alt: '', width: 96, height: 96, loading: 'lazy' })));
-  const told = [new Date(timestamp).toLocaleString(language()), text(`status_${status}`), text('coins', { coins }), code];
-  return element('li', {},
+  const links = images.map((url, index) =>
+    element(
+      'a',
+      {
+        href: reachable(url),
+        target: '_blank',
+        rel: 'noopener',
+        'aria-label': text('open_picture', { number: index + 1 }),
+      },
+      element('img', { src: reachable(url), alt: '', width: 96, height: 96, loading: 'lazy' }),
+    ),
+  );
+  const told = [
+    new Date(timestamp).toLocaleString(language()),
+    text(`status_${status}`),
+    text('coins', { coins }),
+    code,
+  ];
+  return element(
+    'li',
+    {},
     element('div', { class: 'small-pictures' }, ...links),
-    element('div', {},
+    element(
+      'div',
+      {},
       element('p', { class: `told ${status}` }, told.filter(Boolean).join(' · ')),
-      element('p', { class: 'past-prompt' }, prompt)));
+      element('p', { class: 'past-prompt' }, prompt),
+    ),
+  );
 }
 
 /** Makes the list's button work. */

@@ -4,7 +4,7 @@ import { call, currentSession, signIn } from './api.js';
 import { coinButton, refreshCoins } from './coins.js';
 import { debugDrawer, remember } from './debug.js';
 import { announce, byId } from './elements.js';
-import { arm, faultMenu } from './faults.js';
+import { faultMenu, rearm } from './faults.js';
 import { generate, requestBody } from './generation.js';
 import { historyList, refreshHistory } from './history.js';
 import { optionForm } from './options.js';
@@ -23,6 +23,8 @@ let refreshPrompt;
 let running = false;
 /** The newest request: sent again under its key as long as it stays the same. */
 let previous = null;
+/** Shows the newest outcome; again when the language changes. */
+let drawOutcome = () => {};
 
 function complain(message) {
   byId('page-error').textContent = message ?? '';
@@ -39,7 +41,10 @@ function wanted() {
 
 function labels() {
   const coins = currentSession().coins_per_batch;
-  byId('generate').textContent = running ? text('generating') : text(coins === 1 ? 'generate' : 'generate_many', { coins });
+  byId('generate').textContent = running
+    ? text('generating')
+    : text(coins === 1 ? 'generate' : 'generate_many', { coins });
+  byId('change-user').disabled = running;
   byId('prompt-count').textContent = text('characters', { count: [...byId('prompt').value].length, most: MOST_PROMPT });
 }
 
@@ -49,10 +54,11 @@ function showWay() {
   refreshPrompt();
 }
 
-/** Opens the outcome's card and moves there. */
-function openOutcome(title) {
+/** Opens the outcome's card with what `draw` puts there, and moves there. */
+function openOutcome(draw) {
+  drawOutcome = draw;
+  draw();
   byId('outcome').hidden = false;
-  byId('outcome-title').textContent = title;
   byId('outcome-title').focus({ preventScroll: true });
   byId('outcome').scrollIntoView({ block: 'nearest' });
 }
@@ -66,11 +72,17 @@ async function make() {
   byId('answer').replaceChildren();
   byId('waiting').hidden = false;
   const begun = Date.now();
-  const clock = setInterval(() => { byId('elapsed').textContent = text('elapsed', { seconds: Math.round((Date.now() - begun) / 1000) }); }, 500);
-  openOutcome(text('stage_title'));
+  const clock = setInterval(() => {
+    byId('elapsed').textContent = text('elapsed', { seconds: Math.round((Date.now() - begun) / 1000) });
+  }, 500);
+  openOutcome(() => {
+    byId('outcome-title').textContent = text('stage_title');
+  });
   const before = await refreshCoins();
   const held = setTimeout(refreshCoins, 700);
-  const answer = await ask(begun, (stage) => { byId('stage').textContent = stage; });
+  const answer = await ask(begun, (stage) => {
+    byId('stage').textContent = stage;
+  });
   clearInterval(clock);
   clearTimeout(held);
   const after = await refreshCoins();
@@ -79,12 +91,14 @@ async function make() {
   running = false;
   labels();
   byId('generate').removeAttribute('aria-disabled');
-  byId('answer').replaceChildren(...[
-    answer.ok ? resultCard(answer) : problemCard(answer, make),
-    coinsBeforeAndAfter(before, after),
-  ].filter(Boolean));
-  openOutcome(text(answer.ok ? 'done_title' : 'failed_title'));
-  announce(answer.ok ? text('done_title') : answer.body.detail ?? text('failed_title'));
+  // A photo that is no longer in the bucket is uploaded anew the next time.
+  if (answer.body.code === 'invalid_image') for (const { photo } of photos.plan()) delete photo.uploadedFor;
+  openOutcome(() => {
+    byId('outcome-title').textContent = text(answer.ok ? 'done_title' : 'failed_title');
+    const card = answer.ok ? resultCard(answer) : problemCard(answer, make);
+    byId('answer').replaceChildren(...[card, coinsBeforeAndAfter(before, after)].filter(Boolean));
+  });
+  announce(answer.ok ? text('done_title') : (answer.body.detail ?? text('failed_title')));
   showFaults(answer.body.errors ?? []);
   await refreshHistory();
 }
@@ -96,25 +110,38 @@ async function ask(begun, report) {
     const body = await requestBody(wanted(), photos.plan(), report);
     // A failure is not stored, so the same request may try again under its key; anything else gets a new one.
     const isSame = previous?.body === body && previous.user === currentSession().user_id && !previous.answer?.ok;
-    request = { body, key: isSame ? previous.key : crypto.randomUUID(), begun, user: currentSession().user_id, prompt: shownPrompt() };
+    request = {
+      body,
+      key: isSame ? previous.key : crypto.randomUUID(),
+      begun,
+      user: currentSession().user_id,
+      prompt: shownPrompt(),
+    };
   } catch (refusal) {
     return uploadProblem(refusal);
   }
   previous = request;
   remember(request);
-  await arm();
+  await rearm();
   request.answer = (await generate(request, report)) ?? noConnection();
   return request.answer;
 }
 
 const shownPrompt = () => (byId('preview').classList.contains('hint') ? null : byId('preview').textContent);
 
-const noConnection = () => ({ ok: false, status: 0, body: { title: text('no_connection'), detail: text('no_connection_detail') } });
+const noConnection = () => ({
+  ok: false,
+  body: { title: text('no_connection'), detail: text('no_connection_detail') },
+});
 
 function uploadProblem(refusal) {
   if (refusal instanceof Error) return noConnection();
   if (refusal.body?.detail) return { ok: false, ...refusal };
-  return { ok: false, status: refusal.status, body: { title: text('upload_failed'), detail: text('upload_failed_detail', { status: refusal.status }) } };
+  return {
+    ok: false,
+    status: refusal.status,
+    body: { title: text('upload_failed'), detail: text('upload_failed_detail', { status: refusal.status }) },
+  };
 }
 
 /** Browsers submit a form by Enter on any of its inputs. A coin is spent by the button only. */
@@ -172,13 +199,20 @@ async function start() {
   options = optionForm(byId('option-lists'), lists, refreshPrompt);
   photos = photoSlots(byId('slots'), () => {});
   for (const way of document.querySelectorAll('[name="way"]')) way.addEventListener('change', showWay);
-  byId('prompt').addEventListener('input', () => { labels(); refreshPrompt(); });
-  byId('form').addEventListener('submit', (event) => { event.preventDefault(); make(); });
+  byId('prompt').addEventListener('input', () => {
+    labels();
+    refreshPrompt();
+  });
+  byId('form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    make();
+  });
   byId('form').addEventListener('keydown', spendNothingByEnter);
   accountBar();
   historyList();
   debugDrawer();
   onLanguage(labels);
+  onLanguage(() => drawOutcome());
   labels();
   showWay();
   await Promise.all([faultMenu(), refreshCoins(), refreshHistory()]);

@@ -38,7 +38,10 @@ export function optionForm(place, { lists, texts }, changed) {
 
   function choice(list, { value, main, other }) {
     const input = element('input', {
-      type: 'radio', name: list.field, value, id: `${list.field}-${value || 'any'}`.replace(/[^\w-]/g, '_'),
+      type: 'radio',
+      name: list.field,
+      value,
+      id: `${list.field}-${value || 'any'}`.replace(/[^\w-]/g, '_'),
       onchange: () => choose(list, value),
     });
     input.checked = (chosen[list.field] ?? '') === value;
@@ -47,8 +50,9 @@ export function optionForm(place, { lists, texts }, changed) {
   }
 
   function choices(list) {
-    const offered = list.choices.filter(isOffered).map(({ value, labels }) =>
-      choice(list, { value, main: labels[language()], other: labels[otherLanguage()] }));
+    const offered = list.choices
+      .filter(isOffered)
+      .map(({ value, labels }) => choice(list, { value, main: labels[language()], other: labels[otherLanguage()] }));
     const none = !REQUIRED.includes(list.field) && choice(list, { value: '', main: text('any'), other: text('any') });
     return element('div', { class: 'grid' }, none, ...offered);
   }
@@ -57,17 +61,30 @@ export function optionForm(place, { lists, texts }, changed) {
   function words(field, label, most, hint) {
     const id = `text-${field}`;
     const count = element('span');
-    const tell = () => { count.textContent = text('characters', { count: input.value.length, most }); };
+    const tell = () => {
+      count.textContent = text('characters', { count: input.value.length, most });
+    };
     const input = element('textarea', {
-      id, rows: field === 'additional_prompt' ? 3 : 1, 'aria-describedby': `${id}-hint ${id}-error`,
-      oninput: () => { written[field] = input.value; tell(); describeAll(); changed(); },
+      id,
+      rows: field === 'additional_prompt' ? 3 : 1,
+      'aria-describedby': `${id}-hint ${id}-error`,
+      oninput: () => {
+        written[field] = input.value;
+        tell();
+        describeAll();
+        changed();
+      },
     });
     input.value = written[field] ?? '';
     tell();
-    return element('div', { class: 'field', 'data-pointer': `/options/${field}` },
-      element('label', { for: id }, label), input,
+    return element(
+      'div',
+      { class: 'field', 'data-pointer': `/options/${field}` },
+      element('label', { for: id }, label),
+      input,
       element('p', { class: 'hint', id: `${id}-hint` }, hint ? `${hint} ` : '', count),
-      element('p', { class: 'field-error', id: `${id}-error` }));
+      element('p', { class: 'field-error', id: `${id}-error` }),
+    );
   }
 
   /** What a folded list has in it. */
@@ -89,20 +106,42 @@ export function optionForm(place, { lists, texts }, changed) {
     const error = element('p', { class: 'field-error', id: `${list.field}-error` });
     const pointer = { 'data-pointer': `/options/${list.field}`, 'data-list': list.field };
     if (REQUIRED.includes(list.field)) {
-      return element('fieldset', { class: 'field', 'aria-describedby': error.id, ...pointer },
-        element('legend', {}, name), choices(list), error);
+      return element(
+        'fieldset',
+        { class: 'field', 'aria-describedby': error.id, ...pointer },
+        element('legend', {}, name),
+        choices(list),
+        error,
+      );
     }
-    const own = list.custom_field && words(list.custom_field, text('or_own_words'), list.max_chars, text('own_words_win'));
+    const own =
+      list.custom_field && words(list.custom_field, text('or_own_words'), list.max_chars, text('own_words_win'));
     const note = list.field === 'aspect_ratio' && element('p', { class: 'hint' }, text('aspect_ratio_note'));
-    const folded = element('details', {
-      class: 'list', open: open.has(list.field), 'data-list': list.field,
-      ontoggle: () => open[folded.open ? 'add' : 'delete'](list.field),
-    },
-      element('summary', {}, element('span', { class: 'list-name' }, name), ' ',
-        element('span', { class: 'list-chosen' }, summary(list))),
-      element('fieldset', { class: 'field', 'aria-describedby': error.id, 'data-pointer': pointer['data-pointer'] },
-        element('legend', { class: 'unseen' }, name), note, choices(list), error),
-      own);
+    const folded = element(
+      'details',
+      {
+        class: 'list',
+        open: open.has(list.field),
+        'data-list': list.field,
+        ontoggle: () => open[folded.open ? 'add' : 'delete'](list.field),
+      },
+      element(
+        'summary',
+        {},
+        element('span', { class: 'list-name' }, name),
+        ' ',
+        element('span', { class: 'list-chosen' }, summary(list)),
+      ),
+      element(
+        'fieldset',
+        { class: 'field', 'aria-describedby': error.id, 'data-pointer': pointer['data-pointer'] },
+        element('legend', { class: 'unseen' }, name),
+        note,
+        choices(list),
+        error,
+      ),
+      own,
+    );
     return folded;
   }
 
@@ -123,6 +162,7 @@ export function optionForm(place, { lists, texts }, changed) {
       return Object.fromEntries(all.filter(([field, value]) => value.trim() !== '' && !hidden.includes(field)));
     },
     /** Whether there is enough for a prompt. */
-    isComplete: () => lists.filter((list) => REQUIRED.includes(list.field) && isShown(list)).every((list) => chosen[list.field]),
+    isComplete: () =>
+      lists.filter((list) => REQUIRED.includes(list.field) && isShown(list)).every((list) => chosen[list.field]),
   };
 }

@@ -4,7 +4,10 @@
 const SIGNATURES = [
   ['image/png', (bytes) => starts(bytes, [0x89, 0x50, 0x4e, 0x47])],
   ['image/jpeg', (bytes) => starts(bytes, [0xff, 0xd8, 0xff])],
-  ['image/webp', (bytes) => starts(bytes, [0x52, 0x49, 0x46, 0x46]) && starts(bytes.slice(8), [0x57, 0x45, 0x42, 0x50])],
+  [
+    'image/webp',
+    (bytes) => starts(bytes, [0x52, 0x49, 0x46, 0x46]) && starts(bytes.slice(8), [0x57, 0x45, 0x42, 0x50]),
+  ],
 ];
 
 const starts = (bytes, wanted) => wanted.every((byte, index) => bytes[index] === byte);

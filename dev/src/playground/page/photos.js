@@ -18,24 +18,48 @@ export function photoSlots(place, changed) {
   function slot(role) {
     const id = `photo-${role}`;
     const input = element('input', {
-      type: 'file', id, accept: 'image/png,image/jpeg,image/webp', multiple: role === 'product',
+      type: 'file',
+      id,
+      accept: 'image/png,image/jpeg,image/webp',
+      multiple: role === 'product',
       'aria-describedby': `${id}-hint ${id}-error`,
-      onchange: async () => { await take(role, [...input.files]); input.value = ''; },
+      onchange: async () => {
+        await take(role, [...input.files]);
+        input.value = '';
+      },
     });
     const name = element('h3');
     const hint = element('span', { class: 'hint', id: `${id}-hint` });
     const invitation = element('span');
-    const target = element('label', { class: 'drop', for: id },
-      element('span', { class: 'plus', 'aria-hidden': 'true' }, '+'), invitation, hint);
+    const target = element(
+      'label',
+      { class: 'drop', for: id },
+      element('span', { class: 'plus', 'aria-hidden': 'true' }, '+'),
+      invitation,
+      hint,
+    );
     const list = element('ul', { class: 'thumbs' });
-    const root = element('div', { class: 'slot field', 'data-pointer': POINTERS[role], role: 'group', 'aria-labelledby': `${id}-name` },
-      name, list, input, target, element('p', { class: 'field-error', id: `${id}-error`, role: 'alert' }));
+    const root = element(
+      'div',
+      { class: 'slot field', 'data-pointer': POINTERS[role], role: 'group', 'aria-labelledby': `${id}-name` },
+      name,
+      list,
+      input,
+      target,
+      element('p', { class: 'field-error', id: `${id}-error`, role: 'alert' }),
+    );
     name.id = `${id}-name`;
-    const mark = (on) => (event) => { event.preventDefault(); root.classList.toggle('over', on); };
+    const mark = (on) => (event) => {
+      event.preventDefault();
+      root.classList.toggle('over', on);
+    };
     root.addEventListener('dragenter', mark(true));
     root.addEventListener('dragover', mark(true));
     root.addEventListener('dragleave', mark(false));
-    root.addEventListener('drop', (event) => { mark(false)(event); take(role, [...event.dataTransfer.files]); });
+    root.addEventListener('drop', (event) => {
+      mark(false)(event);
+      take(role, [...event.dataTransfer.files]);
+    });
     return { root, list, name, hint, invitation, input };
   }
 
@@ -69,15 +93,30 @@ export function photoSlots(place, changed) {
   function thumb({ photo, number, fate, way }) {
     const limits = currentSession().photos;
     const told = text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted });
-    return element('li', { class: `thumb ${fate}` },
+    return element(
+      'li',
+      { class: `thumb ${fate}` },
       element('span', { class: 'badge', 'aria-hidden': 'true' }, fate === 'sent' ? String(number) : '×'),
       element('img', { src: photo.url, alt: photo.name, width: photo.width, height: photo.height }),
-      element('div', { class: 'about' },
+      element(
+        'div',
+        { class: 'about' },
         element('strong', { title: photo.name }, photo.name),
         element('span', {}, `${size(photo.size)} · ${photo.width} × ${photo.height}`),
         element('span', { class: 'way' }, text(`way_${way}`)),
-        element('span', { class: 'fate' }, told)),
-      element('button', { type: 'button', class: 'quiet', 'aria-label': text('remove_photo', { name: photo.name }), onclick: () => remove(photo) }, text('remove')));
+        element('span', { class: 'fate' }, told),
+      ),
+      element(
+        'button',
+        {
+          type: 'button',
+          class: 'quiet',
+          'aria-label': text('remove_photo', { name: photo.name }),
+          onclick: () => remove(photo),
+        },
+        text('remove'),
+      ),
+    );
   }
 
   function draw() {
@@ -93,12 +132,27 @@ export function photoSlots(place, changed) {
     const [count, most] = [limits.most_sent, size(limits.upload_bytes)];
     byId('photo-rules').textContent = text('photo_rules', { most, model: limits.model, count });
     byId('sending').hidden = plan.length === 0;
-    byId('order').replaceChildren(...plan.map(({ photo, fate, way, number }) => element('li', { class: fate },
-      element('span', { class: 'badge', 'aria-hidden': 'true' }, fate === 'sent' ? String(number) : '×'),
-      element('img', { src: photo.url, alt: '' }),
-      element('span', {}, `${text(`slot_${photo.role}`)} · `, element('span', { class: 'fate' },
-        text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted })),
-        element('small', {}, text(`way_${way}`))))));
+    byId('order').replaceChildren(
+      ...plan.map(({ photo, fate, way, number }) =>
+        element(
+          'li',
+          { class: fate },
+          element('span', { class: 'badge', 'aria-hidden': 'true' }, fate === 'sent' ? String(number) : '×'),
+          element('img', { src: photo.url, alt: '' }),
+          element(
+            'span',
+            {},
+            `${text(`slot_${photo.role}`)} · `,
+            element(
+              'span',
+              { class: 'fate' },
+              text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted }),
+            ),
+            element('small', {}, text(`way_${way}`)),
+          ),
+        ),
+      ),
+    );
   }
 
   onLanguage(draw);
@@ -112,7 +166,8 @@ async function look(file, role) {
   const { name } = file;
   const type = formatOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));
   if (!type) return { fault: text('photo_not_image', { name }) };
-  if (file.size > limits.upload_bytes) return { fault: text('photo_too_large', { name, most: size(limits.upload_bytes) }) };
+  if (file.size > limits.upload_bytes)
+    return { fault: text('photo_too_large', { name, most: size(limits.upload_bytes) }) };
   const url = URL.createObjectURL(file);
   try {
     const image = new Image();
@@ -128,9 +183,10 @@ async function look(file, role) {
 }
 
 /** The photo as a `data:` URL. */
-export const dataUrl = (photo) => new Promise((resolve, reject) => {
-  const reader = new FileReader();
-  reader.onload = () => resolve(`data:${photo.type};base64,${reader.result.split(',')[1]}`);
-  reader.onerror = () => reject(reader.error);
-  reader.readAsDataURL(photo.file);
-});
+export const dataUrl = (photo) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(`data:${photo.type};base64,${reader.result.split(',')[1]}`);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(photo.file);
+  });

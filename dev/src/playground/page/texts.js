@@ -13,7 +13,7 @@ export const TEXTS = {
   coins: ['{coins} koin', '{coins} coins'],
   coins_held: ['{available} koin tersedia, {held} ditahan', '{available} coins free, {held} held'],
   coins_unknown: ['Koin tidak diketahui', 'Coins unknown'],
-  add_coins: ['Tambah {coins} koin demo', 'Add {coins} demo coins'],
+  add_coins: ['+{coins} koin demo', '+{coins} demo coins'],
   add_coins_failed: ['Koin tidak dapat ditambahkan: {detail}', 'Coins could not be added: {detail}'],
   stack_unreachable: [
     'Tidak dapat berbicara dengan Potret: {detail}. Apakah cargo dev masih berjalan?',
@@ -39,10 +39,7 @@ export const TEXTS = {
   optional: ['opsional', 'optional'],
   any: ['Bebas', 'Any'],
   or_own_words: ['Atau dengan kata sendiri', 'Or in your own words'],
-  own_words_win: [
-    'Menggantikan pilihan di atas.',
-    'Takes the place of the choice above.',
-  ],
+  own_words_win: ['Menggantikan pilihan di atas.', 'Takes the place of the choice above.'],
   aspect_ratio_note: [
     'Disebut di dalam prompt; ukuran gambar tetap sama.',
     'Said in the prompt; the size of the picture stays the same.',
@@ -74,10 +71,7 @@ export const TEXTS = {
   photo_added: ['{name} ditambahkan', '{name} added'],
   remove: ['Hapus', 'Remove'],
   remove_photo: ['Hapus {name}', 'Remove {name}'],
-  photo_not_image: [
-    '{name} bukan gambar PNG, JPEG, atau WebP.',
-    '{name} is not a PNG, JPEG or WebP image.',
-  ],
+  photo_not_image: ['{name} bukan gambar PNG, JPEG, atau WebP.', '{name} is not a PNG, JPEG or WebP image.'],
   photo_too_large: ['{name} lebih besar dari {most}.', '{name} is larger than {most}.'],
   photo_too_many_pixels: ['{name} lebih dari {most} megapiksel.', '{name} has more than {most} megapixels.'],
   way_inline: ['di dalam permintaan', 'inside the request'],
@@ -145,14 +139,10 @@ export const TEXTS = {
   coins_paid: ['{coins} koin dipakai', '{coins} coin(s) paid'],
   coins_kept: ['Tidak ada koin yang dipakai', 'No coin was paid'],
   coins_open: ['{held} koin masih ditahan', '{held} coin(s) still held'],
-  replayed: [
-    'Jawaban yang tersimpan; tidak dibayar lagi.',
-    'The stored answer; it was not paid again.',
-  ],
+  replayed: ['Jawaban yang tersimpan; tidak dibayar lagi.', 'The stored answer; it was not paid again.'],
   dropped: ['Tidak dikirim ke model: {inputs}', 'Not sent to the model: {inputs}'],
   try_again: ['Coba lagi', 'Try again'],
   to_field: ['Ke isian {field}', 'Go to the field {field}'],
-  more_coins_hint: ['Tambah koin demo, lalu coba lagi.', 'Add demo coins, then try again.'],
   no_connection: ['Tidak ada sambungan', 'No connection'],
   no_connection_detail: [
     'Potret tidak menjawab, dan gambar belum ada di riwayat. Mencoba lagi dengan isian yang sama aman: tidak akan dibayar dua kali.',
@@ -220,7 +210,8 @@ export function setLanguage(wanted) {
   current = Math.max(0, LANGUAGES.indexOf(wanted));
   document.documentElement.lang = language();
   for (const place of document.querySelectorAll('[data-text]')) place.textContent = text(place.dataset.text);
-  for (const place of document.querySelectorAll('[data-label]')) place.setAttribute('aria-label', text(place.dataset.label));
+  for (const place of document.querySelectorAll('[data-label]'))
+    place.setAttribute('aria-label', text(place.dataset.label));
   for (const listener of listeners) listener();
 }
 
