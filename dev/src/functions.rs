@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use common::aws::{DynamoDb, S3};
+use common::config::{self, BatchConfig};
 use common::net;
 use common::secrets::Source;
 use jiff::Timestamp;
@@ -37,6 +38,20 @@ pub fn load(
     let handler =
         handler(&spec.name, &lookup, back_ends).with_context(|| format!("function {}", spec.name))?;
     Ok(Function { name: spec.name.clone(), timeout, handler })
+}
+
+/// What generate-image takes a batch to be, with its settings read as [`load`] reads them.
+///
+/// # Errors
+///
+/// When a setting is wrong, or the template does not have the function.
+pub fn batch(
+    specs: &[FunctionSpec],
+    overrides: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<BatchConfig> {
+    let spec = specs.iter().find(|spec| spec.name == "generate-image").context("no generate-image")?;
+    let lookup = |name: &str| overrides(name).or_else(|| spec.environment.get(name).cloned());
+    Ok(config::load(&lookup, BatchConfig::load)?)
 }
 
 fn handler(

@@ -8,6 +8,7 @@ mod tests;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::gateway::body::{self, BodyError};
 use crate::lambda::{FunctionError, InvokeError, LocalLambda, PAYLOAD_LIMIT_BYTES};
+use crate::playground::guard::refuse_foreign_pages;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -30,7 +32,10 @@ const LATEST: HeaderValue = HeaderValue::from_static("$LATEST");
 
 /// The Invoke API as a router. It has no fallback: merge it with the one that has.
 pub fn router(lambda: LocalLambda) -> Router {
-    Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(lambda)
+    Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .layer(from_fn(refuse_foreign_pages))
+        .with_state(lambda)
 }
 
 #[derive(Deserialize)]

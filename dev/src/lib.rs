@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod invoke_api;
 pub mod lambda;
 pub mod place;
+pub mod playground;
 pub mod settings;
 pub mod stack;
 pub mod template;

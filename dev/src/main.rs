@@ -160,7 +160,7 @@ async fn invoke(function: &str, event: &Path) -> anyhow::Result<()> {
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let url = stack.url.as_str().trim_end_matches('/');
     let token = tokens::issue(demo::USER, &stack.resources.jwt, demo::TOKEN_LIFETIME)?;
-    println!("\nPotret is running at {url}\n");
+    println!("\nPotret is running at {url}\n\n  Open it in a browser to try it: {url}/\n");
     for route in &stack.resources.routes {
         println!("  {:<5} {url}{}", route.method, route.path);
     }

@@ -21,6 +21,7 @@ use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
 use crate::invoke_api;
 use crate::lambda::LocalLambda;
+use crate::playground;
 use crate::settings::{FAL_PATH, Fal, LocalSettings};
 use crate::template::{self, LocalStack, Template};
 
@@ -126,7 +127,14 @@ impl Stack {
             tokens: resources.jwt.clone(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };
-        let mut router = Router::new().merge(invoke_api::router(lambda.clone()));
+        let playground = playground::router(playground::Settings {
+            url: url.clone(),
+            s3: s3.endpoint().clone(),
+            fal: settings.fal.clone(),
+            batch: functions::batch(&resources.functions, &overrides)?,
+            tokens: resources.jwt.clone(),
+        })?;
+        let mut router = Router::new().merge(invoke_api::router(lambda.clone())).merge(playground);
         if let Some(fal) = &fal {
             router = router.nest(FAL_PATH, fal.router());
         }

@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use lambda_http::http::Method;
 use lambda_http::{Body, Request, Response};
 
+pub use request::most_photos;
+
 use request::GenerationRequest;
 
 /// The function's settings.

@@ -142,6 +142,14 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     }
 }
 
+/// Most photos of one request for `model`; those that it cannot take are left out.
+pub fn most_photos(model: ImageToImageModel) -> usize {
+    match model {
+        ImageToImageModel::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
+        ImageToImageModel::FluxGeneral => MAX_PHOTOS,
+    }
+}
+
 fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, PhotoSource)> {
     // Front ends send empty form fields, so a blank text is no photo, as it is no text elsewhere.
     let mut single = |field: &str, role| {
@@ -153,10 +161,7 @@ fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, 
     let products = fields.list("product_images").into_iter().enumerate();
     let products = products.map(|(index, value)| (Role::Product(index), value));
     let given: Vec<_> = face.into_iter().chain(products).chain(background).collect();
-    let most = match model {
-        ImageToImageModel::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
-        ImageToImageModel::FluxGeneral => MAX_PHOTOS,
-    };
+    let most = most_photos(model);
     if given.len() > most {
         fields.invalid(
             "product_images",

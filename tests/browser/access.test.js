@@ -1,0 +1,133 @@
+// The page for everybody: by keyboard, on a phone, in the dark, and by the rules of axe.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { smallPhoto } from './pngs.js';
+import { startStack } from './stack.js';
+import { DESKTOP, PHONE, openBrowser, visit } from './visit.js';
+
+let stack;
+let browser;
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+/** Presses Tab until the focus is on what `selector` matches. */
+async function tabTo(page, selector) {
+  for (let presses = 0; presses < 80; presses++) {
+    if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`the keyboard does not reach ${selector}`);
+}
+
+test('a whole visit by keyboard alone', async () => {
+  const merchant = await visit(browser, stack.url);
+  const { page } = merchant;
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  await page.keyboard.press('Enter');
+  await tabTo(page, '[name="category"]');
+  await page.keyboard.press('ArrowRight');
+  await merchant.promptIs('A Woman model, for Beauty, photorealistic resolusi HD');
+  assert.equal(await page.evaluate(() => document.activeElement.value), 'Beauty', 'the focus stays on the choice');
+  await page.keyboard.press('Enter');
+  assert.ok(await page.isHidden('#outcome'), 'Enter on a choice spends no coin');
+  await tabTo(page, 'details[data-list="style"] summary');
+  await page.keyboard.press('Enter');
+  await tabTo(page, '[name="style"]');
+  await page.keyboard.press('ArrowDown');
+  await merchant.promptIs('A Woman model, for Beauty, in Studio Clean style, photorealistic resolusi HD');
+  const chooser = page.waitForEvent('filechooser');
+  await tabTo(page, '#photo-face');
+  await page.keyboard.press('Enter');
+  await (await chooser).setFiles(smallPhoto('wajah.png'));
+  await page.locator('.thumb').waitFor();
+  await tabTo(page, '#generate');
+  await page.keyboard.press('Enter');
+  await merchant.outcome();
+  assert.equal(
+    await page.evaluate(() => document.activeElement.id),
+    'outcome-title',
+    'the focus goes where the news is',
+  );
+  await tabTo(page, '#answer a[download]');
+  assert.equal(await merchant.coins(), 9);
+
+  await page.locator('#open-debug').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#debug-payload').waitFor();
+  for (let presses = 0; presses < 20; presses++) {
+    await page.keyboard.press('Tab');
+    assert.ok(
+      await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog')),
+      'the focus stays in the drawer',
+    );
+  }
+  await page.keyboard.press('Escape');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'open-debug');
+  await merchant.end();
+});
+
+for (const [look, colorScheme] of [
+  ['desktop', 'light'],
+  ['desktop', 'dark'],
+  ['phone', 'light'],
+  ['phone', 'dark'],
+]) {
+  test(`axe finds nothing: ${look}, ${colorScheme}`, async () => {
+    const merchant = await visit(browser, stack.url, {
+      ...(look === 'phone' ? PHONE : DESKTOP),
+      colorScheme,
+      reducedMotion: 'reduce',
+    });
+    const { page } = merchant;
+    assert.deepEqual(await merchant.axe(), []);
+    await merchant.screenshot(`${look}-${colorScheme}`);
+    await page.setInputFiles(
+      '#photo-product',
+      Array.from({ length: 5 }, (_, index) => smallPhoto(`produk-${index}.png`, index * 50)),
+    );
+    await page.locator('.refused').first().waitFor();
+    await page.click('#faults summary');
+    merchant.expectRefusal(422);
+    await merchant.generate();
+    assert.deepEqual(await merchant.axe(), [], 'with a problem');
+    await page.click('.thumb.refused button');
+    await merchant.generate();
+    assert.deepEqual(await merchant.axe(), [], 'with pictures');
+    await merchant.screenshot(`${look}-${colorScheme}-pictures`);
+    await page.click('#open-debug');
+    await page.locator('#debug-payload').waitFor();
+    assert.deepEqual(await merchant.axe(), [], 'with the drawer');
+    await page.click('#close-debug');
+    await page.click('#add-coins');
+    await merchant.end();
+  });
+}
+
+test('on a phone nothing is wider than the screen, the button is in reach, and everything can be hit with a thumb', async () => {
+  const merchant = await visit(browser, stack.url, PHONE);
+  const { page } = merchant;
+  await page.setInputFiles('#photo-face', smallPhoto('sebuah-nama-berkas-yang-panjang-sekali-dan-tanpa-spasi.png'));
+  await page.locator('.thumb').waitFor();
+  assert.equal(await page.evaluate(() => document.scrollingElement.scrollWidth), 390);
+  const button = await page.locator('#generate').boundingBox();
+  assert.ok(button.y > 700 && button.y + button.height <= 844, JSON.stringify(button));
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('button, summary, textarea, input:not([type=file]), label.drop, a')]
+      .filter((target) => target.checkVisibility({ visibilityProperty: true }) && !target.matches('.skip'))
+      .map((target) => ({
+        what: target.id || target.outerHTML.slice(0, 60),
+        ...target.getBoundingClientRect().toJSON(),
+      }))
+      .filter(({ width, height }) => height < 43.9 || width < 43.9)
+      .map(({ what, width, height }) => `${what}: ${width} × ${height}`),
+  );
+  assert.deepEqual(small, []);
+  await merchant.end();
+});

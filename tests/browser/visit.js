@@ -1,0 +1,172 @@
+// A person's visit to the playground: a browser that is watched, and what the person sees.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const SCREENSHOTS = fileURLToPath(new URL('screenshots', import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'];
+
+/** No network: not even a name is looked up. */
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+];
+
+export const DESKTOP = { viewport: { width: 1280, height: 900 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+/** A batch takes up to 3 s, and one that fal lets wait 26 s. */
+const LONGEST_BATCH = 45_000;
+
+export function openBrowser() {
+  const executablePath = BROWSERS.find((path) => path && existsSync(path));
+  assert.ok(
+    executablePath,
+    `no browser at ${BROWSERS.filter(Boolean).join(', ')}; install Debian's chromium or set CHROMIUM`,
+  );
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/** Opens the playground. `look` is a size and perhaps more of a browser context. */
+export async function visit(browser, url, look = DESKTOP) {
+  const context = await browser.newContext({
+    locale: 'id-ID',
+    permissions: ['clipboard-read', 'clipboard-write'],
+    ...look,
+  });
+  const page = await context.newPage();
+  const watched = new Visit(page, url);
+  await watched.open();
+  return watched;
+}
+
+class Visit {
+  #complaints = [];
+  #expected = [];
+
+  constructor(page, url) {
+    this.page = page;
+    this.url = url;
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', (error) => this.#complaints.push(`thrown: ${error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.#complaints.push(`${message.text()} ${message.location().url}`);
+    });
+    page.on('request', (request) => {
+      const { protocol, hostname } = new URL(request.url());
+      if (protocol.startsWith('http') && !['127.0.0.1', 'localhost'].includes(hostname))
+        this.#complaints.push(`left this machine: ${request.url()}`);
+    });
+  }
+
+  async open() {
+    await this.page.goto(this.url);
+    await this.page.waitForSelector('html[data-ready]');
+  }
+
+  /** Says that a generation will be refused with `status`, which browsers note in the console. */
+  expectRefusal(status) {
+    this.#expected.push(`status of ${status} `);
+  }
+
+  /** Ends the visit: nothing was complained about that was not expected, and nothing expected is missing. */
+  async end() {
+    for (const expected of this.#expected) {
+      const index = this.#complaints.findIndex(
+        (text) => text.includes(expected) && text.includes('/api/generate-image'),
+      );
+      assert.ok(index >= 0, `no refusal: ${expected}`);
+      this.#complaints.splice(index, 1);
+    }
+    await this.page.context().close();
+    assert.deepEqual(this.#complaints, []);
+  }
+
+  text(selector) {
+    return this.page.locator(selector).innerText();
+  }
+
+  /** Clicks the label of a choice. */
+  async choose(label, list) {
+    const folded = this.page.locator(`details[data-list="${list}"]`);
+    if ((await folded.count()) && !(await folded.evaluate((details) => details.open)))
+      await folded.locator('summary').click();
+    await this.page.locator(`[data-list="${list}"] .choice`, { hasText: label }).first().click();
+  }
+
+  /** Waits until the live prompt is this. */
+  async promptIs(expected) {
+    await this.page.waitForFunction((text) => document.getElementById('preview').textContent === text, expected);
+  }
+
+  async becomes(user) {
+    await this.page.fill('#user', user);
+    await this.page.click('#user-form button');
+    await this.page.waitForFunction((name) => localStorage.getItem('user') === name, user);
+  }
+
+  /** Clicks the button and waits for pictures or a problem. */
+  async generate() {
+    await this.page.click('#generate');
+    await this.outcome();
+  }
+
+  async outcome() {
+    await this.page.locator('#answer .pictures, #answer .problem').waitFor({ timeout: LONGEST_BATCH });
+    await this.page.waitForFunction(() =>
+      [...document.querySelectorAll('#answer img')].every((image) => image.complete),
+    );
+  }
+
+  /** The settled coins as the page shows them, which must be what the API says. */
+  async coins() {
+    const user = await this.page.inputValue('#user');
+    const session = await (await fetch(`${this.url}/_local/session?user=${encodeURIComponent(user)}`)).json();
+    const answer = await fetch(`${this.url}/api/coin-balance`, {
+      headers: { authorization: `Bearer ${session.token}` },
+    });
+    const { coins_balance: coins, coins_available: available } = await answer.json();
+    assert.equal(available, coins, 'nothing is held');
+    await this.page.waitForFunction(
+      (shown) => document.getElementById('coins').textContent.startsWith(`${shown} `),
+      coins,
+    );
+    return coins;
+  }
+
+  /** The coins before and after the newest batch, as its card shows them. */
+  async beforeAndAfter() {
+    return [Number(await this.text('#coins-before')), Number(await this.text('#coins-after'))];
+  }
+
+  async pictureSizes() {
+    return this.page
+      .locator('#answer .pictures img')
+      .evaluateAll((images) => images.map((image) => image.naturalWidth));
+  }
+
+  screenshot(name) {
+    return this.page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+  }
+
+  /** Violations of the accessibility rules, as axe finds them. */
+  async axe() {
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => globalThis.axe.run());
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+    );
+  }
+}
