@@ -5,6 +5,7 @@
 
 pub mod backends;
 pub mod demo;
+pub mod docs;
 pub mod fal_double;
 pub mod functions;
 pub mod gateway;

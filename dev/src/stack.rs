@@ -16,6 +16,7 @@ use url::Url;
 use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
 use crate::backends::s3::{EmbeddedS3, create_missing_bucket};
 use crate::backends::{Connection, answering_at_once, local_credentials};
+use crate::docs;
 use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
 use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
@@ -126,7 +127,8 @@ impl Stack {
             tokens: resources.jwt.clone(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };
-        let mut router = Router::new().merge(invoke_api::router(lambda.clone()));
+        let mut router =
+            Router::new().merge(invoke_api::router(lambda.clone())).merge(docs::router(&resources.jwt)?);
         if let Some(fal) = &fal {
             router = router.nest(FAL_PATH, fal.router());
         }
