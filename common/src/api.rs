@@ -57,7 +57,11 @@ pub fn public(
     body: &impl Serialize,
     max_age: Duration,
 ) -> Result<Response<Body>, Problem> {
-    let body = text(body)?;
+    public_json(request, text(body)?, max_age)
+}
+
+/// As [`public`], for a body that is JSON already.
+pub fn public_json(request: &Request, body: String, max_age: Duration) -> Result<Response<Body>, Problem> {
     let etag = format!("\"{}\"", hex::encode(Sha256::digest(&body)));
     let known = header(request, "if-none-match")?.unwrap_or_default();
     let is_known =

@@ -12,8 +12,9 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 10] = [
+const OUR_CRATES: [&str; 11] = [
     "common",
+    "api_description",
     "generate_image",
     "generations",
     "coin_balance",

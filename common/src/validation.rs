@@ -112,11 +112,6 @@ impl<'a> Fields<'a> {
         self.faults.invalid(pointer, message);
     }
 
-    /// Whether field `name` is there and not `null`.
-    pub fn has(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(|value| !value.is_null())
-    }
-
     /// Notes that the required field `name` gave nothing, unless it is known why.
     pub fn missing(&mut self, name: &str, message: impl Into<String>) {
         let pointer = self.pointer(name);

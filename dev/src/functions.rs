@@ -95,6 +95,11 @@ fn handler(
             let function = prompt_options::PromptOptions;
             shared(function, |function, request, _| async move { function.handle(request).await })
         }
+        "api-description" => {
+            api_description::Config::load(lookup)?;
+            let function = api_description::ApiDescription;
+            shared(function, |function, request, _| async move { function.handle(request).await })
+        }
         "prompt-preview" => {
             prompt_preview::Config::load(lookup)?;
             let function = prompt_preview::PromptPreview;

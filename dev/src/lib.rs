@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod backends;
 pub mod demo;
+pub mod docs;
 pub mod fal_double;
 pub mod functions;
 pub mod gateway;

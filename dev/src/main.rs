@@ -14,6 +14,7 @@ use common::config::{Tables, environment};
 use common::identity::UserId;
 use common::{logs, net};
 use dev::demo;
+use dev::docs::DOCS_PATH;
 use dev::settings::FAL_PATH;
 use dev::stack::{NAME, Options, Stack, token_settings};
 use dev::tokens;
@@ -167,7 +168,8 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
     for function in &stack.resources.functions {
         println!("  invoke {url}/2015-03-31/functions/{}/invocations", function.name);
     }
-    println!("\n  fal       {}", stack.fal_in_words());
+    println!("\n  the API   {url}{DOCS_PATH}, to read and to try");
+    println!("  fal       {}", stack.fal_in_words());
     if stack.fal.is_some() {
         println!("            faults on request: {url}{FAL_PATH}/_control");
     }

@@ -16,6 +16,7 @@ use url::Url;
 use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
 use crate::backends::s3::{EmbeddedS3, create_missing_bucket};
 use crate::backends::{Connection, answering_at_once, local_credentials};
+use crate::docs;
 use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
 use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
@@ -134,7 +135,10 @@ impl Stack {
             batch: functions::batch(&resources.functions, &overrides)?,
             tokens: resources.jwt.clone(),
         })?;
-        let mut router = Router::new().merge(invoke_api::router(lambda.clone())).merge(playground);
+        let mut router = Router::new()
+            .merge(invoke_api::router(lambda.clone()))
+            .merge(docs::router(&resources.jwt)?)
+            .merge(playground);
         if let Some(fal) = &fal {
             router = router.nest(FAL_PATH, fal.router());
         }

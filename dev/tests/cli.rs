@@ -112,7 +112,7 @@ fn one_event_is_invoked_on_a_fresh_stack() {
     let answer: Value = serde_json::from_slice(&invoked.stdout).expect("JSON");
     assert_eq!(answer, serde_json::json!({"user_id": "u", "coins_balance": 3}));
     let unknown = run(&["invoke", "make-coffee", path]);
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("the functions are add-coins, coin-balance"));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("functions are add-coins, api-description"));
     assert!(!run(&["invoke", "add-coins", "no-such-file"]).status.success());
     std::fs::remove_file(event).expect("removed");
 }

@@ -114,6 +114,10 @@ async fn every_fixture_is_answered_as_recorded() {
     for time in [".**.timestamp", ".**.expires_at"] {
         settings.add_redaction(time, "[timestamp]");
     }
+    // The description, which would be here a second time.
+    for part in [".headers.etag", ".body.info", ".body.paths", ".body.components"] {
+        settings.add_redaction(part, "[…]");
+    }
     // The one answer whose query string is meant for the client.
     settings.add_dynamic_redaction(".body.url", |url, _| {
         let (url, signature) = url.as_str().and_then(|url| url.split_once('?')).expect("a presigned URL");

@@ -14,6 +14,8 @@ use dev::{demo, tokens};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::description;
+
 /// The simplest request that can run.
 pub fn a_prompt() -> Value {
     json!({"prompt": "A Woman model, for Fashion, photorealistic resolusi HD"})
@@ -203,12 +205,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Sends the request, and holds it and the answer against the API's description.
     pub async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("an answer");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let asked = request.try_clone().expect("a body in memory");
+        let response = client.execute(request).await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a text");
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
-        Self { status, headers, text, body }
+        let answer = Self { status, headers, text, body };
+        description::check(&asked, &answer);
+        answer
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

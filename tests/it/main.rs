@@ -2,11 +2,13 @@
 #![allow(missing_docs, reason = "test names are facts")]
 
 mod audit;
+mod description;
 mod flaky_dynamodb;
 mod harness;
 mod pictures;
 
 mod add_coins;
+mod api_description;
 mod coin_balance;
 mod crashes;
 mod create_upload;

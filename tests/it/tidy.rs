@@ -2,6 +2,7 @@
 
 mod code;
 mod events;
+mod openapi;
 mod readme;
 mod template;
 

@@ -43,6 +43,7 @@ fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none()
             ("POST /api/generate-image", "generate-image", false),
             ("GET /api/generations", "generations", false),
             ("GET /api/generations/{generation_id}", "generations", false),
+            ("GET /api/openapi.json", "api-description", true),
             ("GET /api/prompt-options", "prompt-options", true),
             ("POST /api/prompt-preview", "prompt-preview", false),
             ("POST /api/uploads", "create-upload", false),

@@ -97,7 +97,7 @@ fn read(body: Map<String, Value>) -> Result<(PhotoFormat, u64), Faults> {
     if format.is_none() {
         fields.missing("content_type", "must be image/jpeg, image/png or image/webp");
     }
-    let bytes = fields.take("content_length").and_then(|length| length.as_u64()).filter(|bytes| *bytes > 0);
+    let bytes = fields.take("content_length").and_then(|length| whole(&length)).filter(|bytes| *bytes > 0);
     match bytes {
         None => fields.invalid("content_length", "must be the file's length in bytes"),
         Some(bytes) if bytes > MAX_UPLOAD_BYTES => {
@@ -108,4 +108,10 @@ fn read(body: Map<String, Value>) -> Result<(PhotoFormat, u64), Faults> {
     }
     fields.refuse_rest(|_| "is not a field of this request".to_owned());
     faults.or_some(format.zip(bytes))
+}
+
+/// A whole number, which in JSON may be written `45631.0` as well.
+fn whole(number: &Value) -> Option<u64> {
+    let float = || number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0);
+    number.as_u64().or_else(|| float().map(|number| number as u64))
 }

@@ -122,20 +122,22 @@ impl GenerationRequest {
 /// Exactly one of `prompt` and `options`. A blank prompt counts as none.
 fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     let prompt = fields.text("prompt", MAX_PROMPT_CHARS);
-    match (prompt, fields.has("options")) {
-        (Some(_), true) => {
-            fields.take("options");
+    match (prompt, fields.take("options")) {
+        (Some(_), Some(_)) => {
             fields.invalid("options", "must not be given together with prompt");
             None
         }
-        (Some(prompt), false) => Some(prompt),
-        (None, true) => {
-            let options = fields.object("options")?;
+        (Some(prompt), None) => Some(prompt),
+        (None, Some(Value::Object(options))) => {
             let pointer = fields.pointer("options");
             Options::read(Fields::new(options, &pointer, fields.faults()))
                 .map(|options| prompt::build(&options))
         }
-        (None, false) => {
+        (None, Some(_)) => {
+            fields.invalid("options", "must be an object");
+            None
+        }
+        (None, None) => {
             fields.missing("prompt", "is required, unless options are given");
             None
         }

@@ -8,7 +8,9 @@ use super::{file, refuse};
 
 /// The words of a text. `FAL_KEY` is not one of `FAL_KEY_PARAMETER`, nor `/api` one of `/api/coins`.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|char: char| !char.is_alphanumeric() && !"_-/{}".contains(char))
+    let words = text.split(|char: char| !char.is_alphanumeric() && !"_-/{}.".contains(char));
+    // A full stop ends a sentence; within a word it is a part of it.
+    words.map(|word| word.trim_end_matches('.'))
 }
 
 fn missing<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::harness::Potret;
 const LOCAL_ONLY: [&str; 5] = ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY"];
 
 /// The routes that answer without a token.
-const FOR_ANYBODY: [&str; 1] = ["GET /api/prompt-options"];
+const FOR_ANYBODY: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];
 
 /// The template as it lies there, with made-up values for what a deployment is asked for.
 pub fn resources() -> Stack {
@@ -24,7 +24,7 @@ pub fn resources() -> Stack {
 }
 
 /// Those of one list that are not in the other, in words.
-fn differences(
+pub fn differences(
     one: &BTreeSet<String>,
     in_one: &str,
     other: &BTreeSet<String>,

@@ -1,0 +1,34 @@
+"""What schemathesis cannot know: how a photo looks, where cursors come from, and that a key is for one request."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import schemathesis
+from hypothesis import strategies as st
+
+EVENTS = Path(__file__).parent.parent / "events"
+
+fixture = json.loads((EVENTS / "generate-image/image-to-image.json").read_text())
+sent = json.loads(fixture["body"])
+photos = [sent["face_image"], *sent["product_images"]]
+bare = [photo.split(",", 1)[1] for photo in photos]
+schemathesis.openapi.format("photo", st.sampled_from(photos + bare))
+
+# Cursors come from answers only, which the links pass on. The empty one is that of the first page.
+schemathesis.openapi.format("cursor", st.just(""))
+
+numbers = itertools.count(1)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Gives every request a key of its own, where it has a good one: under another's it would be refused."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if key is None:
+        return
+    parameters = case.operation.headers
+    pattern = next(p.definition["schema"]["pattern"] for p in parameters if p.name == "Idempotency-Key")
+    if re.search(pattern, key):
+        case.headers["Idempotency-Key"] = f"key-{next(numbers)}"
