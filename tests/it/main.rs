@@ -8,6 +8,7 @@ mod pictures;
 
 mod add_coins;
 mod coin_balance;
+mod conformance;
 mod crashes;
 mod create_upload;
 mod debug_last_prompt;
