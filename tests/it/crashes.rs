@@ -242,6 +242,21 @@ async fn expired_hold(potret: &Potret, user: &str) -> Generation {
 }
 
 #[tokio::test]
+async fn a_hold_that_arrives_after_its_attempt_has_failed_begins_nothing() {
+    let potret = Potret::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
+    let now = Timestamp::now();
+    let pending = pending("merchant", GenerationId::random(), now, now + SignedDuration::from_secs(89));
+    let ledger = potret.ledger();
+    let Ok(HoldOutcome::Held(hold)) = ledger.hold(&pending, now).await else { panic!("held") };
+    assert!(matches!(ledger.release(&hold, "fal_failed", now).await, Ok(Released::GivenBack)));
+    assert!(ledger.hold(&pending, now).await.is_err());
+    assert!(ledger.settle(&hold, &["late".to_owned()], Some(Coins::new(1)), now).await.is_err());
+    assert_eq!(merchant.coins().await, (1, 1));
+    potret.audit().await;
+}
+
+#[tokio::test]
 async fn the_next_request_takes_the_coins_of_dead_ones_back() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 4).await;

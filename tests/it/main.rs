@@ -10,6 +10,7 @@ mod pictures;
 mod add_coins;
 mod api_description;
 mod coin_balance;
+mod conformance;
 mod crashes;
 mod create_upload;
 mod debug_last_prompt;

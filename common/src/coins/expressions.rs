@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Coins, Hold};
 use crate::config::Tables;
-use crate::generations::Status;
+use crate::generations::{Generation, Status};
 use crate::identity::UserId;
 use crate::timestamps;
 
@@ -61,16 +61,19 @@ impl Expressions {
         Self { tables }
     }
 
-    /// Puts a pending generation where none is, or over an ended attempt at the same request.
-    pub fn put_pending(&self, item: Item, body_hash: &str) -> Result<TransactWriteItem, BuildError> {
+    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy of a
+    /// hold that was under way until its own attempt, or a newer one, had ended begins nothing.
+    pub fn put_pending(&self, item: Item, pending: &Generation) -> Result<TransactWriteItem, BuildError> {
         let put = Put::builder()
             .table_name(&self.tables.generations)
             .set_item(Some(item))
             .condition_expression(
-                "attribute_not_exists(generation_id) OR (body_hash = :hash AND #status IN (:failed, :expired))",
+                "attribute_not_exists(generation_id) OR (body_hash = :hash AND #status IN (:failed, :expired) \
+                 AND created_at < :created_at)",
             )
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":hash", text(body_hash))
+            .expression_attribute_values(":hash", text(&pending.body_hash))
+            .expression_attribute_values(":created_at", text(timestamps::to_text(pending.created_at)))
             .expression_attribute_values(":failed", text(Status::Failed.stored()))
             .expression_attribute_values(":expired", text(Status::Expired.stored()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -133,10 +133,8 @@ impl Ledger {
         let hold = Hold::of(pending);
         let record: Item = serde_dynamo::to_item(pending).map_err(broken)?;
         for _ in 0..MAX_HOLD_ROUNDS {
-            let actions = [
-                self.expressions.put_pending(record.clone(), &pending.body_hash),
-                self.expressions.place_hold(&hold),
-            ];
+            let actions =
+                [self.expressions.put_pending(record.clone(), pending), self.expressions.place_hold(&hold)];
             let in_the_way = match self.send(actions).await {
                 Ok(()) => return Ok(HoldOutcome::Held(hold)),
                 Err(TransactError::Refused(findings)) => match explain_hold(pending, findings, now)? {
@@ -328,7 +326,7 @@ fn explain_hold(
             Status::Succeeded => Ok(HoldExplained::Answer(HoldOutcome::Replay(Box::new(found)))),
             Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress),
             Status::Pending => Ok(HoldExplained::InTheWay(vec![hold])),
-            // It ended between the refusal and now: try again.
+            // A newer attempt has ended, or my own has and this is a late copy of its hold.
             Status::Failed | Status::Expired => Ok(HoldExplained::InTheWay(Vec::new())),
         };
     }
