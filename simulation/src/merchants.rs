@@ -85,7 +85,12 @@ async fn visit(world: &Arc<World>, user: &str, number: usize, rng: &mut Rng) {
             None => format!("{user} visit {number} attempt {attempt}"),
         };
         let body = prompt(&prompt_text, with_photo && key.is_none());
-        let outcome = ask(world, user, key.as_deref(), &body, fate(rng)).await;
+        let fate = fate(rng);
+        let outcome = ask(world, user, key.as_deref(), &body, fate).await;
+        if fate == Fate::Lives && outcome == Outcome::Silence {
+            let why = format!("{prompt_text:?} got no answer, and nothing died");
+            world.auditor.lock().expect("no panic").object(why);
+        }
         match outcome {
             Outcome::Answer(409 | 429 | 500..=599, _) | Outcome::Silence => {
                 sleep(Duration::from_millis(rng.u64(100..40_000))).await;

@@ -161,7 +161,7 @@ impl World {
             Called::S3 => self.photos.serve(request),
             Called::Fal => self.fal.serve(&request).await,
             Called::DynamoDb => {
-                let (response, changed) = servers::dynamodb(&self.database, &request);
+                let (response, changed) = servers::dynamodb(&self.database, &request, self.seed % 5 < 2);
                 if changed {
                     self.auditor.lock().expect("no panic").look(self.now(), self.tables());
                 }

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{Auditor, Moment, Tables, prompt_of, text};
 
+/// Most batches of one user that may run at the same time.
+const MOST_RUNNING: usize = 4;
+
 /// One element of a profile's `holds`.
 struct Held {
     attempt: String,
@@ -47,7 +50,7 @@ impl Auditor {
         }
     }
 
-    /// 0 ≤ available ≤ balance; what is missing is held; the balance is the sum of the ledger.
+    /// 0 ≤ available ≤ balance; what is missing is held, for few at a time; the balance is the sum of the ledger.
     fn check_coins(&mut self, tables: &Tables) {
         let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
         for entry in &tables.ledger {
@@ -63,6 +66,9 @@ impl Auditor {
                 self.violated(format!(
                     "{user} has {balance}, of which {available} available, but {held} held"
                 ));
+            }
+            if holds(profile).len() > MOST_RUNNING {
+                self.violated(format!("{user} has more than {MOST_RUNNING} batches running"));
             }
             if sums.remove(user).unwrap_or_default() != balance {
                 self.violated(format!("{user} has {balance}, which is not the sum of the ledger"));
