@@ -19,6 +19,7 @@ mod fal_key;
 mod fixtures;
 mod generate_image;
 mod generations;
+mod guards;
 mod idempotency;
 mod languages;
 mod local_stack;

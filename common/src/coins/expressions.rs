@@ -249,3 +249,6 @@ fn number(coins: Coins) -> AttributeValue {
 fn end_of(now: Timestamp) -> AttributeValue {
     AttributeValue::N((now.as_second() + KEEP_FINISHED.as_secs()).to_string())
 }
+
+#[cfg(test)]
+mod tests;
