@@ -4,6 +4,7 @@
 //! this crate.
 
 pub mod backends;
+pub mod binaries;
 pub mod demo;
 pub mod fal_double;
 pub mod functions;
