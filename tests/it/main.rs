@@ -20,6 +20,7 @@ mod idempotency;
 mod languages;
 mod local_stack;
 mod photos;
+mod processes;
 mod prompt_options;
 mod prompt_preview;
 mod races;

@@ -1,0 +1,156 @@
+//! The merchants: each wants batches, buys coins when there are none, and repeats whatever failed, as a client would.
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use futures::future::join_all;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::books::{Asked, Books, Payment};
+use crate::audit::rows;
+use crate::harness::{Answer, Potret};
+
+const MERCHANTS: usize = 12;
+
+fn names() -> impl Iterator<Item = String> {
+    (0..MERCHANTS).map(|number| format!("merchant-{number}"))
+}
+
+/// All of them at once, until then.
+pub async fn rush(potret: &Potret, books: &Books, seed: u64, until: Instant) {
+    let mut rng = Rng::with_seed(!seed);
+    join_all(names().map(|name| shop(potret, books, name, rng.fork(), until)).collect::<Vec<_>>()).await;
+}
+
+async fn shop(potret: &Potret, books: &Books, user: String, mut rng: Rng, until: Instant) {
+    for visit in 0.. {
+        if Instant::now() > until {
+            break;
+        }
+        let outcome = match rng.u8(..8) {
+            0 => {
+                // The same click arrives twice.
+                let (key, prompt) = (format!("key-{visit}"), format!("{user} double {visit}"));
+                let once = || ask(potret, books, &user, Some(&key), &prompt);
+                let (one, other) = tokio::join!(once(), once());
+                if one == 200 { one } else { other }
+            }
+            1..=4 => {
+                let (key, prompt) = (format!("key-{visit}"), format!("{user} keyed {visit}"));
+                repeat(potret, books, &user, Some(&key), &|_| prompt.clone(), &mut rng, until).await
+            }
+            _ => {
+                let prompt = |attempt| format!("{user} bare {visit} attempt {attempt}");
+                repeat(potret, books, &user, None, &prompt, &mut rng, until).await
+            }
+        };
+        if outcome == 403 {
+            let payment = Payment {
+                user: user.clone(),
+                coins: rng.u64(1..=4),
+                reference: format!("{user} payment {visit}"),
+            };
+            pay(potret, books, payment, &mut rng, until).await;
+        }
+    }
+}
+
+/// Asks until there is an answer that a repeat would not change, and says its status.
+async fn repeat(
+    potret: &Potret,
+    books: &Books,
+    user: &str,
+    key: Option<&str>,
+    prompt: &dyn Fn(usize) -> String,
+    rng: &mut Rng,
+    until: Instant,
+) -> u16 {
+    let mut attempt = 0;
+    loop {
+        let status = ask(potret, books, user, key, &prompt(attempt)).await;
+        if !matches!(status, 409 | 429 | 500..) || Instant::now() > until {
+            return status;
+        }
+        attempt += 1;
+        sleep(Duration::from_millis(rng.u64(50..500))).await;
+    }
+}
+
+async fn ask(potret: &Potret, books: &Books, user: &str, key: Option<&str>, prompt: &str) -> u16 {
+    let (merchant, body) = (potret.user(user), json!({"prompt": prompt}));
+    let answer = match key {
+        Some(key) => merchant.generate_with_key(key, &body).await,
+        None => merchant.generate(&body).await,
+    };
+    let Answer { status, body, .. } = answer;
+    let (key, prompt) = (key.map(str::to_owned), prompt.to_owned());
+    books.note_asked(Asked { user: user.to_owned(), key, prompt, status, body });
+    status
+}
+
+/// A payment arrives at the webhook, which repeats it until it is confirmed, and now and then once more.
+async fn pay(potret: &Potret, books: &Books, payment: Payment, rng: &mut Rng, until: Instant) {
+    books.note_payment(payment.clone());
+    while Instant::now() < until {
+        let confirmed = match rng.u8(..4) {
+            0 => {
+                let (one, other) =
+                    tokio::join!(confirm(potret, books, &payment), confirm(potret, books, &payment));
+                one || other
+            }
+            _ => confirm(potret, books, &payment).await,
+        };
+        if confirmed && rng.bool() {
+            break;
+        }
+    }
+}
+
+async fn confirm(potret: &Potret, books: &Books, payment: &Payment) -> bool {
+    let Payment { user, coins, reference } = payment;
+    let answer = potret.add_coins(&json!({"user_id": user, "coins": coins, "reference": reference})).await;
+    let confirmed = answer.is_ok();
+    books.note_confirmation(payment, answer);
+    confirmed
+}
+
+/// Waits as long as the dead may still be alive.
+pub async fn wait_until_all_leases_have_passed(potret: &Potret) {
+    let generations = rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().generations).await;
+    let leases = generations.iter().filter(|row| row["status"] == "PENDING");
+    let last = leases.filter_map(|row| row["lease_until"].as_i64()).max().unwrap_or_default();
+    let left = u64::try_from(last - Timestamp::now().as_millisecond()).unwrap_or_default();
+    sleep(Duration::from_millis(left + 1)).await;
+}
+
+/// Now that there is no trouble: every payment is confirmed, every key answered, and every coin can be spent.
+pub async fn come_again(potret: &Potret, books: &Books) {
+    join_all(books.payments().into_iter().map(|payment| async move {
+        let confirmed = confirm(potret, books, &payment).await;
+        assert!(confirmed, "{payment:?} cannot be confirmed");
+    }))
+    .await;
+    join_all(names().map(|user| async move {
+        for (key, prompt) in books.keys_of(&user) {
+            let status = ask(potret, books, &user, Some(&key), &prompt).await;
+            assert!(matches!(status, 200 | 403), "{user}, {key}: {status}");
+        }
+        let (balance, available) = potret.user(&user).coins().await;
+        assert_eq!(balance, available, "{user} can spend everything");
+        for number in 0..=balance {
+            let status = ask(potret, books, &user, None, &format!("{user} spends the rest, {number}")).await;
+            assert_eq!(
+                status,
+                if number < balance { 200 } else { 403 },
+                "{user}, coin {number} of {balance}"
+            );
+        }
+        assert_eq!(potret.user(&user).coins().await, (0, 0), "{user} has spent everything");
+    }))
+    .await;
+}
+
+/// What add-coins answered of a balance.
+pub type Confirmation = Result<Value, Value>;
