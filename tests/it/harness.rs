@@ -96,7 +96,7 @@ fn other_dynamodb() -> Option<String> {
 /// one begins where `cargo` was called: at the root of the repository.
 pub fn binaries_of_the_environment() -> Option<PathBuf> {
     let folder = common::config::environment("POTRET_BINARIES")?;
-    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(folder))
 }
 
 /// A running stack.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::config::environment;
 
+use crate::audit::audit;
 use crate::flaky_dynamodb::FlakyDynamoDb;
 use crate::harness::{Potret, Setup};
 use books::Books;
@@ -18,7 +19,7 @@ use books::Books;
 const RUSH: Duration = Duration::from_secs(40);
 
 /// The time of a function. Short, because the test waits until every lease has passed, which is a minute longer.
-const FUNCTION_TIMEOUT: Duration = Duration::from_secs(6);
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 const FAL_LATENCY: Duration = Duration::from_millis(150);
 
@@ -49,13 +50,12 @@ async fn real_processes_that_die_and_lose_replies_lose_no_coin_and_spend_none_tw
     potret.stack.lambda.drain(FUNCTION_TIMEOUT * 2).await;
     potret.fal().set_latency(Duration::ZERO);
     merchants::wait_until_all_leases_have_passed(&potret).await;
-    merchants::come_again(&potret, &books).await;
-
-    let violations = books.check(&potret).await;
+    let mut violations = merchants::come_again(&potret, &books).await;
+    violations.extend(books.check(&potret).await);
     for (figure, number) in books.figures().into_iter().chain(trouble).chain(dynamodb.troubles()) {
         println!("{number:>6}  {figure}");
     }
+    violations.extend(audit(&potret.stack.dynamodb.dynamodb(), &potret.tables()).await);
     assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
-    potret.audit().await;
     potret.stack.stop().await.expect("a clean stop");
 }

@@ -68,6 +68,8 @@ impl Books {
     /// What happened, counted.
     pub fn figures(&self) -> BTreeMap<String, u32> {
         let pages = self.0.lock().expect("no panic");
+        let delivered = pages.asked.iter().filter(|asked| asked.status == 200);
+        let delivered: BTreeSet<_> = delivered.map(|asked| asked.body["generation_id"].as_str()).collect();
         let mut figures = BTreeMap::new();
         let mut count = |figure: String, number| *figures.entry(figure).or_default() += number;
         for asked in &pages.asked {
@@ -81,6 +83,7 @@ impl Books {
             };
             count(format!("add-coins: {kind}"), 1);
         }
+        count("batches delivered".to_owned(), delivered.len() as u32);
         count("payments".to_owned(), pages.payments.len() as u32);
         count("coins paid for".to_owned(), pages.payments.iter().map(|payment| payment.coins as u32).sum());
         figures

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures::future::join_all;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -13,6 +14,12 @@ use crate::audit::rows;
 use crate::harness::{Answer, Potret};
 
 const MERCHANTS: usize = 12;
+
+/// After so many tries a merchant goes on to something else. A key whose process died waits for its lease.
+const MOST_TRIES: usize = 5;
+
+/// How many come at once when there is no rush.
+const FEW: usize = 3;
 
 fn names() -> impl Iterator<Item = String> {
     (0..MERCHANTS).map(|number| format!("merchant-{number}"))
@@ -67,15 +74,15 @@ async fn repeat(
     rng: &mut Rng,
     until: Instant,
 ) -> u16 {
-    let mut attempt = 0;
-    loop {
-        let status = ask(potret, books, user, key, &prompt(attempt)).await;
+    let mut status = 0;
+    for attempt in 0..MOST_TRIES {
+        status = ask(potret, books, user, key, &prompt(attempt)).await;
         if !matches!(status, 409 | 429 | 500..) || Instant::now() > until {
-            return status;
+            break;
         }
-        attempt += 1;
         sleep(Duration::from_millis(rng.u64(50..500))).await;
     }
+    status
 }
 
 async fn ask(potret: &Potret, books: &Books, user: &str, key: Option<&str>, prompt: &str) -> u16 {
@@ -126,30 +133,52 @@ pub async fn wait_until_all_leases_have_passed(potret: &Potret) {
 }
 
 /// Now that there is no trouble: every payment is confirmed, every key answered, and every coin can be spent.
-pub async fn come_again(potret: &Potret, books: &Books) {
-    join_all(books.payments().into_iter().map(|payment| async move {
-        let confirmed = confirm(potret, books, &payment).await;
-        assert!(confirmed, "{payment:?} cannot be confirmed");
-    }))
-    .await;
-    join_all(names().map(|user| async move {
-        for (key, prompt) in books.keys_of(&user) {
-            let status = ask(potret, books, &user, Some(&key), &prompt).await;
-            assert!(matches!(status, 200 | 403), "{user}, {key}: {status}");
+/// Answers what is otherwise.
+pub async fn come_again(potret: &Potret, books: &Books) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for payment in books.payments() {
+        if !confirm(potret, books, &payment).await {
+            complaints.push(format!("{payment:?} cannot be confirmed"));
         }
-        let (balance, available) = potret.user(&user).coins().await;
-        assert_eq!(balance, available, "{user} can spend everything");
-        for number in 0..=balance {
-            let status = ask(potret, books, &user, None, &format!("{user} spends the rest, {number}")).await;
-            assert_eq!(
-                status,
-                if number < balance { 200 } else { 403 },
-                "{user}, coin {number} of {balance}"
-            );
+    }
+    let visits = stream::iter(names().collect::<Vec<_>>()).map(|user| spend_everything(potret, books, user));
+    complaints.extend(visits.buffer_unordered(FEW).collect::<Vec<_>>().await.concat());
+    complaints
+}
+
+async fn spend_everything(potret: &Potret, books: &Books, user: String) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (key, prompt) in books.keys_of(&user) {
+        let status = in_peace(potret, books, &user, Some(&key), &prompt).await;
+        if !matches!(status, 200 | 403) {
+            complaints.push(format!("{user} asks for {key} again, and gets {status}"));
         }
-        assert_eq!(potret.user(&user).coins().await, (0, 0), "{user} has spent everything");
-    }))
-    .await;
+    }
+    let (balance, available) = potret.user(&user).coins().await;
+    if balance != available {
+        complaints.push(format!("{user} has {balance} coins, and can spend {available}"));
+    }
+    for number in 0..=balance {
+        let prompt = format!("{user} spends the rest, {number}");
+        let status = in_peace(potret, books, &user, None, &prompt).await;
+        if status != if number < balance { 200 } else { 403 } {
+            complaints.push(format!("{user} has {balance} coins, has spent {number}, and gets {status}"));
+        }
+    }
+    complaints
+}
+
+/// Asks until fal was fast enough: on a busy machine even the double's pictures may take too long.
+async fn in_peace(potret: &Potret, books: &Books, user: &str, key: Option<&str>, prompt: &str) -> u16 {
+    let mut status = 0;
+    for attempt in 0..MOST_TRIES {
+        let prompt = if key.is_some() { prompt.to_owned() } else { format!("{prompt}, attempt {attempt}") };
+        status = ask(potret, books, user, key, &prompt).await;
+        if status != 504 {
+            break;
+        }
+    }
+    status
 }
 
 /// What add-coins answered of a balance.
