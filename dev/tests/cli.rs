@@ -116,3 +116,11 @@ fn one_event_is_invoked_on_a_fresh_stack() {
     assert!(!run(&["invoke", "add-coins", "no-such-file"]).status.success());
     std::fs::remove_file(event).expect("removed");
 }
+
+#[test]
+fn binaries_that_are_not_there_are_named_with_the_command_that_builds_them() {
+    let refused = run(&["--listen", "127.0.0.1:0", "--binaries", "no-such-folder"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(text.contains("no-such-folder") && text.contains("cargo build --release"), "{text}");
+}

@@ -5,7 +5,7 @@ mod books;
 mod merchants;
 mod trouble;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::config::environment;
@@ -16,17 +16,17 @@ use crate::harness::{Potret, Setup};
 use books::Books;
 
 /// How long everybody comes at once.
-const RUSH: Duration = Duration::from_secs(40);
+const RUSH: Duration = Duration::from_secs(30);
 
 /// The time of a function. Short, because the test waits until every lease has passed, which is a minute longer.
-const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(8);
 
 const FAL_LATENCY: Duration = Duration::from_millis(150);
 
-/// The binaries that the README's command builds, unless others are named.
+/// The binaries of a release build, unless others are named.
 fn binaries() -> PathBuf {
     crate::harness::binaries_of_the_environment()
-        .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release")))
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("release"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
