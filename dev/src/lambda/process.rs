@@ -49,7 +49,11 @@ impl Process {
             error("Runtime.InvalidEntrypoint", message)
         };
         let runtime_api = RuntimeApi::start().await.map_err(not_started)?;
-        let mut child = Command::new(&bootstrap.file)
+        let mut command = Command::new(&bootstrap.file);
+        // Ctrl-C is for the stack, which lets its functions finish. They would get it, too.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
             // Nothing of this machine's, so that a function finds here what it finds on Lambda.
             .env_clear()
             .envs(lambda_environment(bootstrap, &runtime_api))

@@ -95,5 +95,6 @@ impl Drop for Taken {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
