@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod backends;
+pub mod binaries;
 pub mod demo;
 pub mod docs;
 pub mod fal_double;

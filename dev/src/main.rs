@@ -13,6 +13,7 @@ use common::aws::Aws;
 use common::config::{Tables, environment};
 use common::identity::UserId;
 use common::{logs, net};
+use dev::binaries::Functions;
 use dev::demo;
 use dev::docs::DOCS_PATH;
 use dev::settings::FAL_PATH;
@@ -41,6 +42,21 @@ struct Serve {
     /// Keep tables, photos and pictures in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Run the functions' binaries from this folder, such as target/release, as processes of their own
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+impl Run {
+    fn functions(self) -> Functions {
+        self.binaries.map_or(Functions::InProcess, Functions::Binaries)
+    }
 }
 
 #[derive(Subcommand)]
@@ -56,6 +72,8 @@ enum Command {
         function: String,
         /// A file with the event, for example events/generate-image/text-to-image.json
         event: PathBuf,
+        #[command(flatten)]
+        run: Run,
     },
     /// Check the coins in a deployed stack's tables, reading only
     ///
@@ -80,7 +98,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
-        Some(Command::Invoke { function, event }) => invoke(&function, &event).await,
+        Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
         Some(Command::Audit { profiles, generations, ledger }) => {
             audit(&Tables { profiles, generations, ledger }).await
         }
@@ -120,6 +138,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         environment: Box::new(environment),
         fal_latency: None,
         function_timeout: None,
+        functions: serve.run.functions(),
     })
     .await?;
     demo::prepare(&stack).await?;
@@ -130,7 +149,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     stack.stop().await
 }
 
-async fn invoke(function: &str, event: &Path) -> anyhow::Result<()> {
+async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
     start_logs(Level::ERROR);
     let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
     let stack = Stack::start(Options {
@@ -140,6 +159,7 @@ async fn invoke(function: &str, event: &Path) -> anyhow::Result<()> {
         environment: Box::new(environment),
         fal_latency: Some(Duration::ZERO),
         function_timeout: None,
+        functions: run.functions(),
     })
     .await?;
     demo::prepare(&stack).await?;

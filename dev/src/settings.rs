@@ -99,6 +99,11 @@ impl LocalSettings {
         self.functions.get(name).cloned()
     }
 
+    /// All of those, with their names.
+    pub fn function_settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.functions.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// The key that the double accepts, if the double is asked.
     pub fn fal_double_key(&self) -> Option<SecretString> {
         let key = self.functions.get("FAL_KEY").filter(|_| self.fal == Fal::Double)?;

@@ -16,12 +16,13 @@ use url::Url;
 use crate::backends::dynamodb::{EmbeddedDynamoDb, create_missing_tables};
 use crate::backends::s3::{EmbeddedS3, create_missing_bucket};
 use crate::backends::{Connection, answering_at_once, local_credentials};
+use crate::binaries::{self, Functions};
 use crate::docs;
 use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
 use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
 use crate::invoke_api;
-use crate::lambda::LocalLambda;
+use crate::lambda::{LocalLambda, Processes};
 use crate::playground;
 use crate::settings::{FAL_PATH, Fal, LocalSettings};
 use crate::template::{self, LocalStack, Template};
@@ -52,6 +53,8 @@ pub struct Options {
     pub fal_latency: Option<Duration>,
     /// How long every function may run; the template's times when not said.
     pub function_timeout: Option<Duration>,
+    /// Whether the functions run in this process or as processes of their own.
+    pub functions: Functions,
 }
 
 /// A running local stack.
@@ -60,6 +63,8 @@ pub struct Stack {
     pub url: Url,
     /// The functions, to be invoked directly.
     pub lambda: LocalLambda,
+    /// The processes that run functions; none when they run in this one.
+    pub processes: Processes,
     /// What the template says, with local names.
     pub resources: template::Stack,
     /// The fal double, unless another fal is used.
@@ -114,10 +119,17 @@ impl Stack {
 
         let fal = settings.fal_double_key().map(|key| fal_double(&url, key, &options)).transpose()?;
         let overrides = |name: &str| settings.function_setting(name);
+        let processes = Processes::default();
         let functions: anyhow::Result<Vec<_>> = (resources.functions.iter())
             .map(|spec| {
                 let timeout = options.function_timeout.unwrap_or(spec.timeout);
-                functions::load(spec, timeout, &overrides, &back_ends)
+                // Also where a binary takes its place: a wrong setting is found now and not at the first call.
+                let mut function = functions::load(spec, timeout, &overrides, &back_ends)?;
+                if let Functions::Binaries(folder) = &options.functions {
+                    let bootstrap = binaries::bootstrap(folder, spec, &settings, &dynamodb, &s3)?;
+                    function.handler = processes.handler(bootstrap);
+                }
+                Ok(function)
             })
             .collect();
         let lambda = LocalLambda::new(functions?);
@@ -149,6 +161,7 @@ impl Stack {
         Ok(Self {
             url,
             lambda,
+            processes,
             resources,
             fal,
             dynamodb,
@@ -179,6 +192,7 @@ impl Stack {
     pub async fn stop(self) -> anyhow::Result<()> {
         // The listener stays until then, because a running batch still needs the fal double behind it.
         self.lambda.drain(DRAIN_AT_MOST).await;
+        self.processes.stop().await;
         drop(self.stop);
         // Idle keep-alive connections of browsers end only here.
         if tokio::time::timeout(Duration::from_secs(1), self.server).await.is_err() {

@@ -117,6 +117,14 @@ fn one_event_is_invoked_on_a_fresh_stack() {
     std::fs::remove_file(event).expect("removed");
 }
 
+#[test]
+fn binaries_that_are_not_there_are_named_with_the_command_that_builds_them() {
+    let refused = run(&["--listen", "127.0.0.1:0", "--binaries", "no-such-folder"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(text.contains("no-such-folder") && text.contains("cargo build --release"), "{text}");
+}
+
 #[tokio::test]
 async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
     let stack = dev::stack::Stack::start(dev::stack::Options {
@@ -126,6 +134,7 @@ async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
         environment: Box::new(|_| None),
         fal_latency: None,
         function_timeout: None,
+        functions: dev::binaries::Functions::InProcess,
     });
     let stack = stack.await.expect("a stack");
     dev::demo::prepare(&stack).await.expect("users");

@@ -1,17 +1,23 @@
 //! A proxy in front of DynamoDB that fails on request, the way networks and the service do.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use fastrand::Rng;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::harness::serve;
+
+/// Beyond a single try's time limit, so that it is repeated while the first is still under way.
+const LONGEST_DELAY_MS: u64 = 2_500;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum Trouble {
     InternalError,
     /// It arrives, and nothing happens for longer than anybody waits.
     Hang,
+    /// It arrives late, perhaps when nobody waits any more.
+    Delay(Duration),
 }
 
 /// The calls of `operation` in trouble: `times` of them, after `skip` good ones.
@@ -37,6 +45,12 @@ pub struct Plan {
     pub trouble: Trouble,
     pub skip: u32,
     pub times: u32,
+}
+
+/// Trouble drawn at random.
+struct Chance {
+    rng: Rng,
+    one_call_in: u32,
 }
 
 /// The proxy.
@@ -50,7 +64,9 @@ struct Shared {
     upstream: Url,
     http: reqwest::Client,
     plans: Mutex<Vec<Plan>>,
+    chance: Mutex<Option<Chance>>,
     calls: Mutex<Vec<String>>,
+    troubles: Mutex<BTreeMap<String, u32>>,
     forgets_tokens: AtomicBool,
 }
 
@@ -61,6 +77,8 @@ impl FlakyDynamoDb {
             upstream: upstream.clone(),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
             plans: Mutex::default(),
+            chance: Mutex::default(),
+            troubles: Mutex::default(),
             calls: Mutex::default(),
             forgets_tokens: AtomicBool::default(),
         });
@@ -70,6 +88,22 @@ impl FlakyDynamoDb {
 
     pub fn plan(&self, plan: Plan) {
         self.shared.plans.lock().expect("no panic").push(plan);
+    }
+
+    /// From now on one call in so many is in trouble, of a kind that `seed` draws.
+    pub fn fail_at_random(&self, seed: u64, one_call_in: u32) {
+        let chance = Chance { rng: Rng::with_seed(seed), one_call_in };
+        *self.shared.chance.lock().expect("no panic") = Some(chance);
+    }
+
+    /// No more trouble at random.
+    pub fn recover(&self) {
+        *self.shared.chance.lock().expect("no panic") = None;
+    }
+
+    /// How many calls were in trouble, by kind.
+    pub fn troubles(&self) -> BTreeMap<String, u32> {
+        self.shared.troubles.lock().expect("no panic").clone()
     }
 
     /// From now on no request token arrives, as with an engine that knows none or has been restarted.
@@ -86,6 +120,16 @@ impl FlakyDynamoDb {
 impl Shared {
     fn trouble(&self, operation: &str) -> Option<Trouble> {
         self.calls.lock().expect("no panic").push(operation.to_owned());
+        let trouble = self
+            .planned(operation)
+            .or_else(|| self.chance.lock().expect("no panic").as_mut()?.draw(operation))?;
+        let kind = format!("{trouble:?}");
+        let kind = format!("{operation}: {}", kind.split('(').next().unwrap_or_default());
+        *self.troubles.lock().expect("no panic").entry(kind).or_default() += 1;
+        Some(trouble)
+    }
+
+    fn planned(&self, operation: &str) -> Option<Trouble> {
         let mut plans = self.plans.lock().expect("no panic");
         let plan = plans.iter_mut().find(|plan| plan.operation == operation && plan.times > 0)?;
         if plan.skip > 0 {
@@ -97,16 +141,41 @@ impl Shared {
     }
 }
 
+impl Chance {
+    fn draw(&mut self, operation: &str) -> Option<Trouble> {
+        if self.rng.u32(..self.one_call_in) > 0 {
+            return None;
+        }
+        Some(match self.rng.u8(..10) {
+            0..4 => Trouble::LoseReply,
+            4 => Trouble::LoseRequest,
+            5 => Trouble::InternalError,
+            6 => Trouble::Throttle,
+            7 => Trouble::Delay(Duration::from_millis(self.rng.u64(..LONGEST_DELAY_MS))),
+            _ if operation == "TransactWriteItems" => Trouble::Conflict,
+            _ => Trouble::Throttle,
+        })
+    }
+}
+
 async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    match shared.trouble(operation) {
-        None => upstream(&shared, headers.clone(), body).await,
+    let trouble = shared.trouble(target.rsplit('.').next().unwrap_or_default());
+    match trouble {
+        None => upstream(shared, headers, body).await,
         Some(Trouble::LoseRequest) => cut(),
         Some(Trouble::Hang) => std::future::pending().await,
         Some(Trouble::LoseReply) => {
-            upstream(&shared, headers.clone(), body).await;
+            upstream(shared, headers, body).await;
             cut()
+        }
+        Some(Trouble::Delay(time)) => {
+            // Whether or not the caller waits for it.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                upstream(shared, headers, body).await
+            });
+            late.await.expect("no panic")
         }
         Some(Trouble::Throttle) => error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException"),
         Some(Trouble::InternalError) => error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
@@ -122,7 +191,7 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     }
 }
 
-async fn upstream(shared: &Shared, mut headers: HeaderMap, mut body: Bytes) -> Response {
+async fn upstream(shared: Arc<Shared>, mut headers: HeaderMap, mut body: Bytes) -> Response {
     headers.remove("host");
     if shared.forgets_tokens.load(Ordering::Relaxed) {
         let mut request: Value = serde_json::from_slice(&body).expect("JSON");

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use common::coins::Ledger;
 use common::config::Tables;
 use dev::audit::{Report, audit};
+use dev::binaries::Functions;
 use dev::fal_double::{FalDouble, Fault, Injection};
 use dev::stack::{Options, Stack};
 use dev::{demo, tokens};
@@ -35,6 +37,7 @@ pub struct Setup {
     environment: BTreeMap<String, String>,
     fal_latency: Duration,
     function_timeout: Option<Duration>,
+    binaries: Option<PathBuf>,
 }
 
 impl Setup {
@@ -53,6 +56,12 @@ impl Setup {
         self
     }
 
+    /// Runs the functions' binaries from that folder.
+    pub fn binaries(mut self, folder: PathBuf) -> Self {
+        self.binaries = Some(folder);
+        self
+    }
+
     pub async fn start(self) -> Potret {
         crate::secrets::capture_logs();
         let mut environment = self.environment;
@@ -67,6 +76,8 @@ impl Setup {
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
+            functions: (self.binaries.or_else(binaries_of_the_environment))
+                .map_or(Functions::InProcess, Functions::Binaries),
         });
         Potret {
             stack: stack.await.expect("a stack"),
@@ -80,6 +91,13 @@ impl Setup {
 /// tables of its own.
 fn other_dynamodb() -> Option<String> {
     common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
+}
+
+/// With `POTRET_BINARIES` set to a folder, the tests run the functions' binaries from there as processes. A relative
+/// one begins where `cargo` was called: at the root of the repository.
+pub fn binaries_of_the_environment() -> Option<PathBuf> {
+    let folder = common::config::environment("POTRET_BINARIES")?;
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(folder))
 }
 
 /// A running stack.

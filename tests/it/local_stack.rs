@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use dev::binaries::Functions;
 use dev::stack::{Options, Stack};
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ fn options(listen: SocketAddr) -> Options {
         environment: Box::new(|_| None),
         fal_latency: Some(Duration::ZERO),
         function_timeout: None,
+        functions: Functions::InProcess,
     }
 }
 

@@ -25,6 +25,7 @@ mod languages;
 mod local_stack;
 mod photos;
 mod playground;
+mod processes;
 mod prompt_options;
 mod prompt_preview;
 mod races;

@@ -49,6 +49,18 @@ impl Connection {
         &self.endpoint
     }
 
+    /// Region and credentials, under the names by which a function finds them in its environment.
+    pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {
+        let token = self.credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
+        let identity = [
+            ("AWS_REGION", self.region.to_string()),
+            ("AWS_DEFAULT_REGION", self.region.to_string()),
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
+        ];
+        identity.into_iter().chain(token).collect()
+    }
+
     /// A DynamoDB client for this server, which is the functions' own.
     #[must_use]
     pub fn dynamodb(&self) -> DynamoDb {

@@ -1,14 +1,18 @@
-//! Lambda for the local stack: runs the functions' own handlers in this process, under the service's rules.
+//! Lambda for the local stack: runs the functions under the service's rules, their handlers in this process or
+//! their binaries as processes.
 //!
 //! Every invocation has its own task, so a caller that goes away cancels nothing, just as on Lambda.
 
 mod handler;
+mod process;
+mod processes;
+mod runtime_api;
 #[cfg(test)]
 mod tests;
 
 use std::any::{Any, type_name};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -22,6 +26,8 @@ use uuid::Uuid;
 use crate::place::{ACCOUNT_ID, REGION};
 
 pub use handler::{FunctionError, Handler, event_handler, http_handler};
+pub use process::Bootstrap;
+pub use processes::Processes;
 
 /// The most that one synchronous invocation takes in, and the most that it gives back, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -230,6 +236,11 @@ fn not_finished(stopped: JoinError) -> FunctionError {
         error_message: message
             .map_or("Lambda panicked".to_owned(), |said| format!("Lambda panicked: {said}")),
     }
+}
+
+/// The value behind a lock, of which no holder leaves a half.
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One running invocation in the count, for as long as this value lives.

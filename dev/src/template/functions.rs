@@ -9,21 +9,30 @@ use super::{FunctionSpec, Route};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
+/// What Lambda gives a function that asks for no other amount.
+const USUAL_MEMORY_MB: u32 = 128;
+
 /// Every function with its settings.
 pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpec>> {
     let mut functions = Vec::new();
     for (logical_id, function) in resolver.resources(FUNCTION)? {
         let timeout = layers(resolver, &function, &["Timeout"]).pop();
         let timeout = timeout.ok_or_else(|| function.error("`Timeout` is missing, here and in `Globals`"))?;
+        let memory = layers(resolver, &function, &["MemorySize"]).pop();
         functions.push(FunctionSpec {
             name: binary(&function)?,
             logical_id: logical_id.to_owned(),
             timeout: resolver.seconds(&timeout)?,
+            memory_mb: memory.map_or(Ok(USUAL_MEMORY_MB), |memory| megabytes(resolver, &memory))?,
             environment: environment(resolver, &function)?,
         });
     }
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(functions)
+}
+
+fn megabytes(resolver: &Resolver<'_>, node: &Node<'_>) -> anyhow::Result<u32> {
+    resolver.text(node)?.parse().map_err(|_| node.error("whole megabytes expected"))
 }
 
 /// Every route, from the `HttpApi` events of the functions.

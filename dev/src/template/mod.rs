@@ -62,6 +62,8 @@ pub struct FunctionSpec {
     pub logical_id: String,
     /// How long one invocation may take.
     pub timeout: Duration,
+    /// The memory that one instance has.
+    pub memory_mb: u32,
     /// The settings it starts with, those common to all functions included.
     pub environment: BTreeMap<String, String>,
 }

@@ -88,6 +88,8 @@ fn own_timeout_wins_over_the_common_one() {
     assert_eq!(timeout("generate-image"), 29);
     assert_eq!(timeout("coin-balance"), 10);
     assert_eq!(stack.function("add-coins").unwrap().logical_id, "AddCoins");
+    assert_eq!(stack.function("generate-image").unwrap().memory_mb, 256);
+    assert_eq!(stack.function("coin-balance").unwrap().memory_mb, 128);
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! The functions' binaries: where they lie, and the environment that they are started in.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::backends::Connection;
+use crate::lambda::Bootstrap;
+use crate::settings::LocalSettings;
+use crate::template::FunctionSpec;
+
+/// How the functions run.
+#[derive(Debug, Clone, Default)]
+pub enum Functions {
+    /// Their handlers, in this process.
+    #[default]
+    InProcess,
+    /// Their binaries from this folder, each as processes of its own, as on Lambda.
+    Binaries(PathBuf),
+}
+
+/// Makes the binaries of all functions.
+const BUILD: &str = "cargo build --release --workspace --exclude dev --exclude simulation --exclude tests";
+
+/// What the binary of `spec` in `folder` is started with.
+///
+/// # Errors
+///
+/// When it is not there, or when the function could not be at home in both services at once.
+pub fn bootstrap(
+    folder: &Path,
+    spec: &FunctionSpec,
+    settings: &LocalSettings,
+    dynamodb: &Connection,
+    s3: &Connection,
+) -> anyhow::Result<Bootstrap> {
+    let identity = dynamodb.identity();
+    ensure!(
+        identity == s3.identity(),
+        "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
+         AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
+    );
+    let endpoints = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
+    ];
+    let mut environment = spec.environment.clone();
+    environment.extend(settings.function_settings().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    environment.extend(identity.into_iter().chain(endpoints).map(|(name, value)| (name.to_owned(), value)));
+    Ok(Bootstrap {
+        function: spec.name.clone(),
+        file: find(folder, spec)?,
+        memory_mb: spec.memory_mb,
+        environment,
+    })
+}
+
+/// The binary as `cargo build`, `cargo lambda build` or `sam build` lays it down.
+fn find(folder: &Path, spec: &FunctionSpec) -> anyhow::Result<PathBuf> {
+    let [name, resource] = [&spec.name, &spec.logical_id].map(|name| folder.join(name));
+    let places = [name.clone(), name.join("bootstrap"), resource.join("bootstrap")];
+    let file = places.into_iter().find(|place| place.is_file()).with_context(|| {
+        format!(
+            "there is no {}, nor a file bootstrap in a folder {} or {} there; this builds the functions into \
+             target/release: {BUILD}",
+            name.display(),
+            spec.name,
+            spec.logical_id
+        )
+    })?;
+    file.canonicalize().with_context(|| format!("cannot reach {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn spec() -> FunctionSpec {
+        FunctionSpec {
+            name: "coin-balance".to_owned(),
+            logical_id: "CoinBalance".to_owned(),
+            timeout: Duration::from_secs(10),
+            memory_mb: 128,
+            environment: [("PROFILES_TABLE".to_owned(), "p".to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn a_binary_is_found_where_cargo_cargo_lambda_and_sam_lay_it() {
+        for place in ["coin-balance", "coin-balance/bootstrap", "CoinBalance/bootstrap"] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(place);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            assert_eq!(find(folder.path(), &spec()).unwrap(), file.canonicalize().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_missing_binary_is_named_with_what_builds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = find(folder.path(), &spec()).unwrap_err().to_string();
+        for part in ["coin-balance", "CoinBalance", "cargo build --release"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
