@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::merchants::Confirmation;
 use crate::audit::rows;
 use crate::harness::Potret;
 
@@ -27,6 +26,9 @@ pub struct Payment {
     pub coins: u64,
     pub reference: String,
 }
+
+/// What add-coins answered.
+pub type Confirmation = Result<Value, Value>;
 
 /// The books.
 #[derive(Default)]

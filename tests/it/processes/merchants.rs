@@ -6,7 +6,7 @@ use fastrand::Rng;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::books::{Asked, Books, Payment};
@@ -180,6 +180,3 @@ async fn in_peace(potret: &Potret, books: &Books, user: &str, key: Option<&str>,
     }
     status
 }
-
-/// What add-coins answered of a balance.
-pub type Confirmation = Result<Value, Value>;
