@@ -20,7 +20,8 @@ pub enum Functions {
 }
 
 /// Makes the binaries of all functions.
-const BUILD: &str = "cargo build --release --workspace --exclude dev --exclude simulation --exclude tests";
+const BUILD: &str =
+    "cargo build --release --workspace --exclude dev --exclude model --exclude simulation --exclude tests";
 
 /// What the binary of `spec` in `folder` is started with.
 ///

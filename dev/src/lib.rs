@@ -11,6 +11,7 @@ pub mod docs;
 pub mod fal_double;
 pub mod functions;
 pub mod gateway;
+pub mod import;
 pub mod invoke_api;
 pub mod lambda;
 pub mod place;

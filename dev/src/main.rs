@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use add_coins::AddCoins;
 use anyhow::Context;
 use axum::body::Bytes;
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,7 @@ use dev::docs::DOCS_PATH;
 use dev::settings::FAL_PATH;
 use dev::stack::{NAME, Options, Stack, token_settings};
 use dev::tokens;
+use indicatif::ProgressBar;
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
@@ -75,6 +77,19 @@ enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// Credit the users of an earlier system with their balances, once however often it is run
+    ///
+    /// Of the file's columns, user_id and coins_balance are read. As whom, and where, is said as for audit.
+    Import {
+        /// A CSV file with a header
+        file: PathBuf,
+        /// The table of profiles
+        #[arg(long, value_name = "TABLE")]
+        profiles: String,
+        /// The table of the ledger
+        #[arg(long, value_name = "TABLE")]
+        ledger: String,
+    },
     /// Check the coins in a deployed stack's tables, reading only
     ///
     /// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN say as whom; the tables' names are
@@ -99,6 +114,9 @@ async fn main() -> ExitCode {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
         Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
+        Some(Command::Import { file, profiles, ledger }) => {
+            import(&file, Tables { profiles, ledger, ..Tables::default() }).await
+        }
         Some(Command::Audit { profiles, generations, ledger }) => {
             audit(&Tables { profiles, generations, ledger }).await
         }
@@ -115,6 +133,26 @@ async fn main() -> ExitCode {
 fn token(user: &str) -> anyhow::Result<()> {
     let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
     println!("{}", tokens::issue(user.as_str(), &token_settings()?, demo::TOKEN_LIFETIME)?);
+    Ok(())
+}
+
+async fn import(file: &Path, tables: Tables) -> anyhow::Result<()> {
+    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let add_coins = AddCoins::new(add_coins::Config { log_level: Level::ERROR, tables }, dynamodb);
+    let progress = ProgressBar::new(0);
+    let imported = dev::import::import(file, &add_coins, &progress).await?;
+    progress.finish_and_clear();
+    imported.refused.iter().for_each(|(line, why)| println!("line {line}: {why}"));
+    println!(
+        "{} users credited, {} without coins, {} lines refused",
+        imported.credited,
+        imported.without_coins,
+        imported.refused.len()
+    );
+    anyhow::ensure!(
+        imported.refused.is_empty(),
+        "some lines were refused; mend them and import the file again"
+    );
     Ok(())
 }
 

@@ -126,9 +126,40 @@ fn binaries_that_are_not_there_are_named_with_the_command_that_builds_them() {
 }
 
 #[tokio::test]
-async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
+async fn a_file_of_balances_is_imported_once_however_often_it_is_run() {
+    let stack = empty_stack().await;
+    let tables = tables(&stack);
+    let file = std::env::temp_dir().join(format!("balances-{}.csv", std::process::id()));
+    let lines =
+        "user_id,name,coins_balance\nana,Ana,12\nbudi,Budi,0\ncitra,Citra,many\n,Nobody,5\ndewi,Dewi,3\n";
+    std::fs::write(&file, lines).expect("a file");
+    for _ in 0..2 {
+        let mut command = on_tables_of(&stack, "import");
+        command.arg(&file).args(["--profiles", &tables.profiles, "--ledger", &tables.ledger]);
+        let output =
+            tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("no panic");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(
+            printed,
+            "line 4: \"many\" is no number of coins\n\
+             line 5: the event is not valid: /user_id must be 1 to 255 bytes of text without control characters\n\
+             2 users credited, 1 without coins, 2 lines refused\n"
+        );
+        assert!(!output.status.success());
+    }
+    let ledger = common::coins::Ledger::new(stack.dynamodb.dynamodb(), tables);
+    for (user, coins) in [("ana", 12), ("budi", 0), ("dewi", 3)] {
+        let user = common::identity::UserId::parse(user).expect("a user");
+        let balance = ledger.balance(&user, jiff::Timestamp::now()).await.expect("a balance");
+        assert_eq!(balance.settled.count(), coins);
+    }
+    std::fs::remove_file(file).expect("removed");
+    stack.stop().await.expect("a stop");
+}
+
+async fn empty_stack() -> dev::stack::Stack {
     let stack = dev::stack::Stack::start(dev::stack::Options {
-        name: "audited".to_owned(),
+        name: "separate".to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         data_dir: None,
         environment: Box::new(|_| None),
@@ -136,21 +167,35 @@ async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
         function_timeout: None,
         functions: dev::binaries::Functions::InProcess,
     });
-    let stack = stack.await.expect("a stack");
-    dev::demo::prepare(&stack).await.expect("users");
+    stack.await.expect("a stack")
+}
+
+fn tables(stack: &dev::stack::Stack) -> common::config::Tables {
     let functions = &stack.resources.functions;
     let generate = functions.iter().find(|spec| spec.name == "generate-image").expect("the function");
     let setting = |name: &str| generate.environment.get(name).cloned();
-    let tables = common::config::load(&setting, common::config::Tables::all).expect("tables");
+    common::config::load(&setting, common::config::Tables::all).expect("tables")
+}
+
+/// The command with the environment of somebody who may use the stack's tables.
+fn on_tables_of(stack: &dev::stack::Stack, subcommand: &str) -> Command {
+    let mut command = dev();
+    command.arg(subcommand).env("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.endpoint().as_str());
+    for (name, value) in [("REGION", "us-east-1"), ("ACCESS_KEY_ID", "id"), ("SECRET_ACCESS_KEY", "secret")] {
+        command.env(format!("AWS_{name}"), value);
+    }
+    command
+}
+
+#[tokio::test]
+async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
+    let stack = empty_stack().await;
+    dev::demo::prepare(&stack).await.expect("users");
+    let tables = tables(&stack);
     let audit = || {
-        let mut command = dev();
-        command.args(["audit", "--profiles", &tables.profiles, "--generations", &tables.generations]);
+        let mut command = on_tables_of(&stack, "audit");
+        command.args(["--profiles", &tables.profiles, "--generations", &tables.generations]);
         command.args(["--ledger", &tables.ledger]);
-        command.env("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.endpoint().as_str());
-        command
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "id")
-            .env("AWS_SECRET_ACCESS_KEY", "secret");
         tokio::task::spawn_blocking(move || command.output().expect("it runs"))
     };
     let output = audit().await.expect("no panic");
