@@ -1,5 +1,6 @@
 //! The functions' binaries: where they lie, and the environment that they are started in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -17,6 +18,36 @@ pub enum Functions {
     InProcess,
     /// Their binaries from this folder, each as processes of its own, as on Lambda.
     Binaries(PathBuf),
+    /// Somebody else runs them, `cargo lambda watch` for example: only what they need is served.
+    Elsewhere,
+}
+
+/// What a function that runs elsewhere must find in its environment, of all functions together.
+#[must_use]
+pub fn environment_of_all(
+    specs: &[FunctionSpec],
+    settings: &LocalSettings,
+    dynamodb: &Connection,
+    s3: &Connection,
+) -> BTreeMap<String, String> {
+    let mut environment: BTreeMap<_, _> = specs.iter().flat_map(|spec| spec.environment.clone()).collect();
+    environment.extend(local(settings, dynamodb, s3));
+    environment
+}
+
+/// What is other than the template's.
+fn local(
+    settings: &LocalSettings,
+    dynamodb: &Connection,
+    s3: &Connection,
+) -> impl Iterator<Item = (String, String)> {
+    let endpoints = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
+    ];
+    let own = settings.function_settings().map(|(name, value)| (name, value.to_owned()));
+    let all: Vec<_> = own.chain(dynamodb.identity()).chain(endpoints).collect();
+    all.into_iter().map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Makes the binaries of all functions.
@@ -35,19 +66,13 @@ pub fn bootstrap(
     dynamodb: &Connection,
     s3: &Connection,
 ) -> anyhow::Result<Bootstrap> {
-    let identity = dynamodb.identity();
     ensure!(
-        identity == s3.identity(),
+        dynamodb.identity() == s3.identity(),
         "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
          AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
     );
-    let endpoints = [
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
-        ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
-    ];
     let mut environment = spec.environment.clone();
-    environment.extend(settings.function_settings().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    environment.extend(identity.into_iter().chain(endpoints).map(|(name, value)| (name.to_owned(), value)));
+    environment.extend(local(settings, dynamodb, s3));
     Ok(Bootstrap {
         function: spec.name.clone(),
         file: find(folder, spec)?,

@@ -46,6 +46,12 @@ struct Serve {
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     run: Run,
+    /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
+    #[arg(long, conflicts_with = "binaries")]
+    services: bool,
+    /// Also write that environment as JSON, in the form that sam local takes
+    #[arg(long, value_name = "FILE", requires = "services")]
+    env_vars: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -176,12 +182,16 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         environment: Box::new(environment),
         fal_latency: None,
         function_timeout: None,
-        functions: serve.run.functions(),
+        functions: if serve.services { Functions::Elsewhere } else { serve.run.functions() },
     })
     .await?;
     demo::prepare(&stack).await?;
-    let coins = demo::coins_available(&stack, demo::USER).await?;
-    print_welcome(&stack, coins, serve.data_dir.as_deref())?;
+    if serve.services {
+        give_environment(&stack, serve.env_vars.as_deref())?;
+    } else {
+        let coins = demo::coins_available(&stack, demo::USER).await?;
+        print_welcome(&stack, coins, serve.data_dir.as_deref())?;
+    }
     stop_signal().await?;
     tracing::info!("stopping: what is running may end");
     stack.stop().await
@@ -213,6 +223,20 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
     println!("{answer:#}");
     stack.stop().await?;
     anyhow::ensure!(invocation.outcome.is_ok(), "{function} failed");
+    Ok(())
+}
+
+/// Prints lines for a shell to read, and writes the file for `sam local … --env-vars`.
+fn give_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(file) = file {
+        let json = serde_json::json!({"Parameters": stack.environment});
+        std::fs::write(file, format!("{json:#}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    for (name, value) in &stack.environment {
+        println!("export {name}='{}'", value.replace('\'', r"'\''"));
+    }
+    println!("# DynamoDB, S3 and fal are served until Ctrl-C stops them.");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The local stack, put together: back ends, functions, gateway, fal double, one listener.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct Stack {
     pub dynamodb: Connection,
     /// The S3 that is used.
     pub s3: Connection,
+    /// What functions that run elsewhere must find in their environment.
+    pub environment: BTreeMap<String, String>,
     asked_fal: Fal,
     embedded_dynamodb: Option<EmbeddedDynamoDb>,
     embedded_s3: Option<EmbeddedS3>,
@@ -147,14 +150,18 @@ impl Stack {
             batch: functions::batch(&resources.functions, &overrides)?,
             tokens: resources.jwt.clone(),
         })?;
-        let mut router = Router::new()
-            .merge(invoke_api::router(lambda.clone()))
-            .merge(docs::router(&resources.jwt)?)
-            .merge(playground);
+        let environment = binaries::environment_of_all(&resources.functions, &settings, &dynamodb, &s3);
+        let mut router = match options.functions {
+            Functions::Elsewhere => Router::new(),
+            _ => Router::new()
+                .merge(invoke_api::router(lambda.clone()))
+                .merge(docs::router(&resources.jwt)?)
+                .merge(playground)
+                .merge(gateway::router(gateway, lambda.clone())?),
+        };
         if let Some(fal) = &fal {
             router = router.nest(FAL_PATH, fal.router());
         }
-        let router = router.merge(gateway::router(gateway, lambda.clone())?);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, router, stopped));
         let asked_fal = settings.fal;
@@ -166,6 +173,7 @@ impl Stack {
             fal,
             dynamodb,
             s3,
+            environment,
             asked_fal,
             embedded_dynamodb,
             embedded_s3,

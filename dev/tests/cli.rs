@@ -28,8 +28,16 @@ struct Running {
 impl Running {
     /// Starts it and reads what it prints until it is ready.
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let mut command = dev();
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut process = command.spawn().expect("it starts");
         let mut printed = String::new();
         for line in BufReader::new(process.stdout.take().expect("its output")).lines() {
@@ -123,6 +131,28 @@ fn binaries_that_are_not_there_are_named_with_the_command_that_builds_them() {
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success());
     assert!(text.contains("no-such-folder") && text.contains("cargo build --release"), "{text}");
+}
+
+/// What `--services` prints is all that a function needs: its own settings are among it.
+#[tokio::test]
+async fn the_services_alone_print_the_environment_of_every_function() {
+    let file = std::env::temp_dir().join(format!("env-vars-{}.json", std::process::id()));
+    let path = file.to_str().expect("UTF-8").to_owned();
+    let stack =
+        tokio::task::spawn_blocking(move || Running::start_with(&["--services", "--env-vars", &path]));
+    let stack = stack.await.expect("a stack");
+    let variables: Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).expect("a file")).expect("JSON");
+    for name in ["PROFILES_TABLE", "UPLOADS_BUCKET", "FAL_KEY", "AWS_REGION", "AWS_ENDPOINT_URL_DYNAMODB"] {
+        let value = variables["Parameters"][name].as_str().expect("a value");
+        assert_eq!(stack.line(&format!("export {name}=")), format!("export {name}='{value}'"));
+    }
+    let fal = variables["Parameters"]["FAL_BASE_URL"].as_str().expect("an address");
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    assert_eq!(http.get(format!("{fal}/_control")).send().await.expect("an answer").status(), 200);
+    let gateway = fal.replace("/_local/fal", "/api/prompt-options");
+    assert_eq!(http.get(gateway).send().await.expect("an answer").status(), 404, "functions run elsewhere");
+    std::fs::remove_file(file).expect("removed");
 }
 
 #[tokio::test]

@@ -57,6 +57,24 @@ fn expected_routes() -> BTreeSet<String> {
 }
 
 #[test]
+fn cargo_lambda_watch_serves_the_routes_of_the_template() {
+    let manifest = file("Cargo.toml");
+    let routers = manifest.split("[[workspace.metadata.lambda.watch.router]]\n").skip(1);
+    let served: BTreeSet<_> =
+        routers.map(|rest| rest.lines().take(3).collect::<Vec<_>>().join("; ")).collect();
+    let resources = resources();
+    let wanted = resources.routes.iter().map(|route| {
+        let (path, method, function) = (&route.path, &route.method, &route.function);
+        format!("path = \"{path}\"; methods = [\"{method}\"]; function = \"{function}\"")
+    });
+    let breaches = differences(&served, "Cargo.toml", &wanted.collect(), "template.yaml");
+    refuse(
+        &breaches,
+        "let [workspace.metadata.lambda.watch] in Cargo.toml have the routes of template.yaml:",
+    );
+}
+
+#[test]
 fn every_function_checks_the_route_that_the_template_gives_it() {
     let routes = resources().routes.into_iter();
     let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path)).collect();
