@@ -3,6 +3,8 @@
 //! Every function composes the parts it uses. All faults are named together, so that one deployment finds
 //! them all; no secret and no table has a default.
 
+mod tokens;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,8 +19,10 @@ use crate::cursors::CursorKey;
 use crate::fal::{FalHosts, FalKey, ImageToImageModel, Steps};
 use crate::secrets::{Secret, Source};
 
+pub use tokens::{JwtSecret, TokensConfig};
+
 /// Every setting that any function reads, for the check that `template.yaml` sets no other.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 21] = [
     "LOG_LEVEL",
     "PROFILES_TABLE",
     "GENERATIONS_TABLE",
@@ -35,6 +39,11 @@ pub const NAMES: [&str; 16] = [
     "PHOTO_DELIVERY",
     "CURSOR_KEY",
     "CURSOR_KEY_PARAMETER",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "JWKS_URL",
+    "JWT_SECRET",
+    "JWT_SECRET_PARAMETER",
 ];
 
 /// Highest price of a batch; a guard against a slip of the finger.

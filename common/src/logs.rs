@@ -12,7 +12,7 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 11] = [
+const OUR_CRATES: [&str; 12] = [
     "common",
     "api_description",
     "generate_image",
@@ -21,6 +21,7 @@ const OUR_CRATES: [&str; 11] = [
     "create_upload",
     "debug_last_prompt",
     "add_coins",
+    "authorizer",
     "prompt_options",
     "prompt_preview",
     "dev",

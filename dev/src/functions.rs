@@ -105,6 +105,21 @@ fn handler(
             let function = prompt_preview::PromptPreview;
             shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
+        "authorizer" => {
+            let config = authorizer::Config::load(lookup)?;
+            let secret = match config.tokens.secret.clone() {
+                None => None,
+                Some(Source::Value(secret)) => Some(secret),
+                Some(Source::Parameter(_)) => {
+                    bail!("the local stack takes the secret from JWT_SECRET, not from Systems Manager")
+                }
+            };
+            let function = Arc::new(authorizer::Authorizer::new(config, secret.as_ref(), net::client()));
+            event_handler(move |event: LambdaEvent<authorizer::Event>| {
+                let function = Arc::clone(&function);
+                async move { function.handle(event).await }
+            })
+        }
         "add-coins" => {
             let function = Arc::new(add_coins::AddCoins::new(add_coins::Config::load(lookup)?, dynamodb));
             event_handler(move |event: LambdaEvent<serde_json::Value>| {

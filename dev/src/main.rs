@@ -138,7 +138,7 @@ async fn main() -> ExitCode {
 
 fn token(user: &str) -> anyhow::Result<()> {
     let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
-    println!("{}", tokens::issue(user.as_str(), &token_settings()?, demo::TOKEN_LIFETIME)?);
+    println!("{}", tokens::issue(user.as_str(), &token_settings(), demo::TOKEN_LIFETIME)?);
     Ok(())
 }
 
@@ -242,7 +242,7 @@ fn give_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
 
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let url = stack.url.as_str().trim_end_matches('/');
-    let token = tokens::issue(demo::USER, &stack.resources.jwt, demo::TOKEN_LIFETIME)?;
+    let token = tokens::issue(demo::USER, &token_settings(), demo::TOKEN_LIFETIME)?;
     println!("\nPotret is running at {url}\n\n  Open it in a browser to try it: {url}/\n");
     for route in &stack.resources.routes {
         println!("  {:<5} {url}{}", route.method, route.path);

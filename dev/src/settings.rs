@@ -6,6 +6,9 @@ use anyhow::Context;
 use secrecy::SecretString;
 use url::Url;
 
+/// Where the stack publishes the key of its tokens.
+pub const JWKS_PATH: &str = "/_local/jwks.json";
+
 /// Where the fal double is mounted on the stack's own listener.
 pub const FAL_PATH: &str = "/_local/fal";
 
@@ -17,7 +20,7 @@ const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
 
 /// Settings of the functions that the environment may override. The names of tables and bucket are not among
 /// them: the stack makes those itself.
-const PASSED_ON: [&str; 9] = [
+const PASSED_ON: [&str; 10] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
     "IMAGE_TO_IMAGE_MODEL",
@@ -27,7 +30,27 @@ const PASSED_ON: [&str; 9] = [
     "FAL_TIMEOUT_SECONDS",
     "PHOTO_DELIVERY",
     "CURSOR_KEY",
+    "JWT_SECRET",
 ];
+
+/// Who checks the tokens: a value of the template's parameter `AuthMode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// The gateway itself.
+    Jwt,
+    /// The function authorizer: `AUTH_MODE=lambda`.
+    Lambda,
+}
+
+impl AuthMode {
+    /// The parameter's value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Lambda => "lambda",
+        }
+    }
+}
 
 /// Which fal is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +70,8 @@ pub struct LocalSettings {
     pub dynamodb_endpoint: Option<Url>,
     /// Another S3 than the embedded one.
     pub s3_endpoint: Option<Url>,
+    /// Who checks the tokens.
+    pub auth_mode: AuthMode,
     /// Which fal is asked.
     pub fal: Fal,
     functions: BTreeMap<&'static str, String>,
@@ -57,7 +82,7 @@ impl LocalSettings {
     ///
     /// # Errors
     ///
-    /// When an address is none.
+    /// When an address is none, or `AUTH_MODE` none that there is.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, url: &Url) -> anyhow::Result<Self> {
         let set =
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -84,11 +109,20 @@ impl LocalSettings {
                 functions.entry("PHOTO_DELIVERY").or_insert("data-url".to_owned());
             }
         }
+        let auth_mode = match set("AUTH_MODE").as_deref() {
+            None | Some("jwt") => AuthMode::Jwt,
+            Some("lambda") => AuthMode::Lambda,
+            Some(_) => anyhow::bail!("AUTH_MODE must be jwt or lambda"),
+        };
+        if auth_mode == AuthMode::Lambda {
+            functions.insert("JWKS_URL", url.join(JWKS_PATH)?.into());
+        }
         functions.entry("CURSOR_KEY").or_insert(LOCAL_CURSOR_KEY.to_owned());
         functions.entry("FAL_KEY").or_insert(LOCAL_FAL_KEY.to_owned());
         Ok(Self {
             dynamodb_endpoint: address("AWS_ENDPOINT_URL_DYNAMODB")?,
             s3_endpoint: address("AWS_ENDPOINT_URL_S3")?,
+            auth_mode,
             fal,
             functions,
         })

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -25,14 +26,21 @@ use crate::gateway::{self, INTEGRATION_TIMEOUT};
 use crate::invoke_api;
 use crate::lambda::{LocalLambda, Processes};
 use crate::playground;
-use crate::settings::{FAL_PATH, Fal, LocalSettings};
-use crate::template::{self, LocalStack, Template};
+use crate::settings::{AuthMode, FAL_PATH, Fal, JWKS_PATH, LocalSettings};
+use crate::template::{self, JwtSpec, LocalStack, Template};
+use crate::tokens;
 
 /// The template that is deployed. Compiled in, so that the stack runs from any folder.
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// The name of the stack that `cargo dev` starts.
 pub const NAME: &str = "potret";
+
+/// Stands for the identity provider of a deployment.
+const ISSUER: &str = "https://potret.local/";
+
+/// What the tokens are for.
+const AUDIENCE: &str = "potret";
 
 /// How long a graceful stop waits for what is running: the longest that a function may take.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
@@ -93,8 +101,8 @@ impl Stack {
         let listener =
             TcpListener::bind(options.listen).await.map_err(|error| explain(options.listen, error))?;
         let url = loopback_url(listener.local_addr()?)?;
-        let resources = template_of_a_local_stack(&options.name)?;
         let settings = LocalSettings::read(&options.environment, &url)?;
+        let resources = template_of_a_local_stack(&options.name, settings.auth_mode)?;
         if let Some(folder) = &options.data_dir {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
@@ -140,7 +148,7 @@ impl Stack {
         let gateway = gateway::Settings {
             routes: resources.routes.clone(),
             cors: Some(resources.cors.clone()),
-            tokens: resources.jwt.clone(),
+            authorizer: resources.authorizer.clone(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };
         let playground = playground::router(playground::Settings {
@@ -148,14 +156,15 @@ impl Stack {
             s3: s3.endpoint().clone(),
             fal: settings.fal.clone(),
             batch: functions::batch(&resources.functions, &overrides)?,
-            tokens: resources.jwt.clone(),
+            tokens: token_settings(),
         })?;
         let environment = binaries::environment_of_all(&resources.functions, &settings, &dynamodb, &s3);
         let mut router = match options.functions {
             Functions::Elsewhere => Router::new(),
             _ => Router::new()
+                .route(JWKS_PATH, get(async || Json(tokens::jwks())))
                 .merge(invoke_api::router(lambda.clone()))
-                .merge(docs::router(&resources.jwt)?)
+                .merge(docs::router(&token_settings())?)
                 .merge(playground)
                 .merge(gateway::router(gateway, lambda.clone())?),
         };
@@ -225,9 +234,13 @@ fn bucket_cors() -> CorsLayer {
 }
 
 /// What a deployment would be asked for.
-fn local_stack(name: &str) -> LocalStack {
-    let parameters =
-        [("JwtIssuer", "https://potret.local/"), ("JwtAudience", "potret"), ("AllowedOrigins", "*")];
+fn local_stack(name: &str, auth_mode: AuthMode) -> LocalStack {
+    let parameters = [
+        ("JwtIssuer", ISSUER),
+        ("JwtAudience", AUDIENCE),
+        ("AuthMode", auth_mode.name()),
+        ("AllowedOrigins", "*"),
+    ];
     LocalStack {
         name: name.to_owned(),
         parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
@@ -239,17 +252,14 @@ fn local_stack(name: &str) -> LocalStack {
 /// # Errors
 ///
 /// When the template cannot be read.
-pub fn template_of_a_local_stack(name: &str) -> anyhow::Result<template::Stack> {
-    Template::parse(TEMPLATE)?.resolve(&local_stack(name))
+pub fn template_of_a_local_stack(name: &str, auth_mode: AuthMode) -> anyhow::Result<template::Stack> {
+    Template::parse(TEMPLATE)?.resolve(&local_stack(name, auth_mode))
 }
 
-/// Whose tokens a local stack takes, known without starting one.
-///
-/// # Errors
-///
-/// When the template cannot be read.
-pub fn token_settings() -> anyhow::Result<template::JwtSpec> {
-    Ok(template_of_a_local_stack(NAME)?.jwt)
+/// Whose tokens every local stack takes.
+#[must_use]
+pub fn token_settings() -> JwtSpec {
+    JwtSpec { issuer: ISSUER.to_owned(), audience: vec![AUDIENCE.to_owned()] }
 }
 
 fn fal_double(url: &Url, key: SecretString, options: &Options) -> anyhow::Result<FalDouble> {

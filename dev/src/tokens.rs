@@ -1,24 +1,48 @@
-//! The bearer tokens of the local stack: JWTs signed with a secret that everyone may know.
+//! The bearer tokens of the local stack: JWTs signed with a key that everyone may know.
 //!
-//! `cargo dev token USER` and the running gateway are two processes, so both take the secret from here.
-//! No deployed API accepts it: there the issuer's public keys decide.
+//! `cargo dev token USER` and the running gateway are two processes, so both take the key from here. The gateway takes
+//! the tokens itself, and so does the function authorizer, which gets the public half from [`jwks`]. No deployed API
+//! accepts them: there the issuer's own keys decide.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 
 use crate::template::JwtSpec;
 
-/// Signs the tokens of the local stack. It guards nothing but made-up data on one's own machine.
-pub const DEVELOPMENT_ONLY_SECRET: &str = "potret-local-development-only-this-is-not-a-secret";
+/// Signs the tokens of the local stack, in PKCS #8. It guards nothing but made-up data on one's own machine.
+pub const DEVELOPMENT_ONLY_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguRD43plrbraquCZkgXox9GJb49e3\
+    9/W8YqhR8HWMPGShRANCAAQj+Rng7CApKD4rwUF3v1tt6uhYCNi7c022bkHHtjaPoHL+fFTEEC+o5mOsuPNHvLvxy01NAeREkZERD3FkYhbE";
+
+/// What the key is called.
+const KEY_ID: &str = "potret-local-development-only";
 
 /// The one algorithm that is accepted, whatever a token's header says.
-const ALGORITHM: Algorithm = Algorithm::HS256;
+const ALGORITHM: Algorithm = Algorithm::ES256;
+
+static SIGNING: LazyLock<EncodingKey> = LazyLock::new(|| {
+    EncodingKey::from_ec_der(&BASE64_STANDARD.decode(DEVELOPMENT_ONLY_KEY).expect("the constant is base64"))
+});
+
+static PUBLIC: LazyLock<Jwk> = LazyLock::new(|| {
+    let mut key = Jwk::from_encoding_key(&SIGNING, ALGORITHM).expect("the constant is a P-256 key");
+    key.common.key_id = Some(KEY_ID.to_owned());
+    key.common.public_key_use = Some(PublicKeyUse::Signature);
+    key
+});
 
 /// A token could not be signed, or is not signed by us.
 pub type TokenError = jsonwebtoken::errors::Error;
+
+/// The public key, as an issuer publishes its own.
+pub fn jwks() -> JwkSet {
+    JwkSet { keys: vec![PUBLIC.clone()] }
+}
 
 /// Issues a token for a user, valid from now on for a lifetime counted in whole seconds.
 pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<String, TokenError> {
@@ -35,8 +59,8 @@ pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<Strin
 
 /// Signs any claims at all: for the tokens that a gateway has to refuse.
 pub fn sign(claims: &Value) -> Result<String, TokenError> {
-    let key = EncodingKey::from_secret(DEVELOPMENT_ONLY_SECRET.as_bytes());
-    jsonwebtoken::encode(&Header::new(ALGORITHM), claims, &key)
+    let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(ALGORITHM) };
+    jsonwebtoken::encode(&header, claims, &SIGNING)
 }
 
 /// The claims of a token whose algorithm and signature are right. The claims themselves are not checked.
@@ -46,7 +70,7 @@ pub(crate) fn claims(token: &str) -> Result<Map<String, Value>, TokenError> {
     signature_only.validate_exp = false;
     signature_only.validate_aud = false;
 
-    let key = DecodingKey::from_secret(DEVELOPMENT_ONLY_SECRET.as_bytes());
+    let key = DecodingKey::from_jwk(&PUBLIC)?;
     Ok(jsonwebtoken::decode(token, &key, &signature_only)?.claims)
 }
 
@@ -74,16 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn token_signed_with_another_secret_is_refused() {
-        let key = EncodingKey::from_secret(b"another secret");
-        let token = jsonwebtoken::encode(&Header::new(ALGORITHM), &json!({"sub": "u"}), &key).unwrap();
-        assert!(claims(&token).is_err());
+    fn token_with_another_signature_is_refused() {
+        let token = sign(&json!({"sub": "u"})).unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let (_, other) = sign(&json!({"sub": "v"}))
+            .unwrap()
+            .rsplit_once('.')
+            .map(|(a, b)| (a.len(), b.to_owned()))
+            .unwrap();
+        assert!(claims(&format!("{signed}.{signature}")).is_ok());
+        assert!(claims(&format!("{signed}.{other}")).is_err());
     }
 
     #[test]
-    fn other_algorithm_is_refused_even_with_our_secret() {
-        let key = EncodingKey::from_secret(DEVELOPMENT_ONLY_SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS512), &json!({"sub": "u"}), &key).unwrap();
+    fn other_algorithm_is_refused_even_with_our_key_as_its_secret() {
+        let key = EncodingKey::from_secret(DEVELOPMENT_ONLY_KEY.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &json!({"sub": "u"}), &key).unwrap();
         assert!(claims(&token).is_err());
     }
 }

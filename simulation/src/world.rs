@@ -7,6 +7,7 @@ use bytes::Bytes;
 use common::aws::{Aws, Credentials, Region};
 use common::net::HttpClient;
 use dev::backends::dynamodb::create_missing_tables;
+use dev::settings::AuthMode;
 use dev::stack::template_of_a_local_stack;
 use dev::template::Stack;
 use dynoxide::Database;
@@ -71,7 +72,7 @@ impl World {
             fal: Fal::new(seed, mood),
             auditor: Mutex::default(),
             price: 1 + seed % 2,
-            template: template_of_a_local_stack("simulated").expect("the template"),
+            template: template_of_a_local_stack("simulated", AuthMode::Jwt).expect("the template"),
             seed,
             born: Instant::now(),
             database: Database::memory().expect("a database"),

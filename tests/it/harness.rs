@@ -11,7 +11,7 @@ use common::config::Tables;
 use dev::audit::{Report, audit};
 use dev::binaries::Functions;
 use dev::fal_double::{FalDouble, Fault, Injection};
-use dev::stack::{Options, Stack};
+use dev::stack::{Options, Stack, token_settings};
 use dev::{demo, tokens};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User<'_> {
-        let token = tokens::issue(id, &self.stack.resources.jwt, demo::TOKEN_LIFETIME).expect("a token");
+        let token = tokens::issue(id, &token_settings(), demo::TOKEN_LIFETIME).expect("a token");
         User { potret: self, token }
     }
 

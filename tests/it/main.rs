@@ -9,6 +9,7 @@ mod pictures;
 
 mod add_coins;
 mod api_description;
+mod authorizer;
 mod coin_balance;
 mod conformance;
 mod crashes;

@@ -32,7 +32,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Reads the `sub` claim that API Gateway's JWT authorizer has verified, and the invocation's deadline.
+    /// Reads the `sub` claim that an authorizer of API Gateway's has verified, and the invocation's deadline.
     pub fn of(request: &Request, now: Timestamp) -> Result<Self, Problem> {
         let user_id = user_id(request).ok_or_else(|| Problem::new(Detail::SignIn))?;
         Ok(Self { user_id, now, arrived: Instant::now(), time_left: time_left(request, now) })
@@ -55,8 +55,13 @@ impl Caller {
 
 fn user_id(request: &Request) -> Option<UserId> {
     let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
-    let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
-    UserId::parse(claims.get("sub")?).ok()
+    let authorizer = context.authorizer.as_ref()?;
+    // `fields` is what our own authorizer answered.
+    let sub = match &authorizer.jwt {
+        Some(built_in) => built_in.claims.get("sub")?,
+        None => authorizer.fields.get("sub")?.as_str()?,
+    };
+    UserId::parse(sub).ok()
 }
 
 fn time_left(request: &Request, now: Timestamp) -> Duration {

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::routes::percent_decoded;
-use crate::place::ACCOUNT_ID;
+use crate::place::{ACCOUNT_ID, REGION};
 
 /// The id of the local API.
 const API_ID: &str = "local";
@@ -39,8 +39,8 @@ pub(super) struct Event<'a> {
     pub(super) body: &'a [u8],
     pub(super) route_key: &'a str,
     pub(super) path_parameters: &'a BTreeMap<String, String>,
-    /// `None` on a route without an authorizer.
-    pub(super) claims: Option<&'a BTreeMap<String, String>>,
+    /// What the authorizer found out; `None` on a route without one.
+    pub(super) authorizer: Option<Value>,
     pub(super) request_id: &'a str,
     pub(super) source_ip: IpAddr,
     pub(super) now: Timestamp,
@@ -77,6 +77,18 @@ impl Event<'_> {
             event["body"] = text.map_or_else(|| BASE64_STANDARD.encode(self.body), str::to_owned).into();
         }
         event
+    }
+
+    /// What a Lambda authorizer is asked about the request, which has come with `identity`.
+    pub(super) fn question(&self, identity: &str) -> Value {
+        let method_and_path = self.route_key.replacen(' ', "", 1);
+        let mut question = self.to_json();
+        question.as_object_mut().map(|members| members.remove("isBase64Encoded"));
+        question["type"] = json!("REQUEST");
+        question["routeArn"] =
+            json!(format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/$default/{method_and_path}"));
+        question["identitySource"] = json!([identity]);
+        question
     }
 
     /// The headers under lower-case names, those of one name joined, and those that the gateway adds itself.
@@ -122,8 +134,8 @@ impl Event<'_> {
             "time": self.now.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
             "timeEpoch": self.now.as_millisecond(),
         });
-        if let Some(claims) = self.claims {
-            context["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
+        if let Some(authorizer) = &self.authorizer {
+            context["authorizer"] = authorizer.clone();
         }
         context
     }

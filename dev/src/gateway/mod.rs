@@ -5,6 +5,7 @@ pub(crate) mod body;
 mod claims;
 mod cors;
 mod event;
+mod lambda_authorizer;
 mod response;
 mod routes;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -31,7 +33,7 @@ use self::event::Event;
 use self::response::Refusal;
 use self::routes::RouteTable;
 use crate::lambda::LocalLambda;
-use crate::template::{CorsSpec, JwtSpec, Route};
+use crate::template::{AuthorizerSpec, CorsSpec, Route};
 
 /// The largest request body that API Gateway takes, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
@@ -48,8 +50,8 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// Who may call it from a browser; `None` leaves every cross-origin matter to the functions.
     pub cors: Option<CorsSpec>,
-    /// Whose tokens it takes on the routes that are not public.
-    pub tokens: JwtSpec,
+    /// Who decides on the routes that are not public.
+    pub authorizer: AuthorizerSpec,
     /// How long it waits for a function: [`INTEGRATION_TIMEOUT`], less in tests.
     pub integration_timeout: Duration,
 }
@@ -78,7 +80,7 @@ pub enum SettingsError {
 struct Gateway {
     routes: RouteTable,
     cors: Option<CorsHeaders>,
-    tokens: JwtSpec,
+    authorizer: AuthorizerSpec,
     integration_timeout: Duration,
     lambda: LocalLambda,
 }
@@ -90,7 +92,7 @@ pub fn router(settings: Settings, lambda: LocalLambda) -> Result<Router, Setting
     let gateway = Gateway {
         routes: RouteTable::new(settings.routes)?,
         cors: settings.cors.as_ref().map(CorsHeaders::new).transpose()?,
-        tokens: settings.tokens,
+        authorizer: settings.authorizer,
         integration_timeout: settings.integration_timeout,
         lambda,
     };
@@ -146,21 +148,21 @@ impl Gateway {
     ) -> Result<Response, Refusal> {
         let (route, path_parameters) =
             self.routes.find(&request.method, request.uri.path()).ok_or(Refusal::NotFound)?;
-        let now = Timestamp::now();
-        let claims = match route.public {
-            true => None,
-            false => Some(auth::authorize(&request.headers, &self.tokens, now)?),
-        };
-        let event = Event {
+        let mut event = Event {
             request,
-            body: &body?,
+            body: &[],
             route_key: &route.route_key,
             path_parameters: &path_parameters,
-            claims: claims.as_ref(),
+            authorizer: None,
             request_id,
             source_ip: source_ip(request),
-            now,
+            now: Timestamp::now(),
         };
+        if !route.public {
+            event.authorizer = Some(self.authorize(&event).await?);
+        }
+        let body = body?;
+        event.body = &body;
 
         // Past the gateway's limit the function runs on, as it does on AWS.
         let event = event.to_json().to_string();
@@ -170,6 +172,17 @@ impl Gateway {
             .map_err(|_| Refusal::Unavailable)?;
         let answer = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
         response::from_answer(&answer).map_err(Refusal::Internal)
+    }
+
+    /// What the function is told of a request that may go on to it.
+    async fn authorize(&self, event: &Event<'_>) -> Result<Value, Refusal> {
+        match &self.authorizer {
+            AuthorizerSpec::Jwt(tokens) => {
+                let claims = auth::authorize(&event.request.headers, tokens, event.now)?;
+                Ok(json!({"jwt": {"claims": claims, "scopes": null}}))
+            }
+            AuthorizerSpec::Function(name) => lambda_authorizer::authorize(name, &self.lambda, event).await,
+        }
     }
 }
 

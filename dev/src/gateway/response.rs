@@ -29,6 +29,10 @@ pub(super) enum Refusal {
     BadRequest,
     #[error("{0}")]
     Unauthorized(#[from] AuthError),
+    #[error("what the authorizer goes by is missing")]
+    NoIdentity,
+    #[error("the authorizer said no")]
+    Forbidden,
     #[error("no route has this method and path")]
     NotFound,
     #[error("the body, or the event made of it, is over its limit")]
@@ -64,7 +68,8 @@ impl Refusal {
     pub(super) fn response(self) -> Response {
         let (status, message) = match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "Bad Request"),
-            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Self::Unauthorized(_) | Self::NoIdentity => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
+
 use super::http_api::HttpApi;
 use super::intrinsics::{Resolver, binary};
 use super::node::Node;
@@ -12,7 +14,7 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 /// What Lambda gives a function that asks for no other amount.
 const USUAL_MEMORY_MB: u32 = 128;
 
-/// Every function with its settings.
+/// Every function with its settings, also one whose condition does not hold: it costs nothing here, and nobody calls it.
 pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpec>> {
     let mut functions = Vec::new();
     for (logical_id, function) in resolver.resources(FUNCTION)? {
@@ -48,6 +50,10 @@ pub(super) fn routes(resolver: &Resolver<'_>, api: &HttpApi) -> anyhow::Result<V
             }
         }
     }
+    let is_route = |key: &&String| routes.iter().any(|route: &Route| route.route_key == **key);
+    if let Some(guarded) = api.guarded.iter().find(|key| !is_route(key)) {
+        bail!("{}: {guarded} is guarded, and no function has this route", api.logical_id);
+    }
     routes.sort_by(|a: &Route, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
     Ok(routes)
 }
@@ -65,16 +71,18 @@ fn route(
     let method = resolver.text(&event.need("Method")?)?.to_ascii_uppercase();
     let method = if method == "*" { "ANY".to_owned() } else { method };
     let path = resolver.text(&event.need("Path")?)?;
-    let authorizer = event.at(&["Auth", "Authorizer"]);
-    let public = match &authorizer {
+    let route_key = format!("{method} {path}");
+    let public = match event.at(&["Auth", "Authorizer"]) {
+        Some(node) if node.literal()? == "NONE" => true,
+        Some(node) => return Err(node.error("NONE expected, or nothing")),
         None => false,
-        Some(node) => match node.literal()? {
-            "NONE" => true,
-            name if name == api.authorizer => false,
-            name => return Err(node.error(format!("the API has no authorizer {name} by default"))),
-        },
     };
-    Ok(Route { route_key: format!("{method} {path}"), method, path, function, public })
+    if public == api.guarded.contains(&route_key) {
+        let needed =
+            "either `Authorizer: NONE` or its security in the paths of the API's `DefinitionBody` expected";
+        return Err(event.error(format!("{route_key}: {needed}")));
+    }
+    Ok(Route { route_key, method, path, function, public })
 }
 
 /// The settings common to all functions, and this function's own above them.

@@ -4,14 +4,18 @@ use anyhow::bail;
 
 use super::intrinsics::Resolver;
 use super::node::Node;
-use super::{CorsSpec, JwtSpec};
+use super::{AuthorizerSpec, CorsSpec, JwtSpec};
+
+/// What API Gateway adds to a security scheme of OpenAPI.
+const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 
 /// The one HTTP API that a template may have.
 pub(super) struct HttpApi {
     pub(super) logical_id: String,
-    pub(super) authorizer: String,
     pub(super) cors: CorsSpec,
-    pub(super) jwt: JwtSpec,
+    pub(super) authorizer: AuthorizerSpec,
+    /// The keys of the routes that ask the authorizer.
+    pub(super) guarded: Vec<String>,
 }
 
 /// Finds the HTTP API and reads it.
@@ -21,22 +25,59 @@ pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<HttpApi> {
         bail!("one AWS::Serverless::HttpApi expected, {} found", apis.len());
     };
     let properties = api.need("Properties")?;
-    let auth = properties.need("Auth")?;
     // Without a default authorizer a new route would be open to everybody.
-    let authorizer = resolver.text(&auth.need("DefaultAuthorizer")?)?;
-    let settings = auth.need("Authorizers")?.need(&authorizer)?.need("JwtConfiguration")?;
+    properties.need("Auth")?.need("DefaultAuthorizer")?;
+    let body = properties.need("DefinitionBody")?;
+    let schemes = body.need("components")?.need("securitySchemes")?;
+    let schemes_by_name = schemes.entries()?;
+    let [(name, scheme)] = schemes_by_name.as_slice() else {
+        return Err(schemes.error("one scheme expected"));
+    };
     Ok(HttpApi {
         logical_id: (*logical_id).to_owned(),
-        authorizer,
         cors: match properties.get("CorsConfiguration") {
             Some(settings) => cors(resolver, &settings)?,
             None => CorsSpec::default(),
         },
-        jwt: JwtSpec {
-            issuer: resolver.text(&settings.need("issuer")?)?,
-            audience: resolver.texts(&settings.need("audience")?)?,
-        },
+        authorizer: authorizer(resolver, &resolver.chosen(scheme)?.need(AUTHORIZER)?)?,
+        guarded: guarded(&body.need("paths")?, name)?,
     })
+}
+
+fn authorizer(resolver: &Resolver<'_>, settings: &Node<'_>) -> anyhow::Result<AuthorizerSpec> {
+    let kind = settings.need("type")?;
+    match kind.literal()? {
+        "jwt" => {
+            let settings = settings.need("jwtConfiguration")?;
+            Ok(AuthorizerSpec::Jwt(JwtSpec {
+                issuer: resolver.text(&settings.need("issuer")?)?,
+                audience: resolver.texts(&settings.need("audience")?)?,
+            }))
+        }
+        "request" => {
+            let uri = settings.need("authorizerUri")?;
+            let text = resolver.text(&uri)?;
+            let function = text.strip_suffix("/invocations").and_then(|text| text.rsplit_once(":function:"));
+            let (_, function) = function.ok_or_else(|| uri.error("a function's address expected"))?;
+            Ok(AuthorizerSpec::Function(function.to_owned()))
+        }
+        _ => Err(kind.error("jwt or request expected")),
+    }
+}
+
+/// The keys of the routes below `paths` whose only security is the scheme of that name.
+fn guarded(paths: &Node<'_>, scheme: &str) -> anyhow::Result<Vec<String>> {
+    let mut guarded = Vec::new();
+    for (path, methods) in paths.entries()? {
+        for (method, operation) in methods.entries()? {
+            let security = operation.need("security")?;
+            if *security.value != serde_json::json!([{ scheme: [] }]) {
+                return Err(security.error(format!("[{{{scheme}: []}}] expected")));
+            }
+            guarded.push(format!("{} {path}", method.to_ascii_uppercase()));
+        }
+    }
+    Ok(guarded)
 }
 
 fn cors(resolver: &Resolver<'_>, settings: &Node<'_>) -> anyhow::Result<CorsSpec> {

@@ -1,4 +1,4 @@
-//! Resolves the intrinsic functions that mean something here: `Ref`, `Fn::Sub` and `Fn::GetAtt`.
+//! Resolves the intrinsic functions that mean something here: `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::If`.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::place::{ACCOUNT_ID, REGION};
 /// Knows the template's parameters and resources, and what they are called on this machine.
 pub(super) struct Resolver<'t> {
     parameters: Option<Node<'t>>,
+    conditions: Option<Node<'t>>,
     resources: Node<'t>,
     /// `Globals.Function`, the properties that all functions share.
     pub(super) function_globals: Option<Node<'t>>,
@@ -31,6 +32,7 @@ impl<'t> Resolver<'t> {
         }
         Ok(Self {
             parameters,
+            conditions: root.get("Conditions"),
             resources: root.need("Resources")?,
             function_globals: root.at(&["Globals", "Function"]),
             local,
@@ -66,6 +68,28 @@ impl<'t> Resolver<'t> {
             _ => Err(anyhow!("{function} cannot be resolved on this machine")),
         };
         text.map_err(|error| node.error(error))
+    }
+
+    /// The branch of an `Fn::If` that counts; anything else as it is.
+    pub(super) fn chosen(&self, node: &Node<'t>) -> anyhow::Result<Node<'t>> {
+        let Some(("Fn::If", argument)) = node.intrinsic() else { return Ok(node.clone()) };
+        let items = argument.items()?;
+        let [condition, when_true, when_false] = items.as_slice() else {
+            return Err(argument.error("a condition and two values expected"));
+        };
+        Ok(if self.holds(condition)? { when_true } else { when_false }.clone())
+    }
+
+    /// Whether the condition of that name holds. `Fn::Equals` is the one that is known here.
+    fn holds(&self, name: &Node<'t>) -> anyhow::Result<bool> {
+        let condition = self.conditions.as_ref().and_then(|all| all.get(name.value.as_str()?));
+        let condition = condition.ok_or_else(|| name.error("there is no such condition"))?;
+        let Some(("Fn::Equals", argument)) = condition.intrinsic() else {
+            return Err(condition.error("Fn::Equals expected"));
+        };
+        let items = argument.items()?;
+        let [one, other] = items.as_slice() else { return Err(argument.error("two values expected")) };
+        Ok(self.text(one)? == self.text(other)?)
     }
 
     /// The whole number of seconds that stands at this place.
@@ -134,13 +158,17 @@ impl<'t> Resolver<'t> {
 
     fn attribute(&self, path: &str) -> anyhow::Result<String> {
         let resource = path.strip_suffix(".Arn").unwrap_or(path);
-        let kind = self.resources.get(resource).and_then(|resource| kind_of(&resource));
-        match kind {
+        let found = self.resources.get(resource);
+        match found.as_ref().and_then(kind_of) {
             Some("AWS::DynamoDB::Table") if resource != path => {
                 Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(resource)))
             }
             Some("AWS::S3::Bucket") if resource != path => {
                 Ok(format!("arn:aws:s3:::{}", self.local_name(resource)))
+            }
+            Some("AWS::Serverless::Function") if resource != path => {
+                let function = found.as_ref().map(binary).transpose()?;
+                Ok(crate::lambda::arn(&function.unwrap_or_default()))
             }
             _ => bail!("the attribute {path} does not exist on this machine"),
         }

@@ -49,8 +49,8 @@ pub struct Stack {
     pub buckets: Vec<String>,
     /// What the HTTP API tells browsers.
     pub cors: CorsSpec,
-    /// Whose tokens the HTTP API accepts.
-    pub jwt: JwtSpec,
+    /// Who decides whether a request has a good token.
+    pub authorizer: AuthorizerSpec,
 }
 
 /// One Lambda function.
@@ -98,7 +98,16 @@ pub struct CorsSpec {
     pub max_age: Option<Duration>,
 }
 
-/// The JWT authorizer of the HTTP API.
+/// The authorizer of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizerSpec {
+    /// API Gateway itself.
+    Jwt(JwtSpec),
+    /// The function of that name.
+    Function(String),
+}
+
+/// Whose tokens are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSpec {
     /// The `iss` that a token must have, character for character.
@@ -175,7 +184,7 @@ impl Template {
             tables: storage::tables(&resolver)?,
             buckets: storage::buckets(&resolver)?,
             cors: api.cors,
-            jwt: api.jwt,
+            authorizer: api.authorizer,
         })
     }
 }

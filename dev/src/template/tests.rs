@@ -143,8 +143,8 @@ fn tables_have_their_keys_indexes_and_expiry() {
 #[test]
 fn api_tells_browsers_what_the_template_says() {
     let stack = real();
-    assert_eq!(stack.jwt.issuer, "http://127.0.0.1:3000/");
-    assert_eq!(stack.jwt.audience, ["potret"]);
+    let jwt = JwtSpec { issuer: "http://127.0.0.1:3000/".into(), audience: vec!["potret".into()] };
+    assert_eq!(stack.authorizer, AuthorizerSpec::Jwt(jwt));
     let cors = stack.cors;
     assert_eq!(cors.allow_origins, ["http://localhost:5173", "http://127.0.0.1:5173"]);
     assert_eq!(cors.allow_methods, ["GET", "POST"]);
@@ -165,6 +165,19 @@ fn local_value_replaces_a_default() {
 }
 
 #[test]
+fn the_deployment_decides_who_checks_the_tokens() {
+    let mut local = local();
+    local.parameters.insert("AuthMode".to_owned(), "lambda".to_owned());
+    let stack = Template::parse(REAL).unwrap().resolve(&local).unwrap();
+    assert_eq!(stack.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
+    assert_eq!(stack.routes, real().routes);
+    let ours = small("[theirs, ours]", "[ours, ours]").unwrap();
+    assert_eq!(ours.authorizer, AuthorizerSpec::Function("hello".to_owned()));
+    assert!(refusal("- IsOurs", "- IsNobodys").contains("User.Fn::If.0: there is no such condition"));
+    assert!(refusal("!Equals", "!Or").contains("Conditions.IsOurs: Fn::Equals expected"));
+}
+
+#[test]
 fn local_value_of_an_unknown_parameter_is_refused() {
     let mut local = local();
     local.parameters.insert("CoinsPerBtach".to_owned(), "3".to_owned());
@@ -179,7 +192,8 @@ fn parameter_without_any_value_is_named_with_its_place() {
     let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
     assert_eq!(
         format!("{error:#}"),
-        "Resources.Api.Properties.Auth.Authorizers.Jwt.JwtConfiguration.issuer: \
+        "Resources.Api.Properties.DefinitionBody.components.securitySchemes.User.Fn::If.2.\
+         x-amazon-apigateway-authorizer.jwtConfiguration.issuer: \
          parameter JwtIssuer has no default and was given no local value"
     );
 }
@@ -217,13 +231,23 @@ fn known_intrinsics_resolve_to_local_values() {
 }
 
 #[test]
-fn route_without_authorizer_is_public() {
-    let auth = "Path: /hello/{name}\n            Auth: {Authorizer: NONE}";
-    let route = small("Path: /hello/{name}", auth).unwrap().routes.remove(0);
+fn route_is_guarded_or_says_that_it_is_public_and_never_both() {
+    let route = small("Path: /hello/{name}", "Path: /hello/{name}").unwrap().routes.remove(0);
+    assert_eq!((route.route_key.as_str(), route.public), ("ANY /hello/{name}", false));
+
+    let (event, paths) = ("Path: /hello/{name}", "\"/hello/{name}\": {any: {security: [{User: []}]}}");
+    let public = format!("{event}\n            Auth: {{Authorizer: NONE}}");
+    let without_guard = include_str!("small.yaml").replace(paths, "{}").replace(event, &public);
+    let local = LocalStack { name: "x".to_owned(), parameters: BTreeMap::new() };
+    let route = Template::parse(&without_guard).unwrap().resolve(&local).unwrap().routes.remove(0);
     assert!(route.public);
-    assert_eq!(route.route_key, "ANY /hello/{name}");
-    let other = auth.replace("NONE", "Other");
-    assert!(refusal("Path: /hello/{name}", &other).contains("Auth.Authorizer: "));
+
+    assert!(refusal(event, &public).contains("ANY /hello/{name}: either `Authorizer: NONE` or"));
+    assert!(refusal(paths, "{}").contains("ANY /hello/{name}: either `Authorizer: NONE` or"));
+    assert!(refusal(paths, &paths.replace("User", "Other")).contains("[{User: []}] expected"));
+    let gone = format!("{paths}\n          /gone: {{get: {{security: [{{User: []}}]}}}}");
+    assert!(refusal(paths, &gone).contains("GET /gone is guarded, and no function has this route"));
+    assert!(refusal(event, &public.replace("NONE", "Other")).contains("Auth.Authorizer: NONE expected"));
 }
 
 #[test]
@@ -231,7 +255,9 @@ fn missing_parts_are_named() {
     assert!(refusal("Binary: hello", "Other: hello").contains("`Metadata.BuildProperties.Binary`"));
     assert!(refusal("Timeout: 3", "Tmeout: 3").contains("Resources.Hello: `Timeout` is missing"));
     assert!(refusal("Timeout: 3", "Timeout: 3.5").contains("Properties.Timeout: whole seconds"));
-    assert!(refusal("DefaultAuthorizer: Jwt", "Other: Jwt").contains("`DefaultAuthorizer` is missing"));
+    assert!(
+        refusal("DefaultAuthorizer: AWS_IAM", "Other: AWS_IAM").contains("`DefaultAuthorizer` is missing")
+    );
     assert!(refusal("ApiId: !Ref Api", "ApiId: !Ref Other").contains("`!Ref Api` expected"));
     assert!(refusal("AllowOrigins:", "AllowCredentials: true #").contains("AllowCredentials"));
 }

@@ -10,7 +10,8 @@ use super::{file, files, refuse, rust_files};
 use crate::harness::Potret;
 
 /// Settings for laptops. In the cloud the secrets come from Systems Manager, and fal's hosts are fal's own.
-const LOCAL_ONLY: [&str; 5] = ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY"];
+const LOCAL_ONLY: [&str; 6] =
+    ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY", "JWT_SECRET"];
 
 /// The routes that answer without a token.
 const FOR_ANYBODY: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];

@@ -167,7 +167,7 @@ async fn no_token_and_no_body_is_ever_logged() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("request answered") && log.contains("request refused"), "{log}");
     let signature = good.rsplit('.').next().unwrap();
-    for secret in [signature, "secret-body", "secret-query", tokens::DEVELOPMENT_ONLY_SECRET] {
+    for secret in [signature, "secret-body", "secret-query", tokens::DEVELOPMENT_ONLY_KEY] {
         assert!(!log.contains(secret));
     }
 }

@@ -197,7 +197,7 @@ async fn server_that_does_not_tell_the_callers_address_is_called_by_this_machine
     let settings = Settings {
         routes: vec![route("GET /", true, "f")],
         cors: None,
-        tokens: token_settings(),
+        authorizer: AuthorizerSpec::Jwt(token_settings()),
         integration_timeout: INTEGRATION_TIMEOUT,
     };
     let service = router(settings, lambda).unwrap();

@@ -2,6 +2,7 @@
 
 mod access;
 mod events;
+mod guards;
 mod responses;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::lambda::{Function, FunctionError, Handler, event_handler};
+use crate::template::JwtSpec;
 use crate::tokens;
 
 const ORIGIN: &str = "https://shop.example";
@@ -32,8 +34,26 @@ impl Api {
     }
 
     async fn with(handler: Handler, integration_timeout: Duration) -> Self {
-        let lambda =
-            LocalLambda::new([Function { name: "f".into(), timeout: Duration::from_secs(20), handler }]);
+        Self::behind(AuthorizerSpec::Jwt(token_settings()), vec![("f", handler)], integration_timeout).await
+    }
+
+    /// Behind the function `guard`, which is asked about every request.
+    async fn guarded_by(guard: Handler) -> Self {
+        let functions = vec![("f", echo()), ("guard", guard)];
+        Self::behind(AuthorizerSpec::Function("guard".into()), functions, Duration::from_secs(10)).await
+    }
+
+    async fn behind(
+        authorizer: AuthorizerSpec,
+        functions: Vec<(&str, Handler)>,
+        integration_timeout: Duration,
+    ) -> Self {
+        let timeout = Duration::from_secs(20);
+        let lambda = LocalLambda::new(functions.into_iter().map(|(name, handler)| Function {
+            name: name.into(),
+            timeout,
+            handler,
+        }));
         let settings = Settings {
             routes: vec![
                 route("POST /call", false, "f"),
@@ -48,7 +68,7 @@ impl Api {
                 expose_headers: vec!["idempotency-replayed".into()],
                 max_age: Some(Duration::from_secs(600)),
             }),
-            tokens: token_settings(),
+            authorizer,
             integration_timeout,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,0 +1,48 @@
+//! Private keys of the tests, made for them and good for nothing else. All are base64 of DER.
+
+/// 2048 bits, in PKCS #1.
+pub const RSA: &str = "\
+    MIIEogIBAAKCAQEAtKz4DgM3be3NEfvqdRsbHR3JUq7ahl5R5bMD8xLoKYWEZec/FFWnyXQ7gOZEc+dStId/uyZVKl73J/wgF23i\
+    nihcH4mUd0VdFa8gTWC0jdfd6Gc6E+b/uizRv5NFqrYUNRrjGEzYotTNw0yPMZ32TmfSj78WOzF/UD5A2ACQaqv+ksRyXko/On6I\
+    VVGwVNew6JWVh86Lb6OaO8ZcGIBaDa7x9pkNa+eUcbO3JIBy7sxT+r2AzayozLi/wUp+WT9sS67RsvqB6LvKT0mcf7et8ciF5H2v\
+    OFkPXzJ3sgmju3r0mRSqOs/hrsePgZBnekfCL5IXoTHhYvRuOQQhpNIupQIDAQABAoH/MSrhAO80e7Xlw1R1eWjm+AV4brJ8Gr+Q\
+    NJzYIPiu3/MgafAu5QRqT2hSHmyLiam/LWGyYOZi8Xo7yFB/FeEmyo4xLmPtAzLdIgmGa4g677QkWhpoCQJ+lSudPi/VxZ8ci1cb\
+    IIHJHTF2zVmy83hejveyABcASxuCif5m/GEq69wYAbUVedl6dHEZ1rey7xnEyYkWINUbkDwBqpzhpiP0OidaZSaidyY6xp4ae0X6\
+    nwTfiCue4pTKPUWMfeuZFRSmP4oNE+BAYilzXP1olykeXCA2yR/oAfJGi3nndy9+ArbGFq2ryBkTn07u63P4pSEHSIp/9w6SDe41\
+    jjHG59iFAoGBANuPZNmOn5aAHytXbEeiHZNXkoaJEuBwhyhEu6XxQP2+Pes4lX/W62ppYSwOxrR5duW3LMrVr3FPgsyBSwkYVkFF\
+    CUNAk4cZHdcGqb2wMnEoBhfpNcPo7bX9tHeNZU8+kZwcTso5kghHDW5g2CSsMGIEmPD1IdW139PKh7IVH4M7AoGBANKpdolwXuJn\
+    X8VM9JTZb0PzHAU07QVoazFpITIhCuy4YqUvTO/B3+NDraDEuUbOwdp6hlnmGVurh5Ig4IF+HF+2VhB3kd2vedBIOws5N+oIjhnK\
+    RCbX7CVbDhyHhxaF8+/fjTBhoZXXAFsVgFEksHXs3IztYpgg0/DWV7FWSjefAoGBALkpG87RlcqRcDfX+UwL7s9EiiCFVvMKUyFl\
+    na6bX8jd+E/3nzR5pn1OM5G5QGARE3E04kSIovV3LYKUAxi/enZ+5wndWs0TJHQjfWCoSFHfhAwEM8BtHpNdSyWLjAWhaaDyyouG\
+    s53hdfVBHOcIg6EV6XlD8W3OfN2arodDgxjjAoGABFe3+NdXLWWiJMgUVqkw0P7G+hiANldTtl4LcCQcPIsEhZE3Dc46Vk4D20eS\
+    5jHG70ENWfcTWL9teQayehjmbtasaYR9fktqwG9swCt6yplIjKGNzBsxZAe/f7kPgNhcEfrSx0eL9DHNcRM9ZO7TsGqklUcjfC1Z\
+    ESLqBd7YgtMCgYEAykD+6khrzznEH/MVopHdZXAerUlWIu78qjJoYSNae1H85zMD/1V6rHeTOLtKB0MNa983TyFrY6A1O6YYXbio\
+    IdUnVyt/ZHXS7wi2tsgLawSjzJpZdovFrtGFDDOYkYj0yZbd9aFSB0jpc9BnzmpYIXEYb9VnUD0txAqCZ1o/Vgg=";
+
+/// The public half of [`RSA`], as a certificate would hold it.
+pub const RSA_PUBLIC: &str = "\
+    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAtKz4DgM3be3NEfvqdRsbHR3JUq7ahl5R5bMD8xLoKYWEZec/FFWnyXQ7\
+    gOZEc+dStId/uyZVKl73J/wgF23inihcH4mUd0VdFa8gTWC0jdfd6Gc6E+b/uizRv5NFqrYUNRrjGEzYotTNw0yPMZ32TmfSj78W\
+    OzF/UD5A2ACQaqv+ksRyXko/On6IVVGwVNew6JWVh86Lb6OaO8ZcGIBaDa7x9pkNa+eUcbO3JIBy7sxT+r2AzayozLi/wUp+WT9s\
+    S67RsvqB6LvKT0mcf7et8ciF5H2vOFkPXzJ3sgmju3r0mRSqOs/hrsePgZBnekfCL5IXoTHhYvRuOQQhpNIupQIDAQAB";
+
+/// 1024 bits, in PKCS #1: shorter than is safe.
+pub const SHORT_RSA: &str = "\
+    MIICXAIBAAKBgQDNl+TShbIDQ4qIdBtYVy3LVoccSF6/UWhYT42K2d2jP5bFX/4g0sVgXh2Vd0KfXE9tOL7EeGOqVgbeFsoIhiXX\
+    Nil//ZXsmul8LW+Yx1/ZYf5znbixDwhqfmvdEHr9Y5zHr/m2POTC00eU7ZiIOCfEURO83yQIg9pQZYCw67rRRwIDAQABAoGAaP20\
+    wT29VqVbTavdexOqMzkQ7oSWviUYoGCf69Sutvt2R31qDeEVIs1tVjL9NtyxQxnDchn467fa8fe5XPkEwSR6dI8kqOHUZh3xtRNJ\
+    HaoQwgB4XYLajpN9tfVgmbNURxGnKFpuS6HTV7ewm3J8eSxJb/R9WCFZE5DrisD+k+ECQQDlonHsG1urfpIdKJcCbJZVl4kh8wCX\
+    DmOahwtZJCe62p03dtit7UB/m9upSrf1nyjpxe0A1qCCYmA9edBF2vL1AkEA5TLQrgAmWVUhTYCJHsO1NbgeRhaKWf3fAegczoL+\
+    BDIpM5dRsLHDnl1LGLtybX3W+AkXNFRYzzB9EWxGxkvlywJBAN7Q4+esmCNsegyPARAaGzlMA4UMjEsGbEFZvfot6dsWGyzhRdhl\
+    +IqZyeeXl65eVE2ZfqGsoCxDloywMRZHIC0CQAiKTjBNnSAzBdynb3SQAk6QH8Co0lrsFMUzau9e/iwV2mcrukWFOi7KdyPiyC7A\
+    Q6RWYmD2y6BcxCxEBpcY+OUCQGmN8KN72R5RN0DXenOMAh4aY8SikVb+J+u5U2w95wmsJ5M8suG73LTi5kWLpEP/Fz0HDc6WVi6z\
+    58vbRAZ/Eew=";
+
+/// P-256, in PKCS #8.
+pub const EC: &str = "\
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgq+eDlOFT0isE02lv30t47QUneaSZPaUJOZshE3a6BIqhRANCAAS1\
+    dqMYAJV72bzmqSdRyDBcSz2PtRai7BH/ZQBSoS3jDWZmGgxCqA/npypWQV2vqnLOC4LmyYGXFoHyjnOV6LKS";
+
+/// Ed25519, in PKCS #8.
+pub const ED: &str = "\
+    MC4CAQAwBQYDK2VwBCIEIJfdFex8nEN+RDkuiYFEfLJVgj5bOBRHqXEbMBFmFL3j";
