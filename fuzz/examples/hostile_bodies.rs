@@ -5,18 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use fuzz::answers;
+use fuzz::bodies::bodies;
 use fuzz::generation::{refusal, request};
 use peak_alloc::PeakAlloc;
 use sha2::{Digest, Sha256};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
-
-/// The largest event of Lambda's.
-const BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// The best of so many runs counts.
 const RUNS: usize = 3;
@@ -54,56 +50,4 @@ fn quickest(mut work: impl FnMut()) -> Duration {
         begun.elapsed()
     };
     (0..RUNS).map(once).min().unwrap_or_default()
-}
-
-fn bodies() -> Vec<(&'static str, Vec<u8>)> {
-    let photo = |bytes: usize| {
-        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0".to_vec();
-        png.resize(bytes, 7);
-        BASE64_STANDARD.encode(png)
-    };
-    let largest = photo(4 * 1024 * 1024);
-    let wrapped =
-        largest.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair) + " ").collect::<String>();
-    vec![
-        ("a photo of 4 MiB", format!(r#"{{"prompt": "a", "face_image": "{largest}"}}"#).into_bytes()),
-        (
-            "the same with a fault at its end",
-            format!(r#"{{"prompt": "a", "face_image": "{largest}@"}}"#).into_bytes(),
-        ),
-        ("a larger photo", filled(r#"{"prompt": "a", "face_image": ""#, "A", r#""}"#)),
-        (
-            "base64, a space after every second character",
-            filled(r#"{"face_image": ""#, &wrapped[..300], r#""}"#),
-        ),
-        ("a prompt", filled(r#"{"prompt": ""#, "x", r#""}"#)),
-        ("a prompt of escapes", filled(r#"{"prompt": ""#, r"\u00e9", r#""}"#)),
-        ("a name", filled(r#"{""#, "~", r#"": 0}"#)),
-        ("unknown fields", fields()),
-        ("the same field again and again", filled("{", r#""prompt":0,"#, r#""prompt":0}"#)),
-        ("a list of numbers", filled(r#"{"product_images": ["#, "0,", "0]}")),
-        ("a list of empty lists", filled(r#"{"product_images": ["#, "[],", "[]]}")),
-        ("a list of objects", filled(r#"{"product_images": ["#, r#"{"":0},"#, "{}]}")),
-        ("LoRAs of objects", filled(r#"{"loras": ["#, r#"{"":0},"#, "{}]}")),
-        ("open brackets", filled("", "[", "")),
-        ("a list cut off", filled(r#"{"a": ["#, r#"{"":0},"#, "")),
-        ("spaces", filled("{", " ", "}")),
-    ]
-}
-
-/// `begin`, then `middle` until the body is as large as it may be, then `end`.
-fn filled(begin: &str, middle: &str, end: &str) -> Vec<u8> {
-    let times = (BODY_BYTES - begin.len() - end.len()) / middle.len();
-    [begin, &middle.repeat(times), end].concat().into_bytes()
-}
-
-fn fields() -> Vec<u8> {
-    let mut body = "{".to_owned();
-    for number in 0u32.. {
-        if body.len() > BODY_BYTES - 20 {
-            break;
-        }
-        body.push_str(&format!("\"{number:x}\":0,"));
-    }
-    (body + "\"x\":0}").into_bytes()
 }

@@ -13,6 +13,7 @@
 //! the coins runs in a [`simulation`] of its own, whose auditor has the last word.
 
 pub mod answers;
+pub mod bodies;
 pub mod fal_answer;
 pub mod generation;
 pub mod http_event;

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fuzz::TARGETS;
+use fuzz::bodies::bodies;
+use fuzz::generation::{refusal, request};
+use fuzz::{TARGETS, answers};
 
 fn replay(target: &str, folder: &Path) -> usize {
     let run = TARGETS.iter().find(|(name, _)| *name == target).expect("a target").1;
@@ -54,6 +56,17 @@ fn no_answer_of_fals_does_harm() {
 fn no_http_event_does_harm() {
     replay_corpus("http_event");
     assert!(replay("http_event", &here("../events")) > 0);
+}
+
+/// One of them is a good photo, which is not refused.
+#[test]
+fn every_body_of_6_mb_gets_a_short_answer_or_is_good() {
+    let refused = bodies().into_iter().filter_map(|(name, body)| {
+        println!("{name}");
+        answers::check(&refusal(&request(&body, None))?);
+        Some(name)
+    });
+    assert_eq!(refused.count(), 15);
 }
 
 #[test]
