@@ -1,4 +1,5 @@
-//! What fal answers, call by call: a picture at a web address or a clear failure, in time, and the key goes to fal only.
+//! What fal answers, call by call: a picture at a web address or a clear failure, in time, and the key goes to fal
+//! only.
 //!
 //! The bytes read like HTTP: a status, headers, an empty line, a body; a line `---` begins the next call's answer, and
 //! the last is repeated. `lost` and `refused` stand for a connection that broke or never was.
