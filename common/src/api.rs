@@ -3,11 +3,13 @@
 //! No other module knows a status code.
 
 mod caller;
+mod event;
 mod problem;
 mod problems;
 mod texts;
 
 pub use caller::{Caller, body, header, path_parameter, query_parameter};
+pub use event::{run, tamed};
 pub use problem::{Code, Problem};
 pub use texts::{Detail, Language, Text};
 

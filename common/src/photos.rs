@@ -16,6 +16,10 @@ pub const MAX_PHOTO_BYTES: usize = 4 * 1024 * 1024;
 /// Largest photo in pixels. A small file can unpack to gigabytes; fal would refuse it after the upload.
 pub const MAX_PHOTO_PIXELS: u64 = 40_000_000;
 
+/// What every PNG begins with. The reader of headers looks at the first half only, which survives a transfer that
+/// took line ends for text's; the second is there to show just that.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// Standard base64, padded or not: browsers pad, some clients strip.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -52,7 +56,7 @@ impl PhotoFormat {
     pub fn of_header(bytes: &[u8]) -> Result<Self, PhotoError> {
         let format = match imagesize::image_type(bytes) {
             Ok(ImageType::Jpeg) => Self::Jpeg,
-            Ok(ImageType::Png) => Self::Png,
+            Ok(ImageType::Png) if bytes.starts_with(PNG_SIGNATURE) => Self::Png,
             Ok(ImageType::Webp) => Self::WebP,
             _ => return Err(PhotoError::NotAnImage),
         };
@@ -221,6 +225,7 @@ mod tests {
             b"GIF89a\x01\0\x01\0".to_vec(),
             b"\xff\xd8\xff".to_vec(),
             png(0, 10),
+            [b"\x89PNG\n\x1a\n\0", &png(10, 10)[8..]].concat(),
         ] {
             assert_eq!(Photo::from_bytes(bytes), Err(PhotoError::NotAnImage));
         }

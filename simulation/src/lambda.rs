@@ -54,13 +54,18 @@ impl Instance {
             headers["idempotency-key"] = json!(key);
         }
         let request = self.request("POST", "/api/generate-image", user, &headers, &body.to_string());
+        let (function, now) = (self.generate_image(), self.world.now());
+        self.live(async { read(function.handle(request, now).await) }, fate).await
+    }
+
+    /// generate-image, as this instance runs it.
+    #[must_use]
+    pub fn generate_image(&self) -> GenerateImage {
         let lookup = |name: &str| self.world.setting("generate-image", name);
         let config = generate_image::Config::load(&lookup).expect("a configuration");
         let Source::Value(key) = config.fal.key.clone() else { unreachable!("the key is a value") };
         let aws = self.world.aws(self.wire.clone());
-        let function = GenerateImage::new(config, &key, aws.dynamodb(), aws.s3(), self.wire.clone());
-        let now = self.world.now();
-        self.live(async { read(function.handle(request, now).await) }, fate).await
+        GenerateImage::new(config, &key, aws.dynamodb(), aws.s3(), self.wire.clone())
     }
 
     /// `GET /api/coin-balance` for `user`.

@@ -18,6 +18,10 @@ const LONGEST_RUN: Duration = Duration::from_secs(900);
 /// Assumed when the context's deadline is not one: an emulator's may lie in 1970.
 const USUAL_RUN: Duration = Duration::from_secs(29);
 
+/// Most values of a body. A sensible one has dozens; each takes up to three hundred bytes of memory, however short its
+/// text, so that six megabytes of them would be more than a function has.
+const MAX_VALUES: usize = 100_000;
+
 /// Who asks, and how long there is to answer.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -102,9 +106,53 @@ pub fn body(request: &Request) -> Result<Map<String, Value>, Problem> {
         Body::Binary(bytes) => bytes,
         _ => &[],
     };
+    if values(bytes) > MAX_VALUES {
+        return Err(Problem::new(Detail::TooManyValues));
+    }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Problem::new(Detail::NotAnObject)),
         Err(error) => Err(Problem::new(Detail::NotJson).about(error.line().to_string())),
+    }
+}
+
+/// How many values a JSON text has at most: each follows a comma, or opens a list or an object, or comes first there.
+fn values(json: &[u8]) -> usize {
+    let (mut values, mut in_string, mut escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_value_in_a_text_is_none() {
+        for (json, count) in [("0", 1), ("[1,2]", 3), (r#"{"a,[{\"": ",[\\"}"#, 2), (r#"[{"a": []}, 1]"#, 5)]
+        {
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_too_many_values_is_not_even_read() {
+        let read = |numbers: usize| {
+            let text = format!(r#"{{"a": [{}0]}}"#, "0,".repeat(numbers - 1));
+            let request = Request::new(Body::from(text));
+            let (mut head, text) = request.into_parts();
+            head.headers.insert(CONTENT_TYPE, "application/json".parse().expect("a value"));
+            body(&Request::from_parts(head, text)).map_err(|problem| problem.code())
+        };
+        assert!(read(MAX_VALUES - 2).is_ok());
+        assert_eq!(read(MAX_VALUES - 1).expect_err("a problem"), crate::api::Code::MalformedRequest);
     }
 }

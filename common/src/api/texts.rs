@@ -92,6 +92,7 @@ impl Code {
 pub enum Detail {
     NotJson,
     NotAnObject,
+    TooManyValues,
     UnreadableHeader,
     UnusableIdempotencyKey,
     UnreadableImage,
@@ -124,9 +125,10 @@ pub enum Detail {
 
 impl Detail {
     /// Every detail there is.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NotJson,
         Self::NotAnObject,
+        Self::TooManyValues,
         Self::UnreadableHeader,
         Self::UnusableIdempotencyKey,
         Self::UnreadableImage,
@@ -176,6 +178,10 @@ impl Detail {
             Self::NotAnObject => (
                 Code::MalformedRequest,
                 Text("The body must be a JSON object.", "Isi permintaan harus berupa objek JSON."),
+            ),
+            Self::TooManyValues => (
+                Code::MalformedRequest,
+                Text("The body holds too many values.", "Isi permintaan memuat terlalu banyak nilai."),
             ),
             Self::UnreadableHeader => (
                 Code::MalformedRequest,

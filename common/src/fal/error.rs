@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+/// Most faults of one answer whose types are named. An answer of a megabyte has room for fifty thousand.
+const MAX_NAMED_FAULTS: usize = 5;
+
 /// What went wrong, as far as it matters to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FalErrorKind {
@@ -75,8 +78,8 @@ impl FalError {
         let detail = serde_json::from_slice::<Body>(body).unwrap_or_default();
         let platform_type = header(headers, "x-fal-error-type").or(detail.error_type.as_deref());
         let kind = kind(status, headers, &detail.detail, platform_type);
-        let types: Vec<_> =
-            faults(&detail.detail).map(|fault| fault.kind).chain(platform_type.map(str::to_owned)).collect();
+        let named = faults(&detail.detail).map(|fault| fault.kind).take(MAX_NAMED_FAULTS);
+        let types: Vec<_> = named.chain(platform_type.map(str::to_owned)).collect();
         let types = types.iter().map(|name| safe(name)).collect::<Vec<_>>().join(", ");
         Self {
             retry: retry(status, headers, &kind),
@@ -242,6 +245,13 @@ mod tests {
         }
         let user = read(504, &[("x-fal-request-timeout-type", "user")], &none);
         assert_eq!((user.kind, user.retry), (FalErrorKind::Timeout, Retry::Never));
+    }
+
+    #[test]
+    fn an_answer_of_endless_faults_makes_a_short_line_in_the_log() {
+        let fault = json!({"loc": ["body"], "type": "x".repeat(1_000)});
+        let error = read(422, &[], &json!({"detail": vec![fault; 1_000]}));
+        assert_eq!(error.reason, format!("fal answered 422 ({})", vec!["x".repeat(80); 5].join(", ")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use common::api;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lambda_http::request::LambdaRequest;
@@ -19,7 +20,7 @@ pub type FunctionError = Diagnostic;
 pub type Handler =
     Arc<dyn Fn(Value, Context) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
 
-/// Makes a [`Handler`] of an HTTP handler, through the very adapter that `lambda_http::run` wraps it in.
+/// Makes a [`Handler`] of an HTTP handler, through the very adapter that `common::api::run` wraps it in.
 pub fn http_handler<F, Fut>(handler: F) -> Handler
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
@@ -32,7 +33,7 @@ where
         async move {
             let request: LambdaRequest = serde_json::from_value(event).map_err(not_decoded)?;
             let service = service_fn(move |request| handler(request).map(Ok::<_, Infallible>));
-            let answer = Adapter::from(service).call(LambdaEvent::new(request, context));
+            let answer = Adapter::from(service).call(LambdaEvent::new(api::tamed(request), context));
             serde_json::to_value(answer.await?).map_err(not_encoded)
         }
         .boxed()

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use api_description::{ApiDescription, Config};
-use common::{config, logs};
-use lambda_http::{Error, Request, run, service_fn};
+use common::{api, config, logs};
+use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let function = &ApiDescription;
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    api::run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
 }

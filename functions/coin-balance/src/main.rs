@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use coin_balance::{CoinBalance, Config};
 use common::aws::Aws;
-use common::{config, logs, net};
+use common::{api, config, logs, net};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     logs::start(config.log_level);
     let aws = Aws::from_environment(&config::environment, net::client())?;
     let function = &CoinBalance::new(config, aws.dynamodb());
-    run(service_fn(async |request: Request| {
+    api::run(service_fn(async |request: Request| {
         Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
     }))
     .await

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 
 use common::aws::Aws;
-use common::{config, logs, net};
+use common::{api, config, logs, net};
 use debug_last_prompt::{Config, DebugLastPrompt};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     logs::start(config.log_level);
     let aws = Aws::from_environment(&config::environment, net::client())?;
     let function = &DebugLastPrompt::new(config, aws.dynamodb());
-    run(service_fn(async |request: Request| {
+    api::run(service_fn(async |request: Request| {
         Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
     }))
     .await

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 
 use common::aws::Aws;
-use common::{config, logs, net};
+use common::{api, config, logs, net};
 use generations::{Config, ListGenerations};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment(&config::environment, net::client())?;
     let key = config.cursor_key.clone().fetch(&aws).await?;
     let function = &ListGenerations::new(config, &key, aws.dynamodb());
-    run(service_fn(async |request: Request| {
+    api::run(service_fn(async |request: Request| {
         Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
     }))
     .await

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use common::{config, logs};
-use lambda_http::{Error, Request, run, service_fn};
+use common::{api, config, logs};
+use lambda_http::{Error, Request, service_fn};
 use prompt_options::{Config, PromptOptions};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,5 +11,5 @@ async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let function = &PromptOptions;
-    run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
+    api::run(service_fn(async |request: Request| Ok::<_, Infallible>(function.handle(request).await))).await
 }

@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use common::{config, logs};
+use common::{api, config, logs};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::{Error, Request, service_fn};
 use prompt_preview::{Config, PromptPreview};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let function = &PromptPreview;
-    run(service_fn(async |request: Request| {
+    api::run(service_fn(async |request: Request| {
         Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
     }))
     .await

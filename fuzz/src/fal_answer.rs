@@ -1,0 +1,134 @@
+//! What fal answers, call by call: a picture at a web address or a clear failure, in time, and the key goes to fal
+//! only.
+//!
+//! The bytes read like HTTP: a status, headers, an empty line, a body; a line `---` begins the next call's answer, and
+//! the last is repeated. `lost` and `refused` stand for a connection that broke or never was.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use common::fal::{FalClient, FalError, Input, Picture, Schnell};
+use common::net::HttpClient;
+use common::secrets::Source;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::offline::{block_on, setting};
+
+/// How long the client may take.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Most requests for one picture: as many tries as the client allows itself.
+const MAX_POSTS: usize = 6;
+
+/// Longest that anything of fal's wording may be in a log, in bytes.
+const MAX_REASON_BYTES: usize = 1_024;
+
+/// fal, as the bytes have it.
+#[derive(Clone, Default)]
+struct Fal {
+    answers: Arc<Mutex<Vec<Vec<u8>>>>,
+    posts: Arc<Mutex<usize>>,
+}
+
+impl fmt::Debug for Fal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fal")
+    }
+}
+
+impl HttpConnector for Fal {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let url = Url::parse(request.uri()).expect("a URL");
+        assert_eq!((url.scheme(), url.host_str(), url.port()), ("http", Some("fal.offline"), None), "{url}");
+        *self.posts.lock().expect("no panic") += usize::from(request.method() == "POST");
+        let mut answers = self.answers.lock().expect("no panic");
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+        HttpConnectorFuture::ready(read(&answer))
+    }
+}
+
+/// The bytes are fal's answers.
+pub fn run(data: &[u8]) {
+    let config = generate_image::Config::load(&setting).expect("a configuration").fal;
+    let Source::Value(key) = config.key else { unreachable!("the key is a value") };
+    let fal = Fal { answers: Arc::new(Mutex::new(split(data))), ..Fal::default() };
+    let client = FalClient::new(HttpClient::new(fal.clone()), config.hosts, &key, config.timeout);
+    let input = Input::Schnell(Schnell::new("a bag".to_owned(), 4));
+    block_on(async {
+        let begun = Instant::now();
+        match client.picture(&input, begun + PATIENCE).await {
+            Ok(picture) => check_picture(&picture),
+            Err(error) => check_error(&error),
+        }
+        // Tokio's clock ticks in milliseconds.
+        assert!(begun.elapsed() <= PATIENCE + Duration::from_millis(1), "{:?}", begun.elapsed());
+    });
+    assert!(*fal.posts.lock().expect("no panic") <= MAX_POSTS);
+}
+
+fn check_picture(picture: &Picture) {
+    let url = Url::parse(&picture.url).expect("a URL");
+    assert!(matches!(url.scheme(), "http" | "https") && url.has_host() && picture.url.len() <= 2_048);
+    check_id(picture.request_id.as_deref());
+}
+
+fn check_error(error: &FalError) {
+    assert!(error.reason.len() <= MAX_REASON_BYTES, "{} bytes for a log", error.reason.len());
+    assert!(error.reason.is_ascii(), "{}", error.reason);
+    check_id(error.request_id.as_deref());
+}
+
+fn check_id(id: Option<&str>) {
+    let is_sane = |id: &str| id.len() <= 80 && id.bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(id.is_none_or(is_sane), "{id:?}");
+}
+
+fn split(data: &[u8]) -> Vec<Vec<u8>> {
+    let mut answers = vec![Vec::new()];
+    for line in data.split_inclusive(|byte| *byte == b'\n') {
+        match (line.trim_ascii_end(), answers.last_mut()) {
+            (b"---", _) => answers.push(Vec::new()),
+            (_, Some(answer)) => answer.extend_from_slice(line),
+            (_, None) => unreachable!("there is always a first"),
+        }
+    }
+    answers
+}
+
+fn read(answer: &[u8]) -> Result<HttpResponse, ConnectorError> {
+    let mut rest = answer;
+    let mut next_line = || {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let line = rest[..end].trim_ascii();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        line
+    };
+    let status = match next_line() {
+        b"lost" => return Err(ConnectorError::io("the connection was lost".into())),
+        b"refused" => return Err(ConnectorError::timeout("no connection".into())),
+        status => StatusCode::from_bytes(status).unwrap_or(StatusCode::OK),
+    };
+    let mut headers = http::HeaderMap::new();
+    loop {
+        let line = next_line();
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { break };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        // The SDK's type for an answer, which is between us and the wire, takes no header that is not text.
+        let value =
+            std::str::from_utf8(&line[colon + 1..]).ok().map(|value| HeaderValue::from_str(value.trim()));
+        if let (Ok(name), Some(Ok(value))) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    let mut response = Response::new(SdkBody::from(Bytes::copy_from_slice(rest)));
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
+}

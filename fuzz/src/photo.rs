@@ -1,0 +1,31 @@
+//! Image fields and image headers: what is accepted is an image within the limits, and the same however it is wrapped.
+
+use common::photos::{MAX_PHOTO_BYTES, Photo, PhotoFormat, to_data_url};
+
+/// The bytes are the text of an image field, and an image.
+pub fn run(data: &[u8]) {
+    if let Ok(photo) =
+        std::str::from_utf8(data).map_err(|_| ()).and_then(|text| Photo::parse(text).map_err(|_| ()))
+    {
+        check(&photo);
+    }
+    let photo = Photo::from_bytes(data.to_vec());
+    // The label is of no account, so any will do.
+    assert_eq!(Photo::parse(&to_data_url(PhotoFormat::Jpeg, data)), photo);
+    if let Ok(photo) = photo {
+        assert_eq!(photo.bytes(), data);
+        check(&photo);
+    }
+}
+
+fn check(photo: &Photo) {
+    assert!((1..=MAX_PHOTO_BYTES).contains(&photo.bytes().len()));
+    assert_eq!(PhotoFormat::of_header(photo.bytes()), Ok(photo.format()));
+    let begins_with = |magic: &[u8]| photo.bytes().starts_with(magic);
+    assert!(match photo.format() {
+        PhotoFormat::Jpeg => begins_with(b"\xff\xd8\xff"),
+        PhotoFormat::Png => begins_with(b"\x89PNG\r\n\x1a\n"),
+        PhotoFormat::WebP => begins_with(b"RIFF") && photo.bytes()[8..].starts_with(b"WEBP"),
+    });
+    assert_eq!(Photo::parse(&photo.to_data_url()).as_ref(), Ok(photo));
+}
