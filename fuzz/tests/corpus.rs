@@ -1,4 +1,5 @@
 //! The corpus, replayed: what once was interesting to the fuzzers stays a test, on every machine.
+#![allow(clippy::print_stdout, reason = "a failed test shows which input it was")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,6 @@ fn replay(target: &str, folder: &Path) -> usize {
         if path.is_dir() {
             replayed += replay(target, &path);
         } else {
-            // Shown when the test fails.
             println!("{}", path.display());
             run(&fs::read(&path).expect("a readable file"));
             replayed += 1;
@@ -76,6 +76,7 @@ fn every_target_has_its_corpus_and_every_corpus_its_target() {
         .map(|entry| entry.expect("an entry").file_name())
         .collect();
     let mut targets = TARGETS.map(|(name, _)| name);
-    (folders.sort(), targets.sort_unstable());
+    folders.sort();
+    targets.sort_unstable();
     assert_eq!(folders, targets);
 }
