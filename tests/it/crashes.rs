@@ -209,7 +209,12 @@ async fn a_running_batch_holds_its_coin_until_a_minute_after_its_function_must_h
     potret.audit().await;
 }
 
-fn pending(user: &str, generation_id: GenerationId, now: Timestamp, lease_until: Timestamp) -> Generation {
+pub fn pending(
+    user: &str,
+    generation_id: GenerationId,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Generation {
     Generation {
         user_id: UserId::parse(user).expect("a user id"),
         generation_id,

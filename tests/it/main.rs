@@ -22,6 +22,7 @@ mod generations;
 mod idempotency;
 mod languages;
 mod local_stack;
+mod metrics;
 mod photos;
 mod playground;
 mod prompt_options;

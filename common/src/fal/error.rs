@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::metrics::Metric;
+
 /// What went wrong, as far as it matters to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FalErrorKind {
@@ -29,6 +31,22 @@ pub enum FalErrorKind {
     Timeout,
     /// Anything else: an error on their side, an unknown endpoint, an answer that makes no sense.
     Failed,
+}
+
+impl FalErrorKind {
+    /// What it is counted as.
+    pub(super) fn metric(&self) -> Metric {
+        match self {
+            Self::KeyRefused => Metric::FalKeyRefused,
+            Self::AccountLocked => Metric::FalAccountLocked,
+            Self::Busy => Metric::FalBusy,
+            Self::ContentRejected | Self::PhotoRefused | Self::PromptRefused | Self::LorasRefused => {
+                Metric::FalRejected
+            }
+            Self::Timeout => Metric::FalTimeout,
+            Self::Failed => Metric::FalFailed,
+        }
+    }
 }
 
 /// Whether the same request may be sent again without making, and paying for, two pictures.
