@@ -6,6 +6,7 @@ mod description;
 mod flaky_dynamodb;
 mod harness;
 mod pictures;
+mod recorder;
 
 mod add_coins;
 mod api_description;
@@ -23,6 +24,7 @@ mod idempotency;
 mod languages;
 mod local_stack;
 mod metrics;
+mod permissions;
 mod photos;
 mod playground;
 mod prompt_options;
