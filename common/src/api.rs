@@ -23,15 +23,15 @@ use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tracing::Instrument;
 
-/// Runs a handler to an answer, whatever happens: a problem is answered as such, and a panic is a 500. Every
-/// event on the way is logged with the invocation's request id. Problems are told in the caller's language.
+use crate::invocation;
+
+/// Runs a handler to an answer, whatever happens: a problem is answered as such, and a panic is a 500. Problems are
+/// told in the caller's language.
 pub async fn answer<F>(request: &Request, handler: F) -> Response<Body>
 where
     F: Future<Output = Result<Response<Body>, Problem>>,
 {
-    let request_id = request.lambda_context_ref().map(|context| context.request_id.as_str());
     let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = accepted.map(Language::preferred).unwrap_or_default();
     let handled = async {
@@ -39,7 +39,7 @@ where
         let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("the handler panicked")));
         outcome.unwrap_or_else(|problem| problem.into_response(language))
     };
-    handled.instrument(tracing::info_span!("request", request_id)).await
+    invocation::observed(request.lambda_context_ref(), handled).await
 }
 
 /// A 200 with a JSON body. Everything here is somebody's own, so nothing may be cached.

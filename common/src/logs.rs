@@ -1,11 +1,20 @@
-//! Logs: JSON lines on standard output, one event a step, ids as fields.
+//! Logs: JSON lines on standard output, one event a step, ids as fields. What every line has is named as Powertools
+//! for AWS Lambda names it, so that its queries and other functions' logs fit.
 
-use tracing::Level;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
+
+use crate::metrics;
 
 /// The level that says the most; payloads are logged at it, redacted.
 pub const MOST_TALKATIVE: Level = Level::DEBUG;
@@ -32,21 +41,74 @@ pub fn start(level: Level) {
     registry().with(layer(level, std::io::stdout)).init();
 }
 
-/// The log as a layer that writes JSON lines to `writer`.
+/// The log as a layer that writes lines to `writer`: the events, and the metrics whatever the level.
 pub fn layer<S, W>(level: Level, writer: W) -> impl Layer<S>
 where
-    S: tracing::Subscriber + for<'a> registry::LookupSpan<'a>,
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_writer(writer)
-        .with_filter(filter(level))
+    let events = tracing_subscriber::fmt::layer().json().event_format(PowertoolsNames);
+    let bare = debug_fn(|writer, _, value| write!(writer, "{value:?}"));
+    let metrics = tracing_subscriber::fmt::layer().fmt_fields(bare).event_format(FieldsOnly);
+    // At every level: of two layers on a registry, the outer one alone decides how talkative an event may be.
+    let of_metrics = Targets::new().with_target(metrics::TARGET, Level::TRACE);
+    let events = events.with_writer(writer.clone()).with_filter(filter(level));
+    events.and_then(metrics.with_writer(writer).with_filter(of_metrics))
 }
 
 /// `level` for our crates' events, warnings for all others'.
 pub fn filter(level: Level) -> Targets {
     Targets::new().with_default(Level::WARN).with_targets(OUR_CRATES.map(|name| (name, level)))
+}
+
+/// An event as one JSON object: its own fields, and those of the spans around it.
+struct PowertoolsNames;
+
+impl<S, N> FormatEvent<S, N> for PowertoolsNames
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = String::new();
+        context.format_fields(Writer::new(&mut fields), event)?;
+        let mut line = Map::new();
+        line.insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.insert("location".to_owned(), event.metadata().target().into());
+        line.extend(object(&fields));
+        line.insert("timestamp".to_owned(), format!("{:.3}", Timestamp::now()).into());
+        for span in context.event_scope().into_iter().flatten() {
+            let known = span.extensions();
+            line.extend(known.get::<FormattedFields<N>>().map(|fields| object(fields)).unwrap_or_default());
+        }
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+fn object(json: &str) -> Map<String, Value> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// An event's fields as they are, and nothing around them.
+struct FieldsOnly;
+
+impl<S, N> FormatEvent<S, N> for FieldsOnly
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }

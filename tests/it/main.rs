@@ -6,6 +6,7 @@ mod description;
 mod flaky_dynamodb;
 mod harness;
 mod pictures;
+mod recorder;
 
 mod add_coins;
 mod api_description;
@@ -24,6 +25,8 @@ mod guards;
 mod idempotency;
 mod languages;
 mod local_stack;
+mod metrics;
+mod permissions;
 mod photos;
 mod playground;
 mod processes;

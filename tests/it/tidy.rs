@@ -1,10 +1,11 @@
 //! House rules, each a test: what the documents promise of this repository and no compiler checks.
 
+mod alarms;
 mod code;
 mod events;
 mod openapi;
 mod readme;
-mod template;
+pub mod template;
 
 use std::fs;
 use std::path::Path;
@@ -75,6 +76,6 @@ fn lines<'f>(files: impl IntoIterator<Item = &'f File>, is_breach: impl Fn(&str)
 
 /// Fails unless there are no breaches. `remedy` says what to do about one.
 #[track_caller]
-fn refuse(breaches: &[String], remedy: &str) {
+pub fn refuse(breaches: &[String], remedy: &str) {
     assert!(breaches.is_empty(), "{remedy}\n  {}", breaches.join("\n  "));
 }

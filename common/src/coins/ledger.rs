@@ -18,6 +18,7 @@ use crate::aws::{describe, is_transient};
 use crate::config::Tables;
 use crate::generations::{Generation, Status};
 use crate::identity::UserId;
+use crate::metrics::{self, Metric};
 
 /// Rounds of expiring what is in a hold's way: once for the generation's own last attempt, once for the
 /// profile's other holds, and one to spare for a race with somebody who does the same.
@@ -202,7 +203,10 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Released, Unavailable> {
         let findings = match self.give_back(hold, GiveBack::Failed { error_code }, now).await {
-            Ok(()) => return Ok(Released::GivenBack),
+            Ok(()) => {
+                metrics::count(Metric::CoinsReleased, hold.coins.count());
+                return Ok(Released::GivenBack);
+            }
             Err(TransactError::Refused(findings)) => findings,
             Err(TransactError::Unavailable(unavailable)) => return Err(unavailable),
         };
@@ -231,7 +235,10 @@ impl Ledger {
             let actions =
                 [self.expressions.append(entry), self.expressions.add_coins(user_id, *coins, before, after)];
             let [earlier, _] = match self.send(actions).await {
-                Ok(()) => return Ok(after),
+                Ok(()) => {
+                    metrics::count(Metric::CoinsAdded, coins.count());
+                    return Ok(after);
+                }
                 Err(TransactError::Refused(findings)) => first(findings),
                 Err(TransactError::Unavailable(unavailable)) => return Err(unavailable.into()),
             };
@@ -251,6 +258,8 @@ impl Ledger {
         match self.give_back(hold, GiveBack::Expired, now).await {
             Ok(()) => {
                 let Hold { user_id, generation_id, coins, .. } = hold;
+                metrics::count(Metric::HoldsPastLease, 1);
+                metrics::count(Metric::CoinsExpired, coins.count());
                 tracing::warn!(%user_id, %generation_id, coins = coins.0, "hold expired, coins given back");
                 Ok(())
             }

@@ -12,6 +12,7 @@ use url::Url;
 use super::answer::{Answer, read};
 use super::error::{FalError, FalErrorKind, Retry, request_id};
 use super::{FalHosts, FalKey, Input, join};
+use crate::metrics::{self, Metric};
 use crate::net::{self, HttpClient, HttpError};
 
 /// Who we are, for fal's own log.
@@ -53,9 +54,18 @@ impl FalClient {
 
     /// Has one picture made, before `deadline`.
     pub async fn picture(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
-        let deadline = deadline.min(Instant::now() + self.timeout);
+        let asked = Instant::now();
+        let deadline = deadline.min(asked + self.timeout);
         let made = timeout_at(deadline, self.picture_with_retries(input, deadline)).await;
-        made.unwrap_or_else(|_| Err(FalError::timeout()))
+        let made = made.unwrap_or_else(|_| Err(FalError::timeout()));
+        match &made {
+            Ok(_) => {
+                metrics::measure(Metric::FalLatency, asked.elapsed().as_millis() as f64);
+                metrics::measure(Metric::FalCost, input.estimated_usd());
+            }
+            Err(error) => metrics::count(error.kind.metric(), 1),
+        }
+        made
     }
 
     async fn picture_with_retries(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::metrics::Metric;
+
 /// Most faults of one answer whose types are named. An answer of a megabyte has room for fifty thousand.
 const MAX_NAMED_FAULTS: usize = 5;
 
@@ -32,6 +34,22 @@ pub enum FalErrorKind {
     Timeout,
     /// Anything else: an error on their side, an unknown endpoint, an answer that makes no sense.
     Failed,
+}
+
+impl FalErrorKind {
+    /// What it is counted as.
+    pub(super) fn metric(&self) -> Metric {
+        match self {
+            Self::KeyRefused => Metric::FalKeyRefused,
+            Self::AccountLocked => Metric::FalAccountLocked,
+            Self::Busy => Metric::FalBusy,
+            Self::ContentRejected | Self::PhotoRefused | Self::PromptRefused | Self::LorasRefused => {
+                Metric::FalRejected
+            }
+            Self::Timeout => Metric::FalTimeout,
+            Self::Failed => Metric::FalFailed,
+        }
+    }
 }
 
 /// Whether the same request may be sent again without making, and paying for, two pictures.

@@ -9,6 +9,12 @@ use crate::uploads::without_secrets;
 /// The same for every picture: how closely it follows the prompt.
 const GUIDANCE_SCALE: f64 = 3.5;
 
+/// What fal asks for a megapixel, in US dollars, by the pages of the models on fal.ai. Only the metric of the cost is
+/// made of it.
+const SCHNELL_USD: f64 = 0.003;
+const FLUX_TWO_EDIT_USD: f64 = 0.021;
+const FLUX_GENERAL_USD: f64 = 0.075;
+
 /// Extra weights for the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lora {
@@ -125,6 +131,16 @@ impl Input {
             Self::Schnell(_) => Schnell::ENDPOINT,
             Self::FluxTwoEdit(_) => FluxTwoEdit::ENDPOINT,
             Self::FluxGeneral(_) => FluxGeneral::ENDPOINT,
+        }
+    }
+
+    /// What fal is likely to ask for one picture, in US dollars: every picture is taken for a megapixel. The editing
+    /// model asks for its photos, too, and these for one each.
+    pub fn estimated_usd(&self) -> f64 {
+        match self {
+            Self::Schnell(_) => SCHNELL_USD,
+            Self::FluxTwoEdit(edit) => FLUX_TWO_EDIT_USD * (1 + edit.image_urls.len()) as f64,
+            Self::FluxGeneral(_) => FLUX_GENERAL_USD,
         }
     }
 

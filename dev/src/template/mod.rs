@@ -166,6 +166,12 @@ impl Template {
         Ok(Self { root })
     }
 
+    /// The template as JSON: `!Ref A` is `{"Ref": "A"}`.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.root
+    }
+
     /// Resolves what the local stack needs.
     ///
     /// # Errors

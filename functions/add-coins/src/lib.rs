@@ -4,13 +4,13 @@ use common::aws::DynamoDb;
 use common::coins::{Coins, Ledger, TopUp, TopUpRefused};
 use common::config::{self, ConfigError, Tables};
 use common::identity::UserId;
+use common::invocation;
 use common::validation::{Faults, Fields};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
-use tracing::Instrument;
 
 /// Most coins of one payment; a guard against a slip of the finger.
 const MAX_COINS: u64 = 1_000_000;
@@ -85,8 +85,7 @@ impl AddCoins {
 
     /// Credits one payment, which arrived at `now`, once however often it is invoked.
     pub async fn handle(&self, event: LambdaEvent<Value>, now: Timestamp) -> Result<Credited, AddCoinsError> {
-        let span = tracing::info_span!("request", request_id = event.context.request_id);
-        self.add(event.payload, now).instrument(span).await
+        invocation::observed(Some(&event.context), self.add(event.payload, now)).await
     }
 
     async fn add(&self, event: Value, now: Timestamp) -> Result<Credited, AddCoinsError> {

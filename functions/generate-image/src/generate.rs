@@ -10,6 +10,7 @@ use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
 use common::fal::{FalError, Input, Picture};
 use common::generations::{AttemptId, Generation, GenerationId, Status};
 use common::idempotency::IdempotencyKey;
+use common::metrics::{self, Metric};
 use common::uploads::UploadError;
 use futures::FutureExt;
 use futures::future::{try_join, try_join_all};
@@ -173,6 +174,7 @@ impl GenerateImage {
             Err(lost @ SettleRefused::LeaseLost) => return Err(lost.into()),
         };
         tracing::info!(%user_id, %generation_id, coins = coins.count(), remaining_coins = remaining_coins.count(), "coins settled");
+        count_paid(hold);
         let generation = Generation {
             status: Status::Succeeded,
             images,
@@ -191,7 +193,10 @@ impl GenerateImage {
         now: Timestamp,
     ) -> Result<Answer, Problem> {
         match self.ledger.release(hold, problem.code().name(), now).await {
-            Ok(Released::WasSettled(generation)) => Ok(Answer { generation: *generation, replayed: false }),
+            Ok(Released::WasSettled(generation)) => {
+                count_paid(hold);
+                Ok(Answer { generation: *generation, replayed: false })
+            }
             Ok(Released::GivenBack) => Err(problem),
             Err(cause) => Err(undecided(hold, cause)),
         }
@@ -211,9 +216,15 @@ fn is_delivered(generation: &Generation, body_hash: &str) -> bool {
     generation.status == Status::Succeeded && generation.body_hash == body_hash
 }
 
+fn count_paid(hold: &Hold) {
+    metrics::count(Metric::Batches, 1);
+    metrics::count(Metric::CoinsSettled, hold.coins.count());
+}
+
 /// The answer of a batch that was delivered before.
 fn replay(generation: Generation) -> Answer {
     let Generation { user_id, generation_id, .. } = &generation;
+    metrics::count(Metric::Replays, 1);
     tracing::info!(%user_id, %generation_id, "delivered batch replayed");
     Answer { generation, replayed: true }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::config::NAMES;
 use dev::template::{LocalStack, Stack, Template};
 use reqwest::{Method, StatusCode};
+use serde_json::Value;
 
 use super::{file, files, refuse, rust_files};
 use crate::harness::Potret;
@@ -15,6 +16,11 @@ const LOCAL_ONLY: [&str; 6] =
 
 /// The routes that answer without a token.
 const FOR_ANYBODY: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];
+
+/// The template as JSON.
+pub fn template() -> Value {
+    Template::parse(&file("template.yaml")).expect("a template").json().clone()
+}
 
 /// The template as it lies there, with made-up values for what a deployment is asked for.
 pub fn resources() -> Stack {
