@@ -176,7 +176,7 @@ async fn http_handler_sees_the_request_with_claims_of_every_kind() {
     let request = api.request(Method::POST, "/call?size=1&size=2").bearer_auth(token.unwrap());
     let request = request.header("cookie", "a=1;b=2").header("content-type", "image/png").body(vec![0xff; 3]);
     let told = event(request).await;
-    assert_eq!(told["uri"], format!("{}/call?size=1&size=2", api.url));
+    assert_eq!(told["uri"], "/call?size=1&size=2");
     assert_eq!(told["method"], "POST");
     assert_eq!(told["cookie"], "a=1; b=2");
     assert_eq!(told["size"], json!(["1", "2"]));
