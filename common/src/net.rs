@@ -1,13 +1,11 @@
 //! The HTTP client of a process: DynamoDB, S3, Systems Manager and fal share its connections and its TLS
 //! configuration, which is made once.
 
-use std::error::Error;
-use std::time::Duration;
+mod authorities;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -16,19 +14,19 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use thiserror::Error;
 
+use crate::config::environment;
+
 /// Sends HTTP requests, over TLS where the address asks for it. Clones share the connections. It follows no
 /// redirect and asks no proxy, so a secret goes to the host that it was meant for.
 pub type HttpClient = aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-/// A connection that takes longer will not come.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
-
-/// An HTTP client that trusts the certificate authorities of the system.
+/// An HTTP client that trusts the certificate authorities of AWS and of fal, and for any other server those of the
+/// system. With `SSL_CERT_FILE` set, it trusts those in that file and no others.
 pub fn client() -> HttpClient {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector =
-        Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).connector_settings(settings);
-    HttpClient::new(connector.build())
+    match environment("SSL_CERT_FILE") {
+        Some(_) => HttpClient::new(authorities::connector_of_the_system()),
+        None => HttpClient::new(authorities::KnownFirst::default()),
+    }
 }
 
 /// An answer, read to its end.
@@ -66,7 +64,6 @@ pub async fn send(
     request: Request<Bytes>,
     most_bytes: usize,
 ) -> Result<Answer, HttpError> {
-    use aws_smithy_runtime_api::client::http::HttpConnector;
     let request = HttpRequest::try_from(request.map(SdkBody::from)).map_err(|_| HttpError::NotSent)?;
     let answer = client.call(request).await.map_err(|error| HttpError::of_connector(&error))?;
     let answer = answer.try_into_http1x().map_err(|_| HttpError::NotAnswered)?;
