@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use common::aws::{DynamoDb, S3};
 use common::config::{self, BatchConfig};
-use common::net;
+use common::net::HttpClient;
 use common::secrets::Source;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
@@ -21,6 +21,8 @@ pub struct BackEnds {
     pub dynamodb: DynamoDb,
     /// The bucket.
     pub s3: S3,
+    /// The way to fal, and to the issuer of tokens.
+    pub http: HttpClient,
 }
 
 /// The function of `spec`. `overrides` answers the settings that are other than the template's.
@@ -57,16 +59,16 @@ pub fn batch(
 fn handler(
     name: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
-    BackEnds { dynamodb, s3 }: &BackEnds,
+    BackEnds { dynamodb, s3, http }: &BackEnds,
 ) -> anyhow::Result<Handler> {
-    let (dynamodb, s3) = (dynamodb.clone(), s3.clone());
+    let (dynamodb, s3, http) = (dynamodb.clone(), s3.clone(), http.clone());
     Ok(match name {
         "generate-image" => {
             let config = generate_image::Config::load(lookup)?;
             let Source::Value(key) = config.fal.key.clone() else {
                 bail!("the local stack takes the fal key from FAL_KEY, not from Systems Manager");
             };
-            let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3, net::client());
+            let function = generate_image::GenerateImage::new(config, &key, dynamodb, s3, http);
             shared(function, |function, request, now| async move { function.handle(request, now).await })
         }
         "coin-balance" => {
@@ -114,7 +116,7 @@ fn handler(
                     bail!("the local stack takes the secret from JWT_SECRET, not from Systems Manager")
                 }
             };
-            let function = Arc::new(authorizer::Authorizer::new(config, secret.as_ref(), net::client()));
+            let function = Arc::new(authorizer::Authorizer::new(config, secret.as_ref(), http));
             event_handler(move |event: LambdaEvent<authorizer::Event>| {
                 let function = Arc::clone(&function);
                 async move { function.handle(event).await }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dev::audit::Books;
 use dynoxide::Database;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -42,6 +43,21 @@ impl Tables {
 
     fn profile(&self, user: &str) -> Option<&Value> {
         self.profiles.iter().find(|row| row["user_id"] == user)
+    }
+
+    /// Everybody who is in any of them.
+    fn users(&self) -> BTreeSet<&str> {
+        let all = [&self.profiles, &self.generations, &self.ledger];
+        all.into_iter().flatten().map(|row| text(row, "user_id")).collect()
+    }
+
+    fn books_of(&self, user: &str) -> Books {
+        let of_user = |rows: &[Value]| rows.iter().filter(|row| row["user_id"] == user).cloned().collect();
+        Books {
+            profile: self.profile(user).cloned().unwrap_or_default(),
+            generations: of_user(&self.generations),
+            ledger: of_user(&self.ledger),
+        }
     }
 
     /// The settled coins of a user.
@@ -98,12 +114,8 @@ impl Auditor {
         std::mem::take(&mut self.violations)
     }
 
-    /// Somebody else found something that is not as promised.
-    pub fn object(&mut self, what: String) {
-        self.violated(what);
-    }
-
-    fn violated(&mut self, what: String) {
+    /// Somebody found something that is not as promised.
+    pub fn violated(&mut self, what: String) {
         self.violations.push(what);
     }
 }

@@ -66,7 +66,7 @@ pub async fn come_again(world: &Arc<World>) {
             let wanted = if balance >= world.price { 200 } else { 403 };
             if !matches!(&outcome, Outcome::Answer(status, _) if *status == wanted) {
                 let why = format!("{user} has {balance} coins and no trouble, and gets {outcome:?}");
-                world.auditor.lock().expect("no panic").object(why);
+                world.auditor.lock().expect("no panic").violated(why);
             }
         }
     }
@@ -89,7 +89,7 @@ async fn visit(world: &Arc<World>, user: &str, number: usize, rng: &mut Rng) {
         let outcome = ask(world, user, key.as_deref(), &body, fate).await;
         if fate == Fate::Lives && outcome == Outcome::Silence {
             let why = format!("{prompt_text:?} got no answer, and nothing died");
-            world.auditor.lock().expect("no panic").object(why);
+            world.auditor.lock().expect("no panic").violated(why);
         }
         match outcome {
             Outcome::Answer(409 | 429 | 500..=599, _) | Outcome::Silence => {

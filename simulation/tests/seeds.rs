@@ -25,7 +25,7 @@ fn journal(seed: u64) -> Vec<String> {
         let world = World::new(seed, Weather::Seeded(seed)).await;
         merchants::live(&world, seed).await;
         merchants::come_again(&world).await;
-        world.auditor.lock().expect("no panic").object("to see the journal".to_owned());
+        world.auditor.lock().expect("no panic").violated("to see the journal".to_owned());
         world.verdict().expect_err("an objection").journal
     })
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use rules::{Books, violations};
+pub use rules::{Books, violations};
 
 mod rules;
 

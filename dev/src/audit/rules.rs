@@ -8,17 +8,20 @@ use serde_json::Value;
 /// A generation's record is deleted 30 days after its end; a charge older than this may have outlived it.
 const RECORDS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(29 * 24);
 
-/// Everything about one user's coins.
+/// Everything about one user's coins, as plain JSON.
 #[derive(Debug)]
-pub(super) struct Books {
+pub struct Books {
     /// The profile; `null` when there is none.
     pub profile: Value,
+    /// The user's items in the table of generations.
     pub generations: Vec<Value>,
+    /// The user's entries in the ledger.
     pub ledger: Vec<Value>,
 }
 
-/// What is not as it must be, in words.
-pub(super) fn violations(books: &Books, now: Timestamp) -> Vec<String> {
+/// What is not as it must be at `now`, in words.
+#[must_use]
+pub fn violations(books: &Books, now: Timestamp) -> Vec<String> {
     let mut found = Vec::new();
     check_coins(books, &mut found);
     check_holds(books, &mut found);

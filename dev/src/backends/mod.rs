@@ -3,7 +3,7 @@
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
-use common::net;
+use common::net::{self, HttpClient};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -14,9 +14,10 @@ use crate::place::REGION;
 pub mod dynamodb;
 pub mod s3;
 
-/// A server to talk to, and as whom.
+/// A server to talk to, as whom, and over which connections.
 #[derive(Debug, Clone)]
 pub struct Connection {
+    http: HttpClient,
     endpoint: Url,
     region: Region,
     credentials: Credentials,
@@ -26,7 +27,8 @@ impl Connection {
     /// A connection to a server inside this process.
     #[must_use]
     pub fn embedded(endpoint: Url) -> Self {
-        Self { endpoint, region: Region::from_static(REGION), credentials: local_credentials() }
+        let (region, credentials) = (Region::from_static(REGION), local_credentials());
+        Self { http: net::client(), endpoint, region, credentials }
     }
 
     /// A connection to another server, with the region and the credentials that `lookup` finds
@@ -74,7 +76,7 @@ impl Connection {
     }
 
     fn aws(&self) -> Aws {
-        Aws::at(&self.endpoint, self.region.clone(), self.credentials.clone(), net::client())
+        Aws::at(&self.endpoint, self.region.clone(), self.credentials.clone(), self.http.clone())
     }
 }
 
