@@ -1,7 +1,9 @@
 //! The functions' binaries: where they lie, and the environment that they are started in.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
@@ -16,10 +18,42 @@ pub enum Functions {
     /// Their handlers, in this process.
     #[default]
     InProcess,
-    /// Their binaries from this folder, each as processes of its own, as on Lambda.
-    Binaries(PathBuf),
+    /// Their binaries, each as processes of its own, as on Lambda.
+    Binaries(Binaries),
     /// Somebody else runs them, `cargo lambda watch` for example: only what they need is served.
     Elsewhere,
+}
+
+/// Where the functions' binaries are, and what runs them.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// The folder in which they lie.
+    pub folder: PathBuf,
+    /// AWS's Runtime Interface Emulator, if they are to run under that and not under a Runtime API of ours.
+    pub emulator: Option<PathBuf>,
+}
+
+/// The template that is deployed. Compiled in, so that the stack runs from any folder.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+impl Functions {
+    /// The template that configures them: the one that `sam build` laid beside the binaries, else ours.
+    ///
+    /// # Errors
+    ///
+    /// When that file cannot be read.
+    pub fn template(&self) -> anyhow::Result<Cow<'static, str>> {
+        let built = match self {
+            Self::Binaries(binaries) => binaries.folder.join("template.yaml"),
+            Self::InProcess | Self::Elsewhere => return Ok(TEMPLATE.into()),
+        };
+        match built.is_file() {
+            true => Ok(std::fs::read_to_string(&built)
+                .with_context(|| format!("cannot read {}", built.display()))?
+                .into()),
+            false => Ok(TEMPLATE.into()),
+        }
+    }
 }
 
 /// What a function that runs elsewhere must find in its environment, of all functions together.
@@ -50,34 +84,35 @@ fn local(
     all.into_iter().map(|(name, value)| (name.to_owned(), value))
 }
 
-/// Makes the binaries of all functions.
-const BUILD: &str = "cargo build --release --workspace --exclude dev --exclude fuzz --exclude model --exclude simulation --exclude tests";
-
-/// What the binary of `spec` in `folder` is started with.
-///
-/// # Errors
-///
-/// When it is not there, or when the function could not be at home in both services at once.
-pub fn bootstrap(
-    folder: &Path,
-    spec: &FunctionSpec,
-    settings: &LocalSettings,
-    dynamodb: &Connection,
-    s3: &Connection,
-) -> anyhow::Result<Bootstrap> {
-    ensure!(
-        dynamodb.identity() == s3.identity(),
-        "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
-         AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
-    );
-    let mut environment = spec.environment.clone();
-    environment.extend(local(settings, dynamodb, s3));
-    Ok(Bootstrap {
-        function: spec.name.clone(),
-        file: find(folder, spec)?,
-        memory_mb: spec.memory_mb,
-        environment,
-    })
+impl Binaries {
+    /// What the binary of `spec` is started with.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or when the function could not be at home in both services at once.
+    pub fn bootstrap(
+        &self,
+        spec: &FunctionSpec,
+        timeout: Duration,
+        settings: &LocalSettings,
+        dynamodb: &Connection,
+        s3: &Connection,
+    ) -> anyhow::Result<Bootstrap> {
+        ensure!(
+            dynamodb.identity() == s3.identity(),
+            "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
+             AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
+        );
+        let mut environment = spec.environment.clone();
+        environment.extend(local(settings, dynamodb, s3));
+        Ok(Bootstrap {
+            function: spec.name.clone(),
+            file: find(&self.folder, spec)?,
+            memory_mb: spec.memory_mb,
+            timeout,
+            environment,
+        })
+    }
 }
 
 /// The binary as `cargo build`, `cargo lambda build` or `sam build` lays it down.
@@ -86,11 +121,12 @@ fn find(folder: &Path, spec: &FunctionSpec) -> anyhow::Result<PathBuf> {
     let places = [name.clone(), name.join("bootstrap"), resource.join("bootstrap")];
     let file = places.into_iter().find(|place| place.is_file()).with_context(|| {
         format!(
-            "there is no {}, nor a file bootstrap in a folder {} or {} there; this builds the functions into \
-             target/release: {BUILD}",
+            "there is no {}, nor a file bootstrap in a folder {} or {} there; `sam build` builds all functions into \
+             .aws-sam/build, and `cargo build --release -p {}` this one into target/release",
             name.display(),
             spec.name,
-            spec.logical_id
+            spec.logical_id,
+            spec.name
         )
     })?;
     file.canonicalize().with_context(|| format!("cannot reach {}", file.display()))

@@ -14,7 +14,7 @@ use common::aws::Aws;
 use common::config::{Tables, environment};
 use common::identity::UserId;
 use common::{logs, net};
-use dev::binaries::Functions;
+use dev::binaries::{Binaries, Functions};
 use dev::demo;
 use dev::docs::DOCS_PATH;
 use dev::settings::FAL_PATH;
@@ -59,11 +59,15 @@ struct Run {
     /// Run the functions' binaries from this folder, such as target/release, as processes of their own
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
+    /// Run them under this program, AWS's Lambda Runtime Interface Emulator, which takes one request at a time
+    #[arg(long, value_name = "FILE", requires = "binaries")]
+    emulator: Option<PathBuf>,
 }
 
 impl Run {
     fn functions(self) -> Functions {
-        self.binaries.map_or(Functions::InProcess, Functions::Binaries)
+        let Self { binaries, emulator } = self;
+        binaries.map_or(Functions::InProcess, |folder| Functions::Binaries(Binaries { folder, emulator }))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::routing::get;
 use axum::{Json, Router};
+use common::net;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,14 +25,11 @@ use crate::fal_double::{self, FalDouble, USUAL_LATENCY};
 use crate::functions::{self, BackEnds};
 use crate::gateway::{self, INTEGRATION_TIMEOUT};
 use crate::invoke_api;
-use crate::lambda::{LocalLambda, Processes};
+use crate::lambda::{Function, LocalLambda, Processes, emulated};
 use crate::playground;
 use crate::settings::{AuthMode, FAL_PATH, Fal, JWKS_PATH, LocalSettings};
 use crate::template::{self, JwtSpec, LocalStack, Template};
 use crate::tokens;
-
-/// The template that is deployed. Compiled in, so that the stack runs from any folder.
-const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// The name of the stack that `cargo dev` starts.
 pub const NAME: &str = "potret";
@@ -102,7 +100,8 @@ impl Stack {
             TcpListener::bind(options.listen).await.map_err(|error| explain(options.listen, error))?;
         let url = loopback_url(listener.local_addr()?)?;
         let settings = LocalSettings::read(&options.environment, &url)?;
-        let resources = template_of_a_local_stack(&options.name, settings.auth_mode)?;
+        let template = Template::parse(&options.functions.template()?)?;
+        let resources = template.resolve(&local_stack(&options.name, settings.auth_mode))?;
         if let Some(folder) = &options.data_dir {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
@@ -122,7 +121,7 @@ impl Stack {
                 (Connection::embedded(server.endpoint().clone()), Some(server))
             }
         };
-        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3() };
+        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3(), http: net::client() };
         create_missing_tables(&back_ends.dynamodb, &resources.tables).await?;
         for bucket in &resources.buckets {
             create_missing_bucket(&back_ends.s3, bucket).await?;
@@ -136,9 +135,12 @@ impl Stack {
                 let timeout = options.function_timeout.unwrap_or(spec.timeout);
                 // Also where a binary takes its place: a wrong setting is found now and not at the first call.
                 let mut function = functions::load(spec, timeout, &overrides, &back_ends)?;
-                if let Functions::Binaries(folder) = &options.functions {
-                    let bootstrap = binaries::bootstrap(folder, spec, &settings, &dynamodb, &s3)?;
-                    function.handler = processes.handler(bootstrap);
+                if let Functions::Binaries(binaries) = &options.functions {
+                    let bootstrap = binaries.bootstrap(spec, timeout, &settings, &dynamodb, &s3)?;
+                    function = match &binaries.emulator {
+                        None => Function { handler: processes.handler(bootstrap), ..function },
+                        Some(emulator) => emulated(emulator, bootstrap),
+                    };
                 }
                 Ok(function)
             })
@@ -253,7 +255,7 @@ fn local_stack(name: &str, auth_mode: AuthMode) -> LocalStack {
 ///
 /// When the template cannot be read.
 pub fn template_of_a_local_stack(name: &str, auth_mode: AuthMode) -> anyhow::Result<template::Stack> {
-    Template::parse(TEMPLATE)?.resolve(&local_stack(name, auth_mode))
+    Template::parse(&Functions::InProcess.template()?)?.resolve(&local_stack(name, auth_mode))
 }
 
 /// Whose tokens every local stack takes.

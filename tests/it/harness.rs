@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use common::coins::Ledger;
 use common::config::Tables;
 use dev::audit::{Report, audit};
-use dev::binaries::Functions;
+use dev::binaries::{Binaries, Functions};
 use dev::fal_double::{FalDouble, Fault, Injection};
 use dev::stack::{Options, Stack, token_settings};
 use dev::{demo, tokens};
@@ -76,8 +76,10 @@ impl Setup {
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
-            functions: (self.binaries.or_else(binaries_of_the_environment))
-                .map_or(Functions::InProcess, Functions::Binaries),
+            functions: match self.binaries.or_else(binaries_of_the_environment) {
+                None => Functions::InProcess,
+                Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
+            },
         });
         Potret {
             stack: stack.await.expect("a stack"),
@@ -98,6 +100,11 @@ fn other_dynamodb() -> Option<String> {
 pub fn binaries_of_the_environment() -> Option<PathBuf> {
     let folder = common::config::environment("POTRET_BINARIES")?;
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(folder))
+}
+
+/// With `POTRET_EMULATOR` set to AWS's Runtime Interface Emulator, those binaries run under it.
+pub fn emulator() -> Option<PathBuf> {
+    common::config::environment("POTRET_EMULATOR").map(PathBuf::from)
 }
 
 /// A running stack.

@@ -16,6 +16,7 @@ mod conformance;
 mod crashes;
 mod create_upload;
 mod debug_last_prompt;
+mod emulator;
 mod fal_failures;
 mod fal_key;
 mod fixtures;

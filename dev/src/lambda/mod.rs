@@ -3,6 +3,7 @@
 //!
 //! Every invocation has its own task, so a caller that goes away cancels nothing, just as on Lambda.
 
+mod emulator;
 mod handler;
 mod process;
 mod processes;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 use crate::place::{ACCOUNT_ID, REGION};
 
+pub use emulator::emulated;
 pub use handler::{FunctionError, Handler, event_handler, http_handler};
 pub use process::Bootstrap;
 pub use processes::Processes;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lambda_runtime::Context;
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct Bootstrap {
     pub file: PathBuf,
     /// The memory that it is told to have. Nothing holds it to that here.
     pub memory_mb: u32,
+    /// How long one invocation may take.
+    pub timeout: Duration,
     /// Its settings, region, credentials and endpoints.
     pub environment: BTreeMap<String, String>,
 }
@@ -56,7 +59,8 @@ impl Process {
         let mut child = command
             // Nothing of this machine's, so that a function finds here what it finds on Lambda.
             .env_clear()
-            .envs(lambda_environment(bootstrap, &runtime_api))
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
+            .envs(bootstrap.lambda_environment())
             .envs(&bootstrap.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -66,12 +70,7 @@ impl Process {
             .map_err(not_started)?;
         let function = bootstrap.function.clone();
         debug!(function, id = child.id(), "process started");
-        if let Some(stdout) = child.stdout.take() {
-            pass_on(stdout, function.clone(), |function, line| info!(function, "{line}"));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            pass_on(stderr, function.clone(), |function, line| warn!(function, "{line}"));
-        }
+        pass_on_output(&mut child, &function);
         let (kill, (ended, end)) = (Arc::new(Notify::new()), watch::channel(None));
         tokio::spawn(keep(child, Arc::clone(&kill), ended));
         Ok(Self { function, runtime_api, busy: AtomicBool::new(true), kill, end })
@@ -149,23 +148,34 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-/// What Lambda itself sets.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-fn lambda_environment(bootstrap: &Bootstrap, runtime_api: &RuntimeApi) -> [(&'static str, String); 11] {
-    let Bootstrap { function, memory_mb, .. } = bootstrap;
-    [
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string()),
-        ("AWS_LAMBDA_FUNCTION_NAME", function.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb.to_string()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
-        ("_HANDLER", "bootstrap".to_owned()),
-        ("LANG", "en_US.UTF-8".to_owned()),
-        ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin".to_owned()),
-        ("TZ", ":UTC".to_owned()),
-    ]
+impl Bootstrap {
+    /// What Lambda itself sets, but for the address of its Runtime API.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+    pub(super) fn lambda_environment(&self) -> [(&'static str, String); 10] {
+        let Self { function, memory_mb, .. } = self;
+        [
+            ("AWS_LAMBDA_FUNCTION_NAME", function.clone()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb.to_string()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
+            ("_HANDLER", "bootstrap".to_owned()),
+            ("LANG", "en_US.UTF-8".to_owned()),
+            ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin".to_owned()),
+            ("TZ", ":UTC".to_owned()),
+        ]
+    }
+}
+
+/// Hands what the process says on to the log of this one.
+pub(super) fn pass_on_output(child: &mut Child, function: &str) {
+    if let Some(stdout) = child.stdout.take() {
+        pass_on(stdout, function.to_owned(), |function, line| info!(function, "{line}"));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        pass_on(stderr, function.to_owned(), |function, line| warn!(function, "{line}"));
+    }
 }
 
 /// Hands every line on, until the process closes its end.

@@ -154,6 +154,9 @@ fn every_function_bears_one_name_everywhere() {
         if !files.keys().any(|path| path.starts_with(&format!("events/{name}/"))) {
             breaches.push(format!("events/{name}/ has no fixture"));
         }
+        if template()["Resources"][&function.logical_id]["Properties"]["CodeUri"] != folder.as_str() {
+            breaches.push(format!("template.yaml must build it with CodeUri: {folder}"));
+        }
         let (resource, expected) = (&function.logical_id, pascal_case(name));
         if *resource != expected {
             breaches.push(format!("template.yaml calls it {resource}, expected {expected}"));

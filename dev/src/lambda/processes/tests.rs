@@ -40,6 +40,7 @@ fn lambda(name: &str, timeout: Duration) -> (LocalLambda, Processes) {
         function: "f".to_owned(),
         file: script(name),
         memory_mb: 128,
+        timeout,
         environment: BTreeMap::from([("PROFILES_TABLE".to_owned(), "profiles".to_owned())]),
     });
     (LocalLambda::new([Function { name: "f".to_owned(), timeout, handler }]), processes)
