@@ -1,20 +1,11 @@
 // The page for everybody: by keyboard, on a phone, in the dark, and by the rules of axe.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { smallPhoto } from './pngs.js';
-import { startStack } from './stack.js';
-import { DESKTOP, PHONE, openBrowser, visit } from './visit.js';
+import { DESKTOP, PHONE, setScene, visit } from './visit.js';
 
-let stack;
-let browser;
-before(async () => {
-  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const scene = setScene();
 
 /** Presses Tab until the focus is on what `selector` matches. */
 async function tabTo(page, selector) {
@@ -26,7 +17,7 @@ async function tabTo(page, selector) {
 }
 
 test('a whole visit by keyboard alone', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
@@ -80,7 +71,7 @@ for (const [look, colorScheme] of [
   ['phone', 'dark'],
 ]) {
   test(`axe finds nothing: ${look}, ${colorScheme}`, async () => {
-    const merchant = await visit(browser, stack.url, {
+    const merchant = await visit(scene.browser, scene.stack.url, {
       ...(look === 'phone' ? PHONE : DESKTOP),
       colorScheme,
       reducedMotion: 'reduce',
@@ -111,7 +102,7 @@ for (const [look, colorScheme] of [
 }
 
 test('on a phone nothing is wider than the screen, the button is in reach, and everything can be hit with a thumb', async () => {
-  const merchant = await visit(browser, stack.url, PHONE);
+  const merchant = await visit(scene.browser, scene.stack.url, PHONE);
   const { page } = merchant;
   await page.setInputFiles('#photo-face', smallPhoto('sebuah-nama-berkas-yang-panjang-sekali-dan-tanpa-spasi.png'));
   await page.locator('.thumb').waitFor();

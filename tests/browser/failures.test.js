@@ -1,19 +1,11 @@
 // The fault menu: every failure is said in plain words and costs nothing.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { startStack } from './stack.js';
-import { openBrowser, visit } from './visit.js';
+import { setScene, visit } from './visit.js';
 
-let stack;
-let browser;
-before(async () => {
-  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const scene = setScene();
 
 const FAILURES = [
   ['Ditolak', 'refused', 422, 'Prompt atau gambar ditolak karena tidak aman. Koin Anda tidak berkurang.'],
@@ -30,7 +22,7 @@ const FAILURES = [
 
 for (const [label, name, status, words] of FAILURES) {
   test(`${name}: said in plain words, and nothing is paid`, async () => {
-    const merchant = await visit(browser, stack.url);
+    const merchant = await visit(scene.browser, scene.stack.url);
     const { page } = merchant;
     const coins = await merchant.coins();
     await page.click('#faults summary');
@@ -56,9 +48,9 @@ for (const [label, name, status, words] of FAILURES) {
 }
 
 test('a fault that is active already is seen when the page opens', async () => {
-  const faults = `${stack.url}/_local/fal/_control/faults`;
+  const faults = `${scene.stack.url}/_local/fal/_control/faults`;
   await fetch(faults, { method: 'POST', body: JSON.stringify({ fault: 'account_locked' }) });
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   assert.equal(await merchant.text('#fault-chosen'), 'Akun terkunci');
   await merchant.end();
   await fetch(faults, { method: 'DELETE' });
@@ -67,7 +59,7 @@ test('a fault that is active already is seen when the page opens', async () => {
 test('another fal than the double has no menu, and is named', async () => {
   const other = await startStack({ FAL_BASE_URL: 'http://127.0.0.1:9/fal' });
   try {
-    const merchant = await visit(browser, other.url);
+    const merchant = await visit(scene.browser, other.url);
     assert.equal(await merchant.page.isVisible('#faults'), false);
     assert.equal(await merchant.text('#fal-notice'), 'Gambar diminta dari fal di 127.0.0.1.');
     await merchant.end();
@@ -79,7 +71,7 @@ test('another fal than the double has no menu, and is named', async () => {
 test('a model that takes one photo gets one, and the page says beforehand which', async () => {
   const other = await startStack({ IMAGE_TO_IMAGE_MODEL: 'fal-ai/flux-general/image-to-image' });
   try {
-    const merchant = await visit(browser, other.url);
+    const merchant = await visit(scene.browser, other.url);
     const { page } = merchant;
     const { smallPhoto } = await import('./pngs.js');
     await page.setInputFiles('#photo-face', smallPhoto('wajah.png'));

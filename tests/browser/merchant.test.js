@@ -3,20 +3,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { largePhoto, smallPhoto } from './pngs.js';
-import { ROOT, startStack } from './stack.js';
-import { DESKTOP, openBrowser, visit } from './visit.js';
+import { ROOT } from './stack.js';
+import { DESKTOP, setScene, visit } from './visit.js';
 
-let stack;
-let browser;
-before(async () => {
-  [stack, browser] = await Promise.all([startStack(), openBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const scene = setScene();
 
 /** Lets go of a file over a slot, as a mouse would. */
 async function drop(page, slot, { name, mimeType, buffer }) {
@@ -32,7 +24,7 @@ async function drop(page, slot, { name, mimeType, buffer }) {
 }
 
 test('from options to two pictures, for one coin', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   assert.equal(await merchant.coins(), 10);
   await merchant.choose('Non Model', 'content_type');
@@ -73,7 +65,7 @@ test('from options to two pictures, for one coin', async () => {
 });
 
 test('a photo of 6 MB is uploaded first, and the badges say what is sent in which order', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   const coins = await merchant.coins();
   await page.setInputFiles('#photo-background', smallPhoto('latar.png', 200));
@@ -110,7 +102,7 @@ test('a photo of 6 MB is uploaded first, and the badges say what is sent in whic
 });
 
 test('what is copied asks again: as curl and as an event, under the same key and so for nothing', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.check('[name="way"][value="prompt"]', { force: true });
   await page.fill('#prompt', "A bag in O'Hare's window");
@@ -132,7 +124,7 @@ test('what is copied asks again: as curl and as an event, under the same key and
   const asked = JSON.parse(execFileSync('bash', ['-c', curl], { cwd: ROOT, encoding: 'utf8' }));
   assert.deepEqual(asked, answer);
   const event = await copied('#copy-event');
-  const invoked = await fetch(`${stack.url}/2015-03-31/functions/generate-image/invocations`, {
+  const invoked = await fetch(`${scene.stack.url}/2015-03-31/functions/generate-image/invocations`, {
     method: 'POST',
     body: event,
   });
@@ -143,7 +135,7 @@ test('what is copied asks again: as curl and as an event, under the same key and
 });
 
 test('a new user has no coins, is told so, and pays after adding some', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   await merchant.becomes('toko-baru');
   assert.equal(await merchant.coins(), 0);
   merchant.expectRefusal(403);
@@ -160,7 +152,7 @@ test('a new user has no coins, is told so, and pays after adding some', async ()
 });
 
 test('a lost answer is asked for again under the same key, and paid once', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const coins = await merchant.coins();
   let losses = 2;
   await merchant.page.route('**/api/generate-image', async (route) => {
@@ -176,7 +168,7 @@ test('a lost answer is asked for again under the same key, and paid once', async
 });
 
 test('pictures whose answer is lost for good are found in the history', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const coins = await merchant.coins();
   let reached = false;
   await merchant.page.route('**/api/generate-image', async (route) => {
@@ -191,7 +183,7 @@ test('pictures whose answer is lost for good are found in the history', async ()
 });
 
 test('the page works under the other name of this machine', async () => {
-  const merchant = await visit(browser, stack.url.replace('127.0.0.1', 'localhost'));
+  const merchant = await visit(scene.browser, scene.stack.url.replace('127.0.0.1', 'localhost'));
   const coins = await merchant.coins();
   await merchant.page.setInputFiles('#photo-face', largePhoto('wajah.png'));
   await merchant.page.locator('.thumb').waitFor();
@@ -202,7 +194,7 @@ test('the page works under the other name of this machine', async () => {
 });
 
 test('a wrong field is named where it is', async () => {
-  const merchant = await visit(browser, stack.url, { ...DESKTOP, locale: 'en-US' });
+  const merchant = await visit(scene.browser, scene.stack.url, { ...DESKTOP, locale: 'en-US' });
   const { page } = merchant;
   await page.check('[name="way"][value="prompt"]', { force: true });
   merchant.expectRefusal(422);
@@ -221,7 +213,7 @@ test('a wrong field is named where it is', async () => {
 });
 
 test('everything is in English for whoever wants it, and stays so', async () => {
-  const merchant = await visit(browser, stack.url);
+  const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.check('[name="language"][value="en"]', { force: true });
   await page.fill('#text-additional_prompt', 'with a ribbon');

@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Builds the program, if need be, and answers where it is. */
 function build() {
-  const built = execFileSync('cargo', ['build', '--quiet', '-p', 'dev', '--message-format=json'], {
+  const built = execFileSync('cargo', ['build', '--quiet', '--bin', 'dev', '--message-format=json'], {
     cwd: ROOT,
     encoding: 'utf8',
     maxBuffer: 1 << 28,

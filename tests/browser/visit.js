@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { startStack } from './stack.js';
 
 const SCREENSHOTS = fileURLToPath(new URL('screenshots', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -28,6 +30,19 @@ export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, ha
 
 /** A batch takes up to 3 s, and one that fal lets wait 26 s. */
 const LONGEST_BATCH = 45_000;
+
+/** Starts a stack and a browser before the tests of a file, and stops them after. */
+export function setScene() {
+  const scene = {};
+  before(async () => {
+    [scene.stack, scene.browser] = await Promise.all([startStack(), openBrowser()]);
+  });
+  after(async () => {
+    await scene.browser?.close();
+    await scene.stack?.stop();
+  });
+  return scene;
+}
 
 export function openBrowser() {
   const executablePath = BROWSERS.find((path) => path && existsSync(path));

@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use common::config::environment;
 use dev::lambda::{Bootstrap, Function, LocalLambda, emulated};
 use serde_json::{Value, json};
 
@@ -67,8 +66,8 @@ async fn a_batch_that_is_killed_at_the_timeout_gives_its_coin_back_to_the_next_o
 #[tokio::test]
 #[ignore = "needs what cargo lambda makes of tests/panics.rs, and AWS's emulator; .ci/run has both"]
 async fn a_panic_is_an_error_of_its_request_and_the_instance_lives_on() {
-    let file = environment("POTRET_PANICS").expect("POTRET_PANICS: where the binary is");
-    let lambda = LocalLambda::new([panicking(PathBuf::from(file))]);
+    let file = harness::path_of_the_environment("POTRET_PANICS").expect("POTRET_PANICS: where the binary is");
+    let lambda = LocalLambda::new([panicking(file)]);
     let first = lambda_answer(&lambda, "").await;
     assert_eq!(first["statusCode"], 200, "{first}");
 

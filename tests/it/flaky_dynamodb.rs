@@ -1,7 +1,7 @@
 //! A proxy in front of DynamoDB that fails on request, the way networks and the service do.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,6 +67,7 @@ struct Shared {
     chance: Mutex<Option<Chance>>,
     calls: Mutex<Vec<String>>,
     troubles: Mutex<BTreeMap<String, u32>>,
+    items_read: AtomicU64,
     forgets_tokens: AtomicBool,
 }
 
@@ -80,6 +81,7 @@ impl FlakyDynamoDb {
             chance: Mutex::default(),
             troubles: Mutex::default(),
             calls: Mutex::default(),
+            items_read: AtomicU64::default(),
             forgets_tokens: AtomicBool::default(),
         });
         let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&shared))).await;
@@ -114,6 +116,11 @@ impl FlakyDynamoDb {
     /// The operations called so far, and forgets them.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.calls.lock().expect("no panic"))
+    }
+
+    /// How many items were read so far, also such as no answer shows, and forgets them.
+    pub fn take_items_read(&self) -> u64 {
+        self.shared.items_read.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -203,6 +210,7 @@ async fn upstream(shared: Arc<Shared>, mut headers: HeaderMap, mut body: Bytes) 
     let answer = answer.expect("an answer from DynamoDB");
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.expect("a body");
+    shared.items_read.fetch_add(items_read(&body), Ordering::Relaxed);
     let mut response = (status, body).into_response();
     for name in ["content-type", "x-amzn-requestid", "x-amz-crc32"] {
         if let Some(value) = headers.get(name) {
@@ -210,6 +218,11 @@ async fn upstream(shared: Arc<Shared>, mut headers: HeaderMap, mut body: Bytes) 
         }
     }
     response
+}
+
+fn items_read(answer: &[u8]) -> u64 {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    answer["ScannedCount"].as_u64().unwrap_or(answer["Item"].is_object().into())
 }
 
 /// An answer whose connection breaks before its first byte.

@@ -95,16 +95,20 @@ fn other_dynamodb() -> Option<String> {
     common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
 
-/// With `POTRET_BINARIES` set to a folder, the tests run the functions' binaries from there as processes. A relative
-/// one begins where `cargo` was called: at the root of the repository.
+/// With `POTRET_BINARIES` set to a folder, the tests run the functions' binaries from there as processes.
 pub fn binaries_of_the_environment() -> Option<PathBuf> {
-    let folder = common::config::environment("POTRET_BINARIES")?;
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(folder))
+    path_of_the_environment("POTRET_BINARIES")
 }
 
 /// With `POTRET_EMULATOR` set to AWS's Runtime Interface Emulator, those binaries run under it.
 pub fn emulator() -> Option<PathBuf> {
-    common::config::environment("POTRET_EMULATOR").map(PathBuf::from)
+    path_of_the_environment("POTRET_EMULATOR")
+}
+
+/// A relative path begins where `cargo` was called: at the root of the repository.
+pub fn path_of_the_environment(name: &str) -> Option<PathBuf> {
+    let path = common::config::environment(name)?;
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(path))
 }
 
 /// A running stack.

@@ -22,6 +22,7 @@ mod fal_key;
 mod fixtures;
 mod generate_image;
 mod generations;
+mod growth;
 mod guards;
 mod idempotency;
 mod languages;

@@ -154,7 +154,10 @@ async fn no_token_and_no_body_is_ever_logged() {
     let log = Log::default();
     let writer = log.clone();
     // For all threads: an event that another thread comes to first, and is logged nowhere, would not be logged here.
-    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
 
     let api = Api::start(echo()).await;
     let good = token();
