@@ -51,7 +51,7 @@ fn local(
 }
 
 /// Makes the binaries of all functions.
-const BUILD: &str = "cargo build --release --workspace --exclude dev --exclude fuzz --exclude model --exclude simulation --exclude tests";
+const BUILD: &str = "cargo build --release --workspace --exclude bench --exclude dev --exclude fuzz --exclude hello --exclude model --exclude simulation --exclude tests";
 
 /// What the binary of `spec` in `folder` is started with.
 ///

@@ -1,0 +1,123 @@
+//! The release binaries: found, or built by the very command that builds what is deployed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::announce;
+
+/// The packages that are not deployed. The yardstick is not deployed either, and yet built along with the functions: so
+/// it shares their dependencies, features included, and none is built twice.
+const NOT_DEPLOYED: [&str; 6] = ["bench", "dev", "fuzz", "model", "simulation", "tests"];
+
+/// The yardstick.
+const YARDSTICK: &str = "hello";
+
+/// The binaries by their names.
+#[derive(Debug)]
+pub struct Binaries {
+    /// Cargo's folder.
+    pub target_folder: PathBuf,
+    files: BTreeMap<String, PathBuf>,
+}
+
+impl Binaries {
+    /// Those in `folder`, or those that Cargo builds of the repository at `root`. The yardstick, if it is needed and not
+    /// in the folder, is built in any case.
+    pub fn find_or_build(root: &Path, folder: Option<&Path>, needs_yardstick: bool) -> anyhow::Result<Self> {
+        let target_folder = target_folder(root)?;
+        let mut files = match folder {
+            Some(folder) => find(folder)?,
+            None => {
+                let excluded = NOT_DEPLOYED.into_iter().flat_map(|package| ["--exclude", package]);
+                build(root, ["--workspace"].into_iter().chain(excluded))?
+            }
+        };
+        if needs_yardstick && !files.contains_key(YARDSTICK) {
+            files.extend(build(root, ["--package", YARDSTICK])?);
+        }
+        Ok(Self { target_folder, files })
+    }
+
+    /// The file of `name`.
+    pub fn file(&self, name: &str) -> anyhow::Result<&Path> {
+        let file = self.files.get(name).map(PathBuf::as_path);
+        file.with_context(|| format!("there is no binary {name}, neither as {name} nor as {name}/bootstrap"))
+    }
+
+    /// Every function's name and file.
+    pub fn functions(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let functions = self.files.iter().filter(|(name, _)| *name != YARDSTICK);
+        functions.map(|(name, file)| (name.as_str(), file.as_path()))
+    }
+}
+
+/// Every `NAME` that is a file, and every `NAME/bootstrap`, in `folder`.
+fn find(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut files = BTreeMap::new();
+    let entries = folder.read_dir().with_context(|| format!("{} cannot be read", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path().canonicalize()?;
+        let bootstrap = path.join("bootstrap");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if bootstrap.is_file() {
+            files.insert(name, bootstrap);
+        } else if path.is_file() {
+            files.insert(name, path);
+        }
+    }
+    Ok(files)
+}
+
+fn build<'a>(
+    root: &Path,
+    selection: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
+        .args(selection);
+    announce("Building the release binaries, which takes some minutes the first time.");
+    let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().context("cargo cannot be run")?;
+    ensure!(output.status.success(), "the release binaries could not be built");
+    let messages =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let files = messages.filter_map(|message: Value| {
+        let file = message["executable"].as_str()?;
+        // A build script is a binary, too.
+        let is_program = message["target"]["kind"] == serde_json::json!(["bin"]);
+        is_program.then(|| Some((message["target"]["name"].as_str()?.to_owned(), file.into())))?
+    });
+    Ok(files.collect())
+}
+
+fn target_folder(root: &Path) -> anyhow::Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root);
+    let output = cargo.stderr(Stdio::inherit()).output().context("cargo cannot be run")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata said no JSON")?;
+    Ok(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_deployed_is_left_out_wherever_the_functions_are_built() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for place in [".ci/run", "CONTRIBUTING.md", "dev/src/binaries.rs"] {
+            let text = std::fs::read_to_string(root.join(place)).unwrap();
+            let line = text.lines().find(|line| line.contains("cargo build --release --workspace")).unwrap();
+            let mut excluded: Vec<_> =
+                line.split("--exclude ").skip(1).map(|rest| rest.trim_end_matches([' ', '"', ';'])).collect();
+            excluded.iter_mut().for_each(|name| *name = name.split(' ').next().unwrap());
+            let mut expected = [&NOT_DEPLOYED[..], &[YARDSTICK]].concat();
+            expected.sort_unstable();
+            assert_eq!(excluded, expected, "{place}");
+        }
+    }
+}
