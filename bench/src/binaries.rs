@@ -47,12 +47,6 @@ impl Binaries {
         let file = self.files.get(name).map(PathBuf::as_path);
         file.with_context(|| format!("there is no binary {name}, neither as {name} nor as {name}/bootstrap"))
     }
-
-    /// Every function's name and file.
-    pub fn functions(&self) -> impl Iterator<Item = (&str, &Path)> {
-        let functions = self.files.iter().filter(|(name, _)| *name != YARDSTICK);
-        functions.map(|(name, file)| (name.as_str(), file.as_path()))
-    }
 }
 
 /// Every `NAME` that is a file, and every `NAME/bootstrap`, in `folder`.

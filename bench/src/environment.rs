@@ -66,10 +66,7 @@ pub fn of_function(backends: &Backends, trusts_the_run: bool) -> BTreeMap<String
     set("FAL_BASE_URL", fal.clone());
     set("FAL_QUEUE_URL", fal);
     if trusts_the_run {
-        let authority = backends.authority().display().to_string();
-        // boto3 reads the second.
-        set("SSL_CERT_FILE", authority.clone());
-        set("AWS_CA_BUNDLE", authority);
+        set("SSL_CERT_FILE", backends.authority().display().to_string());
     }
     environment
 }

@@ -49,19 +49,22 @@ pub fn main() -> anyhow::Result<ExitCode> {
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let folder = binaries.target_folder.join("bench");
     fs::create_dir_all(&folder)?;
-    let backends = Backends::start(threads.handle(), &folder)?;
-    let lab = Lab { threads: threads.handle().clone(), backends, folder };
+    // Below Cargo's folder and not in the system's for temporary files, which may be in memory: no file there can be
+    // evicted from it.
+    let own_folder = tempfile::Builder::new().prefix("run-").tempdir_in(&folder)?;
+    let backends = Backends::start(threads.handle(), own_folder.path())?;
+    let lab = Lab { threads: threads.handle().clone(), backends, folder: own_folder.path().to_owned() };
     let subjects = subjects::all(&root)?;
     if let Some(Command::Instructions { update }) = arguments.command {
         return regression::check(&root, &lab, &binaries, &subjects, update);
     }
 
-    let peers = if arguments.peers { peers::install(&root, &lab)? } else { Vec::new() };
+    let peers = if arguments.peers { peers::install(&root, &lab, &folder)? } else { Vec::new() };
     let parts = arguments.parts();
     let measured = measure::run(&lab, &binaries, &subjects, &peers, &parts, arguments.rounds)?;
     let mut rows = rows::of_rounds(&measured, &parts);
     if parts.contains(&Part::Size) {
-        rows.extend(size::rows(&binaries)?);
+        rows.extend(size::rows(&binaries, &subjects)?);
     }
     if parts.contains(&Part::Instructions) {
         rows.extend(instructions::rows(&lab, &binaries, &subjects)?);

@@ -98,17 +98,13 @@ fn share(measured: &Measured, memory_mb: u32) -> Vec<Row> {
 
 /// What is our own of a batch's time: all but the slower of fal's two.
 fn batch(measured: &Measured) -> Vec<Row> {
-    let samples = measured.samples(("batch", Condition::Plain));
-    let slower = |answered: &Answered| answered.calls.iter().map(|call| ms(call.took)).fold(0.0, f64::max);
-    let first = samples.iter().filter_map(|sample| sample.answers.first());
-    let first_ms: Vec<_> = first.map(|answered| ms(answered.took) - slower(answered)).collect();
-    let warm: Vec<_> = samples.iter().flat_map(|sample| sample.answers.iter().skip(1)).collect();
-    let ratios = warm.iter().map(|answered| ms(answered.took) / slower(answered)).collect();
-    let warm_ms = warm.iter().map(|answered| ms(answered.took) - slower(answered)).collect();
-    let median = |values: Vec<f64>| Spread::of(values).map(|spread| spread.median);
+    let which = ("batch", Condition::Plain);
+    let warm = measured.samples(which).iter().flat_map(|sample| sample.answers.iter().skip(1));
+    let ratios = warm.map(|answered| ms(answered.took) / answered.fal_ms()).collect();
+    let unit = "ms above the slower call";
     vec![
-        Row::new(Part::Batch, "first", median(first_ms), "ms above the slower call"),
-        Row::new(Part::Batch, "warm", median(warm_ms), "ms above the slower call")
+        Row::new(Part::Batch, "first", measured.median(which, Sample::first_ms), unit),
+        Row::new(Part::Batch, "warm", measured.median(which, Sample::warm_ms), unit)
             .beside("the slower call", Spread::of(ratios)),
     ]
 }

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::runtime::Handle;
 
-use crate::backends::{Backends, Call};
+use crate::backends::{Backends, Call, Service};
 use crate::runtime_api::RuntimeApi;
 use crate::statistics::median;
 use crate::subjects::Subject;
@@ -52,15 +52,28 @@ pub struct Answered {
     pub calls: Vec<Call>,
 }
 
+impl Answered {
+    /// Milliseconds that fal took for the slower picture, if any was asked for.
+    pub fn fal_ms(&self) -> f64 {
+        let of_fal = self.calls.iter().filter(|call| call.service == Service::Fal);
+        of_fal.map(|call| ms(call.took)).fold(0.0, f64::max)
+    }
+
+    /// Milliseconds beyond that: the time that is our own.
+    pub fn own_ms(&self) -> f64 {
+        ms(self.took) - self.fal_ms()
+    }
+}
+
 impl Sample {
     /// Milliseconds until it asked for an event.
     pub fn ready_ms(&self) -> f64 {
         ms(self.ready)
     }
 
-    /// Milliseconds of the first answer.
+    /// Milliseconds of the first answer, without fal's.
     pub fn first_ms(&self) -> f64 {
-        self.answers.first().map_or(f64::NAN, |answered| ms(answered.took))
+        self.answers.first().map_or(f64::NAN, Answered::own_ms)
     }
 
     /// Milliseconds of both.
@@ -68,10 +81,9 @@ impl Sample {
         self.ready_ms() + self.first_ms()
     }
 
-    /// Milliseconds of a later answer: their median.
+    /// Milliseconds of a later answer, without fal's: their median.
     pub fn warm_ms(&self) -> f64 {
-        let warm = self.answers.iter().skip(1).map(|answered| ms(answered.took));
-        median(warm.collect()).unwrap_or(f64::NAN)
+        median(self.answers.iter().skip(1).map(Answered::own_ms).collect()).unwrap_or(f64::NAN)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is uploaded: the binary as `bootstrap` in a ZIP file, compressed as far as Deflate goes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -11,12 +12,15 @@ use crate::announce;
 use crate::arguments::Part;
 use crate::binaries::Binaries;
 use crate::rows::Row;
+use crate::subjects::Subject;
 
 /// A row a function.
-pub fn rows(binaries: &Binaries) -> anyhow::Result<Vec<Row>> {
+pub fn rows(binaries: &Binaries, subjects: &[Subject]) -> anyhow::Result<Vec<Row>> {
     announce("Zipping.");
-    let rows = binaries.functions().map(|(name, file)| {
-        let megabytes = zipped_bytes(file)? as f64 / 1e6;
+    // One binary may be several subjects.
+    let names: BTreeSet<_> = subjects.iter().map(|subject| subject.binary).collect();
+    let rows = names.into_iter().map(|name| {
+        let megabytes = zipped_bytes(binaries.file(name)?)? as f64 / 1e6;
         Ok(Row::new(Part::Size, name, Some(megabytes), "MB"))
     });
     rows.collect()

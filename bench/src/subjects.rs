@@ -17,9 +17,16 @@ use crate::environment::{AUDIENCE, ISSUER, JWT_SECRET};
 /// How long fal takes for the pictures of a batch whose own share of the time is measured.
 pub const LATENCY: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(500)];
 
+/// How long fal takes elsewhere: less than any fal, and longer than reading the balance, which is to be done meanwhile. It
+/// is not counted.
+const SHORT_LATENCY: [Duration; 2] = [Duration::from_millis(40); 2];
+
 /// A body of photos as large as they come: 4.3 MB.
 const PHOTOS: usize = 4;
 const PHOTO_BYTES: usize = 806_000;
+
+/// How much is shown of an answer that is not as it must be.
+const MOST_SHOWN: usize = 1_000;
 
 /// Whether a body is the one expected.
 type Check = fn(&Value) -> bool;
@@ -80,7 +87,8 @@ impl Subject {
                 answer["statusCode"] == status && check(&body.unwrap_or(Value::Null))
             }
         };
-        ensure!(is_as_expected, "{} answered {}", self.name, String::from_utf8_lossy(answer));
+        let beginning = &answer[..answer.len().min(MOST_SHOWN)];
+        ensure!(is_as_expected, "it answered {}", String::from_utf8_lossy(beginning));
         Ok(())
     }
 }
@@ -99,8 +107,8 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
         binary,
         event: event.to_string().into(),
         expected,
-        latency: [Duration::ZERO; 2],
-        warm_events: 20,
+        latency: SHORT_LATENCY,
+        warm_events: if binary == "generate-image" { 8 } else { 20 },
         trusts_the_run: true,
     };
     let balance = fixture("coin-balance/success.json")?;
@@ -111,11 +119,9 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
     let text_to_image = subject("text-to-image", "generate-image", from_text.clone(), is_batch);
     Ok(vec![
         subject("hello", "hello", balance, Expected::Echo),
-        Subject { name: "coin-balance, own roots", trusts_the_run: false, ..coin_balance.clone() },
-        coin_balance,
-        Subject { name: "generate-image, own roots", trusts_the_run: false, ..text_to_image.clone() },
+        coin_balance.clone(),
         Subject { name: "batch", latency: LATENCY, warm_events: 3, ..text_to_image.clone() },
-        text_to_image,
+        text_to_image.clone(),
         Subject {
             warm_events: 1,
             ..subject(
@@ -151,7 +157,7 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
             "prompt-options",
             "prompt-options",
             fixture("prompt-options/success.json")?,
-            Expected::Http(200, |body| body["content_type"].is_object() || body["content_type"].is_array()),
+            Expected::Http(200, |body| body["lists"].is_array()),
         ),
         subject(
             "prompt-preview",
@@ -177,6 +183,8 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
             with_token(fixture("authorizer/refused.json")?)?,
             Expected::Bare(|answer| answer["isAuthorized"] == true),
         ),
+        Subject { name: "coin-balance, own roots", trusts_the_run: false, ..coin_balance },
+        Subject { name: "generate-image, own roots", trusts_the_run: false, ..text_to_image },
     ])
 }
 
