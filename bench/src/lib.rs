@@ -69,6 +69,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     if parts.contains(&Part::Instructions) {
         rows.extend(instructions::rows(&lab, &binaries, &subjects)?);
     }
+    rows.extend(rows::not_measured(&rows, &parts));
     let mut out = io::stdout().lock();
     table::print(&mut out, &rows, &measured)?;
     if let Some(file) = arguments.json {

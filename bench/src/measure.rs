@@ -111,12 +111,15 @@ pub fn run(
         }
     }
     let mut samples: BTreeMap<_, Vec<Sample>> = BTreeMap::new();
-    for round in 0..if variants.is_empty() { 0 } else { rounds } {
-        announce(&format!("Round {} of {rounds}: {} processes.", round + 1, variants.len()));
-        let first = round as usize % variants.len();
-        for variant in variants[first..].iter().chain(&variants[..first]) {
+    // The round before the first is not counted: it reads the files from the disk.
+    for round in if variants.is_empty() { 0..0 } else { 0..rounds + 1 } {
+        announce(&format!("Round {round} of {rounds}: {} processes.", variants.len()));
+        variants.rotate_left(usize::from(round > 0));
+        for variant in &variants {
             let sample = variant.sample(lab, &throttle)?;
-            samples.entry((variant.subject.name, variant.condition)).or_default().push(sample);
+            if round > 0 {
+                samples.entry((variant.subject.name, variant.condition)).or_default().push(sample);
+            }
         }
     }
     let subjects = subjects.iter().chain(peers.iter().map(|peer| &peer.subject)).cloned().collect();

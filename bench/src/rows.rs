@@ -68,6 +68,13 @@ pub fn of_rounds(measured: &Measured, parts: &[Part]) -> Vec<Row> {
     parts.iter().flat_map(rows).collect()
 }
 
+/// A row for each target of `parts` that none of `rows` is held against, so that it is seen to be missing.
+pub fn not_measured(rows: &[Row], parts: &[Part]) -> Vec<Row> {
+    let is_there = |part, name| rows.iter().any(|row| row.part == part && row.name == name);
+    let missing = targets::rows().filter(|(part, name)| parts.contains(part) && !is_there(*part, *name));
+    missing.map(|(part, name)| Row::new(part, name, None, "")).collect()
+}
+
 /// A row for each function, beside hello.
 fn plain(measured: &Measured, part: Part, figure: impl Fn(&Sample) -> f64 + Copy) -> Vec<Row> {
     let is_start = part == Part::Start;

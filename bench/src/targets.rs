@@ -87,6 +87,11 @@ pub fn of(part: Part, name: &str) -> Option<Target> {
     found.map(|(_, _, must, reach, at_least)| Target { must: *must, reach: *reach, at_least: *at_least })
 }
 
+/// The parts and names of all rows that have a target.
+pub fn rows() -> impl Iterator<Item = (Part, &'static str)> {
+    TARGETS.iter().map(|(part, name, ..)| (*part, *name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
