@@ -61,7 +61,10 @@ pub fn main() -> anyhow::Result<ExitCode> {
 
     let peers = if arguments.peers { peers::install(&root, &lab, &folder)? } else { Vec::new() };
     let parts = arguments.parts();
-    let measured = measure::run(&lab, &binaries, &subjects, &peers, &parts, arguments.rounds)?;
+    let mut measured = measure::run(&lab, &binaries, &subjects, &peers, &parts, arguments.rounds)?;
+    if arguments.peers {
+        measured.notes.push(peers::versions(&folder)?);
+    }
     let mut rows = rows::of_rounds(&measured, &parts);
     if parts.contains(&Part::Size) {
         rows.extend(size::rows(&binaries, &subjects)?);

@@ -72,6 +72,15 @@ pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer
     Ok(peers.into())
 }
 
+/// What was installed, for who reads the figures later.
+pub fn versions(folder: &Path) -> anyhow::Result<String> {
+    let names = PACKAGES.map(|package| package.split("==").next().unwrap_or(package));
+    let script = "import sys, importlib.metadata as m; print(*(f'{name} {m.version(name)}' for name in sys.argv[1:]), sep=', ')";
+    let versions = said(Command::new(folder.join("venv/bin/python")).args(["-c", script]).args(names))?;
+    let python = said(Command::new(folder.join("venv/bin/python")).arg("--version"))?;
+    Ok(format!("The peers are {}: {}.", python.trim(), versions.trim()))
+}
+
 fn said(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("{command:?} cannot be run"))?;
     ensure!(output.status.success(), "{command:?} failed");
