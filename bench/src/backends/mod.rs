@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::server::{Answer, Server};
 use dynamodb::Tables;
+use tls::Identity;
 
 pub use dynamodb::{COINS, GENERATIONS, LEDGER, PROFILES};
 pub use fal::KEY as FAL_KEY;
@@ -67,16 +68,16 @@ pub struct Backends {
 impl Backends {
     /// Starts them with a certificate made for this run, whose authority is written into `folder`.
     pub fn start(threads: &Handle, folder: &Path) -> anyhow::Result<Self> {
-        let (tls, authority) = tls::certificate(folder)?;
+        let identity = Identity::make(folder)?;
         let shared = Arc::new(Mutex::new(Shared::default()));
         let serve = |service: Service| {
             let shared = Arc::clone(&shared);
-            Server::start(threads, Some(tls.clone()), move |head, body| {
+            Server::start(threads, Some(identity.acceptor()?), move |head, body| {
                 answer(service, Arc::clone(&shared), head, body)
             })
         };
         let (dynamodb, s3, fal) = (serve(Service::DynamoDb)?, serve(Service::S3)?, serve(Service::Fal)?);
-        Ok(Self { dynamodb, s3, fal, authority, shared })
+        Ok(Self { dynamodb, s3, fal, authority: identity.authority, shared })
     }
 
     /// Where DynamoDB, S3 and fal are.
