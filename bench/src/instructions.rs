@@ -1,0 +1,122 @@
+//! Processor instructions, counted by callgrind. They do not depend on what else the machine does.
+//!
+//! Processes that get 0, 1 and 11 events tell a start, a first and a later call apart. What differs between two counts of
+//! the same are the seeds of hash tables and the lengths of reads.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::announce;
+use crate::arguments::Part;
+use crate::binaries::Binaries;
+use crate::measure::program;
+use crate::rows::Row;
+use crate::sample::{Lab, Program};
+use crate::statistics::{Spread, median};
+use crate::subjects::Subject;
+
+/// Whose instructions are counted.
+const COUNTED: [&str; 6] =
+    ["hello", "coin-balance", "coin-balance, own roots", "text-to-image", "generations", "debug-last-prompt"];
+
+/// How often each is counted. The median is taken.
+const TIMES: usize = 3;
+
+/// Instructions of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Until it is ready.
+    pub start: u64,
+    /// For the first event.
+    pub first: u64,
+    /// For a later one.
+    pub warm: u64,
+}
+
+impl Counts {
+    /// The three and their names.
+    pub fn named(self) -> [(&'static str, u64); 3] {
+        [("start", self.start), ("first", self.first), ("warm", self.warm)]
+    }
+}
+
+/// Whether there is a valgrind to count with.
+pub fn valgrind_version() -> Option<String> {
+    let output = Command::new("valgrind").arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The counts of `subject`, each the median of several. One that is only started has no calls.
+pub fn count(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Result<Counts> {
+    announce(&format!("Counting the instructions of {}.", subject.name));
+    let program = program(lab, binaries, subject)?;
+    let of = |events: usize| {
+        let counts: anyhow::Result<Vec<_>> =
+            (0..TIMES).map(|_| run(lab, &program, subject, events)).collect();
+        median(counts?).context("it is counted at least once")
+    };
+    let start = of(0)?;
+    if subject.is_only_started() {
+        return Ok(Counts { start: start as u64, first: 0, warm: 0 });
+    }
+    let (one, eleven) = (of(1)?, of(11)?);
+    Ok(Counts {
+        start: start as u64,
+        first: (one - start).max(0.0) as u64,
+        warm: ((eleven - one) / 10.0).max(0.0) as u64,
+    })
+}
+
+/// All instructions of one process.
+fn run(lab: &Lab, program: &Program, subject: &Subject, events: usize) -> anyhow::Result<f64> {
+    let counts = lab.folder.join("callgrind.out");
+    let under_valgrind = Program {
+        file: "valgrind".into(),
+        arguments: vec![
+            "--tool=callgrind".into(),
+            format!("--callgrind-out-file={}", counts.display()).into(),
+            program.file.clone().into(),
+        ],
+        environment: program.environment.clone(),
+    };
+    lab.sample(&under_valgrind, subject, events, None)?;
+    total(&counts)
+}
+
+fn total(file: &Path) -> anyhow::Result<f64> {
+    let text = fs::read_to_string(file).context("callgrind left no counts")?;
+    let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
+    Ok(total.context("callgrind's file has no totals")?.trim().parse()?)
+}
+
+/// A row for each kind of call of each function counted.
+pub fn rows(lab: &Lab, binaries: &Binaries, subjects: &[Subject]) -> anyhow::Result<Vec<Row>> {
+    if valgrind_version().is_none() {
+        announce("NOT COUNTED: there is no valgrind here, which counts instructions.");
+        return Ok(Vec::new());
+    }
+    let mut rows = Vec::new();
+    let mut of_hello = None;
+    for subject in COUNTED.iter().filter_map(|name| subjects.iter().find(|subject| subject.name == *name)) {
+        let counts = count(lab, binaries, subject)?;
+        let hello = *of_hello.get_or_insert(counts);
+        let mut row = |what: &str, of: fn(Counts) -> u64| {
+            let ratio = of(counts) as f64 / of(hello) as f64;
+            let millions = of(counts) as f64 / 1e6;
+            let name = format!("{}, {what}", subject.name);
+            let row = Row::new(Part::Instructions, name, Some(millions), "million");
+            rows.push(row.beside("hello", Spread::of(vec![ratio])));
+        };
+        row("start", |counts| counts.start);
+        if !subject.is_only_started() {
+            row("first", |counts| counts.first);
+            row("start and first", |counts| counts.start + counts.first);
+            row("warm", |counts| counts.warm);
+        }
+    }
+    Ok(rows)
+}

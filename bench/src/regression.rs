@@ -1,0 +1,124 @@
+//! Whether a change made the functions do more: their instructions beside those in `bench/instructions.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::binaries::Binaries;
+use crate::instructions::{Counts, count, valgrind_version};
+use crate::sample::Lab;
+use crate::subjects::Subject;
+
+/// The functions that are watched, by their subjects.
+const WATCHED: [&str; 3] = ["coin-balance", "text-to-image", "generations"];
+
+/// How far a count may be from the one on record, as a part of it.
+const TOLERANCE: f64 = 0.03;
+
+/// The file, from the root.
+const RECORD: &str = "bench/instructions.json";
+
+/// What the counts are, and of what.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    /// The compiler, and the processor that it is for. Another one makes other code.
+    rustc: String,
+    /// These two matter little: the processor that valgrind shows a program is its own, and libc does little here.
+    valgrind: String,
+    libc: String,
+    /// The counts by subject.
+    counts: BTreeMap<String, Counts>,
+}
+
+/// Counts, and compares with the record or, with `update`, writes it.
+pub fn check(
+    root: &Path,
+    lab: &Lab,
+    binaries: &Binaries,
+    subjects: &[Subject],
+    update: bool,
+) -> anyhow::Result<ExitCode> {
+    let valgrind =
+        valgrind_version().context("instructions are counted by valgrind, and it is not installed")?;
+    let watched = subjects.iter().filter(|subject| WATCHED.contains(&subject.name));
+    let counts = watched.map(|subject| Ok((subject.name.to_owned(), count(lab, binaries, subject)?)));
+    let now = Record {
+        rustc: compiler()?,
+        valgrind,
+        libc: said("getconf", &["GNU_LIBC_VERSION"])?,
+        counts: counts.collect::<anyhow::Result<_>>()?,
+    };
+    let file = root.join(RECORD);
+    let mut out = io::stdout().lock();
+    if update {
+        fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&now)?))?;
+        writeln!(out, "Written to {RECORD}.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("{RECORD} cannot be read; --update makes it"))?;
+    let record: Record =
+        serde_json::from_str(&text).with_context(|| format!("{RECORD} is not as --update makes it"))?;
+    compare(&mut out, &record, &now)
+}
+
+fn compare(out: &mut impl Write, record: &Record, now: &Record) -> anyhow::Result<ExitCode> {
+    let mut differing = 0;
+    writeln!(out, "{:<28} {:>12} {:>12} {:>8}", "instructions", "on record", "now", "change")?;
+    for (name, counts) in &now.counts {
+        let recorded =
+            record.counts.get(name).with_context(|| format!("{name} is not on record; --update adds it"))?;
+        for ((what, before), (_, after)) in recorded.named().into_iter().zip(counts.named()) {
+            let change = after as f64 / before as f64 - 1.0;
+            let mark = if change.abs() > TOLERANCE { "<" } else { "" };
+            differing += usize::from(change.abs() > TOLERANCE);
+            let percent = format!("{:+.1} %", change * 100.0);
+            writeln!(out, "{:<28} {before:>12} {after:>12} {percent:>8} {mark}", format!("{name}, {what}"))?;
+        }
+    }
+    let of = |record: &Record| format!("{}, {}, {}", record.rustc, record.valgrind, record.libc);
+    if record.rustc != now.rustc {
+        writeln!(
+            out,
+            "NOT COMPARED: on record are counts of {}, and this is {}. Another compiler makes other code. \
+             To know what a change of ours costs, run this with --update before the change and without after it. When \
+             the compiler changes for all, commit what --update writes, and nothing else with it.",
+            record.rustc, now.rustc
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if differing > 0 {
+        writeln!(
+            out,
+            "{differing} counts are more than {} % from those on record. If it is worth it, or if it is less: \
+             cargo run --release -p bench -- instructions --update, and commit {RECORD} with the change. \
+             On record: {}. Here: {}.",
+            TOLERANCE * 100.0,
+            of(record),
+            of(now)
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(out, "All within {} % of the record.", TOLERANCE * 100.0)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Such as `rustc 1.95.0 for x86_64-unknown-linux-gnu`.
+fn compiler() -> anyhow::Result<String> {
+    let told = said("rustc", &["-vV"])?;
+    let field =
+        |name| told.lines().find_map(|line| line.strip_prefix(name)).context("an unknown form of rustc -vV");
+    Ok(format!("rustc {} for {}", field("release: ")?, field("host: ")?))
+}
+
+fn said(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let output =
+        Command::new(program).args(arguments).output().with_context(|| format!("{program} cannot be run"))?;
+    ensure!(output.status.success(), "{program} failed");
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
