@@ -8,8 +8,8 @@ mod problem;
 mod problems;
 mod texts;
 
-pub use caller::{Caller, body, header, path_parameter, query_parameter};
-pub use event::{run, tamed};
+pub use caller::{Caller, header, object, path_parameter, query_parameter};
+pub use event::{HttpEvent, run, tamed};
 pub use problem::{Code, Problem};
 pub use texts::{Detail, Language, Text};
 

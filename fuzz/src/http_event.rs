@@ -1,10 +1,9 @@
 //! The event that API Gateway sends, for every route. What `lambda_http` cannot read at all, Lambda itself reports as
 //! a failed function, before any of our code; what it can read gets an answer of ours.
 
-use common::api;
+use common::api::{self, HttpEvent};
 use common::secrets::Source;
 use jiff::Timestamp;
-use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt, Response};
 
 use crate::offline::{Offline, block_on, setting};
@@ -12,7 +11,7 @@ use crate::{answers, generation};
 
 /// The bytes are the event.
 pub fn run(data: &[u8]) {
-    let Ok(event) = serde_json::from_slice::<LambdaRequest>(data) else { return };
+    let Ok(event) = serde_json::from_slice::<HttpEvent>(data) else { return };
     let request = Request::from(api::tamed(event));
     if request.raw_http_path().starts_with("/api/generate-image") {
         let _ = generation::answered(&request, 1);

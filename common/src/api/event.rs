@@ -16,7 +16,11 @@ use url::Url;
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
-/// Serves HTTP events with `handler` until the process ends, as `lambda_http::run` does, but tamed.
+/// What API Gateway sends: an HTTP API's event in payload format 2.0, and no other.
+pub type HttpEvent = ApiGatewayV2httpRequest;
+
+/// Serves HTTP events with `handler` until the process ends, as `lambda_http::run` does, but tamed, and without the copy
+/// of the event that it takes to find out which of several kinds one is.
 ///
 /// # Errors
 ///
@@ -26,24 +30,22 @@ where
     S: Service<Request, Response = Response<Body>, Error = Infallible>,
     S::Future: Send,
 {
-    let tame = |event: LambdaEvent<LambdaRequest>| LambdaEvent::new(tamed(event.payload), event.context);
+    let tame = |event: LambdaEvent<HttpEvent>| LambdaEvent::new(tamed(event.payload), event.context);
     lambda_runtime::run(Adapter::from(handler).map_request(tame)).await
 }
 
 /// The same event, with what `lambda_http` would panic over made harmless. A body that is not the base64 that the
 /// event says it is becomes a text, which the handler then refuses as it refuses every other.
 #[must_use]
-pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
-    if let LambdaRequest::ApiGatewayV2(event) = &mut event {
-        tame_address(event);
-        let is_base64 = |body: &String| BASE64_STANDARD.decode(body).is_ok();
-        event.is_base64_encoded &= event.body.as_ref().is_none_or(is_base64);
-    }
-    event
+pub fn tamed(mut event: HttpEvent) -> LambdaRequest {
+    tame_address(&mut event);
+    let is_base64 = |body: &String| BASE64_STANDARD.decode(body).is_ok();
+    event.is_base64_encoded = event.is_base64_encoded && event.body.as_ref().is_none_or(is_base64);
+    LambdaRequest::ApiGatewayV2(event)
 }
 
 /// Leaves an address that is one: the host, which no handler reads, is left out; the query keeps its meaning.
-fn tame_address(event: &mut ApiGatewayV2httpRequest) {
+fn tame_address(event: &mut HttpEvent) {
     event.headers.remove(HOST);
     event.request_context.domain_name = None;
     let short = |text: Option<String>| text.filter(|text| text.len() <= MAX_ADDRESS_BYTES);

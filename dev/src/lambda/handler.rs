@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use common::api;
+use common::api::{self, HttpEvent};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service, service_fn};
 use lambda_runtime::{Context, Diagnostic};
 use serde::Serialize;
@@ -31,9 +30,9 @@ where
     Arc::new(move |event, context| {
         let handler = Arc::clone(&handler);
         async move {
-            let request: LambdaRequest = serde_json::from_value(event).map_err(not_decoded)?;
+            let event: HttpEvent = serde_json::from_value(event).map_err(not_decoded)?;
             let service = service_fn(move |request| handler(request).map(Ok::<_, Infallible>));
-            let answer = Adapter::from(service).call(LambdaEvent::new(api::tamed(request), context));
+            let answer = Adapter::from(service).call(LambdaEvent::new(api::tamed(event), context));
             serde_json::to_value(answer.await?).map_err(not_encoded)
         }
         .boxed()

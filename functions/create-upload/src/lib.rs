@@ -65,14 +65,15 @@ impl CreateUpload {
     }
 
     /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
-        api::answer(&request, self.create(&request, now)).await
+    pub async fn handle(&self, mut request: Request, now: Timestamp) -> Response<Body> {
+        let body = std::mem::take(request.body_mut());
+        api::answer(&request, self.create(&request, body, now)).await
     }
 
-    async fn create(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+    async fn create(&self, request: &Request, body: Body, now: Timestamp) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::POST, "/api/uploads")?;
         let caller = Caller::of(request, now)?;
-        let (format, bytes) = read(api::body(request)?)?;
+        let (format, bytes) = read(api::object(request, body)?)?;
         let upload_id = UploadId::random();
         let key = ObjectKey::upload(&caller.user_id, upload_id);
         let url = self.uploads.presign_put(&key, format, bytes).await?;

@@ -76,15 +76,21 @@ impl GenerateImage {
     }
 
     /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
-        api::answer(&request, self.respond(&request, now)).await
+    pub async fn handle(&self, mut request: Request, now: Timestamp) -> Response<Body> {
+        let body = std::mem::take(request.body_mut());
+        api::answer(&request, self.respond(&request, body, now)).await
     }
 
-    async fn respond(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+    async fn respond(
+        &self,
+        request: &Request,
+        body: Body,
+        now: Timestamp,
+    ) -> Result<Response<Body>, Problem> {
         api::expect_route(request, Method::POST, "/api/generate-image")?;
         let caller = Caller::of(request, now)?;
         let key = api::header(request, "idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
-        let request = GenerationRequest::read(api::body(request)?, self.batch.image_to_image)?;
+        let request = GenerationRequest::read(api::object(request, body)?, self.batch.image_to_image)?;
         self.generate(&caller, key.as_ref(), request).await?.into_response()
     }
 }

@@ -29,15 +29,16 @@ pub struct PromptPreview;
 
 impl PromptPreview {
     /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
-        api::answer(&request, async { preview(&request, now) }).await
+    pub async fn handle(&self, mut request: Request, now: Timestamp) -> Response<Body> {
+        let body = std::mem::take(request.body_mut());
+        api::answer(&request, async { preview(&request, body, now) }).await
     }
 }
 
-fn preview(request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+fn preview(request: &Request, body: Body, now: Timestamp) -> Result<Response<Body>, Problem> {
     api::expect_route(request, Method::POST, "/api/prompt-preview")?;
     Caller::of(request, now)?;
-    let prompt = prompt::build(&read(api::body(request)?)?);
+    let prompt = prompt::build(&read(api::object(request, body)?)?);
     api::ok(&json!({"prompt": prompt, "prompt_length": prompt.chars().count()}))
 }
 
