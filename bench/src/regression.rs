@@ -122,3 +122,34 @@ fn said(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     ensure!(output.status.success(), "{program} failed");
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(rustc: &str, warm: u64) -> Record {
+        let counts = Counts { start: 1_000_000, first: 3_000_000, warm };
+        let counts = [("coin-balance".to_owned(), counts)].into();
+        Record { rustc: rustc.to_owned(), valgrind: "v".to_owned(), libc: "l".to_owned(), counts }
+    }
+
+    /// What is said of `now`, and whether that is a failure.
+    fn said_of(now: &Record) -> (String, bool) {
+        let mut out = Vec::new();
+        let code = compare(&mut out, &record("rustc 1", 1_000_000), now).unwrap();
+        (String::from_utf8(out).unwrap(), code == ExitCode::FAILURE)
+    }
+
+    #[test]
+    fn more_than_three_per_cent_more_or_less_is_a_failure() {
+        for (warm, fails) in [(1_029_000, false), (1_031_000, true), (971_000, false), (969_000, true)] {
+            assert_eq!(said_of(&record("rustc 1", warm)).1, fails, "{warm}");
+        }
+    }
+
+    #[test]
+    fn another_compiler_is_said_and_not_compared() {
+        let (said, fails) = said_of(&record("rustc 2", 2_000_000));
+        assert!(said.contains("NOT COMPARED") && !fails, "{said}");
+    }
+}
