@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nix::sys::signal::{Signal, kill};
+use nix::time::ClockId;
 use nix::unistd::Pid;
 
 /// The memory at which Lambda gives one whole processor, in MB.
@@ -16,6 +17,9 @@ const WHOLE_PROCESSOR_MB: f64 = 1769.0;
 
 /// How long a part of a period is counted for.
 const PERIOD: Duration = Duration::from_millis(20);
+
+/// Between two looks at what a process has used, where nobody else holds it to its part.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// Where Linux divides processors: the second version of control groups, and the first.
 const SECOND: &str = "/sys/fs/cgroup";
@@ -31,7 +35,7 @@ pub fn share_of(memory_mb: u32) -> f64 {
 pub enum Throttle {
     /// By the kernel, in a group under this folder.
     Group(PathBuf),
-    /// By stopping and continuing them, where no group can be made.
+    /// By stopping those that have used it up, where no group can be made.
     StopAndContinue,
 }
 
@@ -65,7 +69,7 @@ impl Throttle {
                 group.take_in(process)?;
                 Ok(Held { _group: Some(group), _rhythm: None })
             }
-            Self::StopAndContinue => Ok(Held { _group: None, _rhythm: Some(Rhythm::start(process, share)) }),
+            Self::StopAndContinue => Ok(Held { _group: None, _rhythm: Some(Rhythm::start(process, share)?) }),
         }
     }
 }
@@ -120,7 +124,7 @@ impl Drop for Group {
     }
 }
 
-/// Stops a process for the rest of every period. Dropping it ends that.
+/// Stops a process for the rest of every period in which it has used up its part. Dropping it ends that.
 #[derive(Debug)]
 struct Rhythm {
     is_over: Arc<AtomicBool>,
@@ -128,18 +132,26 @@ struct Rhythm {
 }
 
 impl Rhythm {
-    fn start(process: Pid, share: f64) -> Self {
+    fn start(process: Pid, share: f64) -> anyhow::Result<Self> {
+        let clock = ClockId::pid_cpu_clock_id(process)?;
+        // A process that has ended uses no more.
+        let used = move || clock.now().map(Duration::from).unwrap_or_default();
         let is_over = Arc::new(AtomicBool::new(share >= 1.0));
         let until = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
-                thread::sleep(PERIOD.mul_f64(share));
-                kill(process, Signal::SIGSTOP).ok();
-                thread::sleep(PERIOD.mul_f64(1.0 - share));
-                kill(process, Signal::SIGCONT).ok();
+                let (began, used_before) = (Instant::now(), used());
+                while began.elapsed() < PERIOD {
+                    thread::sleep(LOOK_EVERY);
+                    if used().saturating_sub(used_before) >= PERIOD.mul_f64(share) {
+                        kill(process, Signal::SIGSTOP).ok();
+                        thread::sleep(PERIOD.saturating_sub(began.elapsed()));
+                        kill(process, Signal::SIGCONT).ok();
+                    }
+                }
             }
         });
-        Self { is_over, thread: Some(thread) }
+        Ok(Self { is_over, thread: Some(thread) })
     }
 }
 
