@@ -16,6 +16,19 @@ const FUNCTIONS: &str = "functions";
 /// larger than a hello world is.
 const YARDSTICK: &str = "hello";
 
+/// What `cargo run` tells a program of its own package. A build script that looks at one of these, and ring's does, would
+/// run again, and everything that rests on it be built anew.
+const OF_CARGO_RUN: [&str; 8] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// The binaries by their names.
 #[derive(Debug)]
 pub struct Binaries {
@@ -79,6 +92,9 @@ fn build<'a>(
     cargo
         .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
         .args(selection);
+    for name in OF_CARGO_RUN {
+        cargo.env_remove(name);
+    }
     announce("Building the release binaries, which takes some minutes the first time.");
     let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().context("cargo cannot be run")?;
     ensure!(output.status.success(), "the release binaries could not be built");
