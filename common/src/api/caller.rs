@@ -146,7 +146,7 @@ mod tests {
             let request = Request::new(Body::from(text));
             let (mut head, text) = request.into_parts();
             head.headers.insert(CONTENT_TYPE, "application/json".parse().expect("a value"));
-            body(&Request::from_parts(head, text)).map_err(|problem| problem.code())
+            object(&Request::from_parts(head, Body::Empty), text).map_err(|problem| problem.code())
         };
         assert!(read(MAX_VALUES - 2).is_ok());
         assert_eq!(read(MAX_VALUES - 1).expect_err("a problem"), crate::api::Code::MalformedRequest);
