@@ -110,7 +110,7 @@ impl Bench {
 
 fn print(what: &str, one: Duration, other: Duration) {
     let ratio = other.as_secs_f64() / one.as_secs_f64();
-    println!("{what:<26} {:>16} {:>16} {ratio:>7.2}", format!("{one:.0?}"), format!("{other:.0?}"));
+    println!("{what:<26} {:>16} {:>16} {ratio:>7.2}", format!("{one:.2?}"), format!("{other:.2?}"));
 }
 
 fn token(user: &str) -> String {

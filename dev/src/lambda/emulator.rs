@@ -3,10 +3,13 @@
 //!
 //! <https://github.com/aws/aws-lambda-runtime-interface-emulator>
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How often an emulator that does not listen yet is asked again.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Where emulators listen.
+const PORTS: Range<u16> = 12_000..32_000;
 
 /// The function of `bootstrap` under the emulator that is the program `emulator`. Its invocations take turns: the
 /// emulator crashes over two at once.
@@ -122,8 +128,22 @@ fn read(answer: &str) -> Result<Value, FunctionError> {
     }
 }
 
+/// Two addresses for an emulator to listen at, which no other of this process was or will be given. They lie below the
+/// ports that Linux gives to whoever asks for any, which could be given away between here and the emulator's start.
 fn free_addresses() -> std::io::Result<[SocketAddr; 2]> {
-    let bind = || TcpListener::bind("127.0.0.1:0");
-    let (first, second) = (bind()?, bind()?);
-    Ok([first.local_addr()?, second.local_addr()?])
+    Ok([free_address()?, free_address()?])
+}
+
+fn free_address() -> std::io::Result<SocketAddr> {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let mut taken = std::io::Error::from(ErrorKind::AddrInUse);
+    for _ in PORTS {
+        let number = std::process::id().wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (number % u32::from(PORTS.end - PORTS.start)) as u16;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) => taken = error,
+        }
+    }
+    Err(taken)
 }
