@@ -46,8 +46,11 @@ const SETTINGS: [(&str, &str); 11] = [
     ("JWT_SECRET", JWT_SECRET),
 ];
 
-/// The environment of a process that calls `backends`, and trusts their authority if it `trusts_the_run`.
-pub fn of_function(backends: &Backends, trusts_the_run: bool) -> BTreeMap<String, String> {
+/// What `template.yaml` sets for the function with the photos only.
+const OF_GENERATE_IMAGE: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
+
+/// The environment of a process of `function` that calls `backends`, and trusts their authority if it `trusts_the_run`.
+pub fn of_function(function: &str, backends: &Backends, trusts_the_run: bool) -> BTreeMap<String, String> {
     let [dynamodb, s3, fal] = backends.urls();
     let constant = OF_LAMBDA.into_iter().chain(SETTINGS).map(|(name, value)| (name, value.to_owned()));
     let mut environment: BTreeMap<_, _> = constant.map(|(name, value)| (name.to_owned(), value)).collect();
@@ -58,8 +61,30 @@ pub fn of_function(backends: &Backends, trusts_the_run: bool) -> BTreeMap<String
     set("AWS_ENDPOINT_URL_S3", s3);
     set("FAL_BASE_URL", fal.clone());
     set("FAL_QUEUE_URL", fal);
+    if function == "generate-image" {
+        let (name, value) = OF_GENERATE_IMAGE;
+        set(name, value.to_owned());
+    }
     if trusts_the_run {
         set("SSL_CERT_FILE", backends.authority().display().to_string());
     }
     environment
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn photos_are_measured_as_they_are_deployed() {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        let template = fs::read_to_string(template).expect("a template");
+        let (name, value) = OF_GENERATE_IMAGE;
+        let of_generate_image = template.split("\n  GenerateImage:\n").nth(1).expect("a function");
+        assert!(of_generate_image.contains(&format!("\n          {name}: \"{value}\"\n")));
+        assert_eq!(template.matches(name).count(), 1);
+    }
 }

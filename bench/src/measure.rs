@@ -133,7 +133,7 @@ pub fn program(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Res
     Ok(Program {
         file: binaries.file(subject.binary)?.to_owned(),
         arguments: Vec::new(),
-        environment: environment::of_function(&lab.backends, subject.trusts_the_run),
+        environment: environment::of_function(subject.binary, &lab.backends, subject.trusts_the_run),
     })
 }
 

@@ -57,7 +57,7 @@ pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer
     let ours =
         subjects.iter().find(|subject| subject.name == "coin-balance").context("there is a coin-balance")?;
     let peers = HANDLERS.map(|(name, handler)| {
-        let mut environment = environment::of_function(&lab.backends, true);
+        let mut environment = environment::of_function("coin-balance", &lab.backends, true);
         environment.insert("AWS_CA_BUNDLE".to_owned(), trusted.display().to_string());
         environment.insert("_HANDLER".to_owned(), handler.to_owned());
         environment.insert("LAMBDA_TASK_ROOT".to_owned(), handlers.display().to_string());

@@ -9,7 +9,7 @@ mod problems;
 mod texts;
 
 pub use caller::{Caller, header, object, path_parameter, query_parameter};
-pub use event::{HttpEvent, run, tamed};
+pub use event::{HttpEvent, request, run, serve};
 pub use problem::{Code, Problem};
 pub use texts::{Detail, Language, Text};
 

@@ -12,7 +12,7 @@ use crate::{answers, generation};
 /// The bytes are the event.
 pub fn run(data: &[u8]) {
     let Ok(event) = serde_json::from_slice::<HttpEvent>(data) else { return };
-    let request = Request::from(api::tamed(event));
+    let Ok(request) = api::request(event) else { return };
     if request.raw_http_path().starts_with("/api/generate-image") {
         let _ = generation::answered(&request, 1);
         return;

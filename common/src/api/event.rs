@@ -1,51 +1,134 @@
-//! Events on their way into `lambda_http`, which panics over some that it cannot make a request of.
+//! Events on their way into `lambda_http`, which panics over some that it cannot make a request of, and copies what may
+//! be megabytes.
 //!
 //! A panic there comes before any handler: the client would get a bare 500 of API Gateway's for a fault of its own.
 
+mod json_string;
+
 use std::convert::Infallible;
+use std::mem;
+use std::ops::Range;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
+use lambda_http::lambda_runtime::{self, Diagnostic};
 use lambda_http::request::LambdaRequest;
-use lambda_http::tower::ServiceExt;
-use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, lambda_runtime};
+use lambda_http::{Adapter, Body, Error, IntoResponse, LambdaEvent, Request, Service, service_fn};
+use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use url::Url;
 
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
-/// What API Gateway sends: an HTTP API's event in payload format 2.0, and no other.
-pub type HttpEvent = ApiGatewayV2httpRequest;
+/// What API Gateway sends: an HTTP API's event in payload format 2.0, and no other. It is read when it is served: before
+/// that, Lambda's runtime still holds all of it, and a body of megabytes would be in memory once more.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct HttpEvent(Box<RawValue>);
 
-/// Serves HTTP events with `handler` until the process ends, as `lambda_http::run` does, but tamed, and without the copy
-/// of the event that it takes to find out which of several kinds one is.
+/// Serves HTTP events with `handler` until the process ends.
 ///
 /// # Errors
 ///
 /// When Lambda's runtime interface cannot be reached.
-pub async fn run<S>(handler: S) -> Result<(), Error>
+pub async fn run<H, F>(handler: H) -> Result<(), Error>
 where
-    S: Service<Request, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send,
+    H: Fn(Request) -> F,
+    F: Future<Output: IntoResponse> + Send,
 {
-    let tame = |event: LambdaEvent<HttpEvent>| LambdaEvent::new(tamed(event.payload), event.context);
-    lambda_runtime::run(Adapter::from(handler).map_request(tame)).await
+    lambda_runtime::run(service_fn(|event| serve(event, &handler))).await
 }
 
-/// The same event, with what `lambda_http` would panic over made harmless. A body that is not the base64 that the
-/// event says it is becomes a text, which the handler then refuses as it refuses every other.
-#[must_use]
-pub fn tamed(mut event: HttpEvent) -> LambdaRequest {
-    tame_address(&mut event);
-    let is_base64 = |body: &String| BASE64_STANDARD.decode(body).is_ok();
-    event.is_base64_encoded = event.is_base64_encoded && event.body.as_ref().is_none_or(is_base64);
-    LambdaRequest::ApiGatewayV2(event)
+/// `handler`'s answer to one event, for Lambda.
+///
+/// # Errors
+///
+/// When it is no event of an HTTP API.
+pub async fn serve<H, F>(event: LambdaEvent<HttpEvent>, handler: H) -> Result<impl Serialize, Diagnostic>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output: IntoResponse> + Send,
+{
+    let (head, mut body) = tamed(event.payload).map_err(no_event)?;
+    let with_its_body = service_fn(|mut request: Request| {
+        *request.body_mut() = mem::take(&mut body);
+        handler(request).map(Ok)
+    });
+    let answer = Adapter::from(with_its_body).call(LambdaEvent::new(head, event.context));
+    answer.await.map_err(|never: Infallible| match never {})
+}
+
+fn no_event(error: serde_json::Error) -> Diagnostic {
+    Diagnostic {
+        error_type: "NoHttpEvent".to_owned(),
+        error_message: format!("not an HTTP API's event in payload format 2.0: {error}"),
+    }
+}
+
+/// The request that a handler is given of an event.
+///
+/// # Errors
+///
+/// When it is no event of an HTTP API.
+pub fn request(event: HttpEvent) -> Result<Request, serde_json::Error> {
+    let (head, body) = tamed(event)?;
+    Ok(Request::from(head).map(|_| body))
+}
+
+/// The event with what `lambda_http` would panic over made harmless, and its body apart.
+fn tamed(event: HttpEvent) -> Result<(LambdaRequest, Body), serde_json::Error> {
+    let (mut head, body) = parts(event.0)?;
+    tame_address(&mut head);
+    let body = match body {
+        None => Body::Empty,
+        Some(text) if head.is_base64_encoded => decoded(text),
+        Some(text) => Body::Text(text),
+    };
+    Ok((LambdaRequest::ApiGatewayV2(head), body))
+}
+
+/// Cuts the body out of an event, in the event's own memory.
+fn parts(event: Box<RawValue>) -> Result<(ApiGatewayV2httpRequest, Option<String>), serde_json::Error> {
+    let event = String::from(Box::<str>::from(event));
+    let Some(body) = place_of_body(&event)? else {
+        return Ok((serde_json::from_str(&event)?, None));
+    };
+    let head = serde_json::from_str(&[&event[..body.start], &event[body.end..]].concat())?;
+    let body = json_string::read(event, body);
+    Ok((head, Some(body.ok_or_else(|| serde_json::Error::custom("half a surrogate pair in the body"))?)))
+}
+
+/// Where the body's text lies in an event, between its quotes.
+fn place_of_body(event: &str) -> Result<Option<Range<usize>>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct WithBody<'a> {
+        #[serde(borrow)]
+        body: Option<&'a RawValue>,
+    }
+    let body = serde_json::from_str::<WithBody<'_>>(event)?.body.map(RawValue::get);
+    let text = body.and_then(|body| body.strip_prefix('"')?.strip_suffix('"'));
+    Ok(text.map(|text| {
+        let start = text.as_ptr().addr() - event.as_ptr().addr();
+        start..start + text.len()
+    }))
+}
+
+/// A body that is not the base64 that the event says it is is a text, which the handler then refuses as it refuses every
+/// other.
+fn decoded(text: String) -> Body {
+    match BASE64_STANDARD.decode(&text) {
+        Ok(bytes) => Body::Binary(bytes),
+        Err(_) => Body::Text(text),
+    }
 }
 
 /// Leaves an address that is one: the host, which no handler reads, is left out; the query keeps its meaning.
-fn tame_address(event: &mut HttpEvent) {
+fn tame_address(event: &mut ApiGatewayV2httpRequest) {
     event.headers.remove(HOST);
     event.request_context.domain_name = None;
     let short = |text: Option<String>| text.filter(|text| text.len() <= MAX_ADDRESS_BYTES);
@@ -75,7 +158,7 @@ mod tests {
             "requestContext": {"http": {"method": "GET", "path": "/p"}, "stage": "$default"},
         });
         change(&mut event);
-        tamed(serde_json::from_value(event).expect("an event")).into()
+        super::request(serde_json::from_value(event).expect("JSON")).expect("an event")
     }
 
     #[test]
@@ -102,6 +185,30 @@ mod tests {
         ] {
             let request = request(|event| *event.pointer_mut(place).expect("a place") = json!(value));
             assert!(request.raw_http_path().starts_with('/'), "{place} {value}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_found_wherever_it_stands() {
+        for (event, body) in [
+            (r#"{"body":"{\"a\":\"\\n\"}","rawPath":"/p","#, Body::Text(r#"{"a":"\n"}"#.into())),
+            (r#"{"rawPath":"/p","stageVariables":{"body":"/p"},"body":"/p","#, Body::Text("/p".into())),
+            (r#"{"rawPath":"/p","body":null,"#, Body::Empty),
+            (r#"{"rawPath":"/p","#, Body::Empty),
+        ] {
+            let event = format!(r#"{event}"headers":{{}},"requestContext":{{"http":{{"method":"PUT"}}}}}}"#);
+            let request = super::request(serde_json::from_str(&event).expect("JSON")).expect("an event");
+            assert_eq!(
+                (request.body(), request.raw_http_path(), request.method().as_str()),
+                (&body, "/p", "PUT")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        for event in [r#"{"body":{}}"#, r#"{"body":"\ud800"}"#, r#"{"body":"","headers":[]}"#, "[]", "1"] {
+            assert!(super::request(serde_json::from_str(event).expect("JSON")).is_err(), "{event}");
         }
     }
 

@@ -1,12 +1,11 @@
 //! Handlers: one type for every function, made from what the functions' crates export.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use common::api::{self, HttpEvent};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service, service_fn};
+use lambda_http::{IntoResponse, LambdaEvent, Request};
 use lambda_runtime::{Context, Diagnostic};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +18,7 @@ pub type FunctionError = Diagnostic;
 pub type Handler =
     Arc<dyn Fn(Value, Context) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
 
-/// Makes a [`Handler`] of an HTTP handler, through the very adapter that `common::api::run` wraps it in.
+/// Makes a [`Handler`] of an HTTP handler, as `common::api::run` serves it.
 pub fn http_handler<F, Fut>(handler: F) -> Handler
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
@@ -31,9 +30,8 @@ where
         let handler = Arc::clone(&handler);
         async move {
             let event: HttpEvent = serde_json::from_value(event).map_err(not_decoded)?;
-            let service = service_fn(move |request| handler(request).map(Ok::<_, Infallible>));
-            let answer = Adapter::from(service).call(LambdaEvent::new(api::tamed(event), context));
-            serde_json::to_value(answer.await?).map_err(not_encoded)
+            let answer = api::serve(LambdaEvent::new(event, context), &*handler).await?;
+            serde_json::to_value(answer).map_err(not_encoded)
         }
         .boxed()
     })
@@ -116,9 +114,11 @@ mod tests {
         }
         let typed = event_handler(|_: LambdaEvent<Order>| async { Ok::<_, Diagnostic>(()) });
         let http = http_handler(|_: Request| async { Response::new(Body::Empty) });
-        for handler in [typed, http] {
+        for (handler, error_type) in
+            [(typed, "lambda_runtime::deserializer::DeserializeError"), (http, "NoHttpEvent")]
+        {
             let error = handler(json!({"_coins": "many"}), Context::default()).await.unwrap_err();
-            assert_eq!(error.error_type, "lambda_runtime::deserializer::DeserializeError");
+            assert_eq!(error.error_type, error_type);
         }
     }
 

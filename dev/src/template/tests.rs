@@ -68,6 +68,7 @@ fn functions_have_their_own_and_the_common_settings() {
             "IMAGE_TO_IMAGE_MODEL=fal-ai/flux-2/lora/edit",
             "LEDGER_TABLE=potret-ledger",
             "LOG_LEVEL=info",
+            "MALLOC_MMAP_THRESHOLD_=131072",
             "NUM_INFERENCE_STEPS=7",
             "PROFILES_TABLE=potret-profiles",
             "UPLOADS_BUCKET=potret-uploads",

@@ -1,12 +1,10 @@
 //! The Lambda binary of `GET /api/coin-balance`.
 
-use std::convert::Infallible;
-
 use coin_balance::{CoinBalance, Config};
 use common::aws::Aws;
 use common::{api, config, logs, net};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,8 +12,5 @@ async fn main() -> Result<(), Error> {
     logs::start(config.log_level);
     let aws = Aws::from_environment(&config::environment, net::client())?;
     let function = &CoinBalance::new(config, aws.dynamodb());
-    api::run(service_fn(async |request: Request| {
-        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
-    }))
-    .await
+    api::run(|request| function.handle(request, Timestamp::now())).await
 }

@@ -1,12 +1,10 @@
 //! The Lambda binary of `POST /api/generate-image`.
 
-use std::convert::Infallible;
-
 use common::aws::Aws;
 use common::{api, config, logs, net};
 use generate_image::{Config, GenerateImage};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,8 +14,5 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment(&config::environment, http.clone())?;
     let key = config.fal.key.clone().fetch(&aws).await?;
     let function = &GenerateImage::new(config, &key, aws.dynamodb(), aws.s3(), http);
-    api::run(service_fn(async |request: Request| {
-        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
-    }))
-    .await
+    api::run(|request| function.handle(request, Timestamp::now())).await
 }

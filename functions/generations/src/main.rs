@@ -1,12 +1,10 @@
 //! The Lambda binary of `GET /api/generations` and `GET /api/generations/{generation_id}`.
 
-use std::convert::Infallible;
-
 use common::aws::Aws;
 use common::{api, config, logs, net};
 use generations::{Config, ListGenerations};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -15,8 +13,5 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment(&config::environment, net::client())?;
     let key = config.cursor_key.clone().fetch(&aws).await?;
     let function = &ListGenerations::new(config, &key, aws.dynamodb());
-    api::run(service_fn(async |request: Request| {
-        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
-    }))
-    .await
+    api::run(|request| function.handle(request, Timestamp::now())).await
 }

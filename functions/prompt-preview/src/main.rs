@@ -1,10 +1,8 @@
 //! The Lambda binary of `POST /api/prompt-preview`.
 
-use std::convert::Infallible;
-
 use common::{api, config, logs};
 use jiff::Timestamp;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::Error;
 use prompt_preview::{Config, PromptPreview};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,8 +10,5 @@ async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
     let function = &PromptPreview;
-    api::run(service_fn(async |request: Request| {
-        Ok::<_, Infallible>(function.handle(request, Timestamp::now()).await)
-    }))
-    .await
+    api::run(|request| function.handle(request, Timestamp::now())).await
 }
