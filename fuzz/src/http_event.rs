@@ -1,5 +1,5 @@
-//! The event that API Gateway sends, for every route. What `lambda_http` cannot read at all, Lambda itself reports as
-//! a failed function, before any of our code; what it can read gets an answer of ours.
+//! The event that API Gateway sends, for every route. What `lambda_http` cannot read at all is a failed function,
+//! before any handler; what it can read gets an answer of ours.
 
 use common::api::{self, HttpEvent};
 use common::secrets::Source;
