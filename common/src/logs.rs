@@ -21,7 +21,7 @@ pub const MOST_TALKATIVE: Level = Level::DEBUG;
 
 /// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
 /// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 12] = [
+const OUR_CRATES: [&str; 14] = [
     "common",
     "api_description",
     "generate_image",
@@ -33,7 +33,9 @@ const OUR_CRATES: [&str; 12] = [
     "authorizer",
     "prompt_options",
     "prompt_preview",
-    "dev",
+    "local_stack",
+    "aws_double",
+    "fal_double",
 ];
 
 /// Sends the process's events to standard output from now on.

@@ -6,12 +6,13 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use aws_double::tokens;
 use common::identity::UserId;
-use dev::binaries::Functions;
-use dev::demo::TOKEN_LIFETIME;
-use dev::stack::{Options, Stack, token_settings};
-use dev::tokens;
 use futures::future::join_all;
+use local_stack::binaries::Functions;
+use local_stack::demo::TOKEN_LIFETIME;
+use local_stack::stack::{Options, Stack};
+use sam_template::JwtSpec;
 use serde_json::json;
 use tests::give_a_past;
 
@@ -114,7 +115,7 @@ fn print(what: &str, one: Duration, other: Duration) {
 }
 
 fn token(user: &str) -> String {
-    tokens::issue(user, &token_settings(), TOKEN_LIFETIME).expect("a token")
+    tokens::issue(user, &JwtSpec::local(), TOKEN_LIFETIME).expect("a token")
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

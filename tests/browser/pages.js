@@ -2,7 +2,7 @@
 
 import { readFileSync, readdirSync } from 'node:fs';
 
-const FOLDER = new URL('../../dev/src/playground/page/', import.meta.url);
+const FOLDER = new URL('../../dev/local-stack/src/playground/page/', import.meta.url);
 
 export const source = (name) => readFileSync(new URL(name, FOLDER), 'utf8');
 

@@ -1,11 +1,11 @@
 //! Sign-in through the function authorizer: `AUTH_MODE=lambda`.
 
-use dev::settings::LocalSettings;
-use dev::stack::token_settings;
-use dev::tokens;
+use aws_double::tokens;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use local_stack::settings::LocalSettings;
 use reqwest::Method;
+use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Potret, Setup, a_prompt};
@@ -17,7 +17,7 @@ async fn behind_the_function() -> Potret {
 }
 
 fn claims(user: &str) -> Value {
-    let settings = token_settings();
+    let settings = JwtSpec::local();
     let now = Timestamp::now().as_second();
     json!({"iss": settings.issuer, "aud": settings.audience[0], "sub": user, "exp": now + 300})
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::coins::{Coins, HoldOutcome, Released};
 use common::generations::{AttemptId, Generation, GenerationId, Job, Mode, PhotoCount, Status};
 use common::identity::UserId;
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 

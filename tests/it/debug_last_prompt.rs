@@ -1,6 +1,6 @@
 //! `GET /api/debug/last-prompt`.
 
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use serde_json::json;
 
 use crate::harness::{Potret, a_prompt};

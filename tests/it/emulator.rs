@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use aws_double::lambda::{Bootstrap, Function, LocalLambda, emulated};
 use axum::body::Bytes;
-use dev::lambda::{Bootstrap, Function, LocalLambda, emulated};
 use serde_json::{Value, json};
 
 use crate::harness::{self, Potret, Setup, a_prompt};

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use axum::body::Bytes;
-use dev::demo;
 use futures::{StreamExt, stream};
 use insta::internals::Content;
+use local_stack::demo;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;

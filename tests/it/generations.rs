@@ -1,6 +1,6 @@
 //! `GET /api/generations` and `GET /api/generations/{generation_id}`.
 
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use reqwest::Method;
 use serde_json::{Value, json};
 

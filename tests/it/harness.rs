@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_double::tokens;
 use axum::body::Bytes;
 use common::coins::Ledger;
 use common::config::Tables;
-use dev::audit::{Report, audit};
-use dev::binaries::{Binaries, Functions};
-use dev::fal_double::{FalDouble, Fault, Injection};
-use dev::stack::{Options, Stack, token_settings};
-use dev::{demo, tokens};
+use fal_double::{FalDouble, Fault, Injection};
+use local_stack::binaries::{Binaries, Functions};
+use local_stack::demo;
+use local_stack::stack::{Options, Stack};
+use operate::audit::{Report, audit};
 use reqwest::{Method, RequestBuilder};
+use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
 use crate::description;
@@ -125,7 +127,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User<'_> {
-        let token = tokens::issue(id, &token_settings(), demo::TOKEN_LIFETIME).expect("a token");
+        let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
         User { potret: self, token }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use serde_json::json;
 
 use crate::harness::{Answer, Potret, Setup, a_prompt};

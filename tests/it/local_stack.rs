@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use dev::binaries::Functions;
-use dev::stack::{Options, Stack};
+use local_stack::binaries::Functions;
+use local_stack::stack::{Options, Stack};
 use serde_json::{Value, json};
 
 use crate::harness::{Potret, Setup, a_prompt};
@@ -55,11 +55,12 @@ async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
 async fn a_data_folder_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
     let start = || Stack::start(Options { data_dir: Some(folder.path().to_owned()), ..options(ANY_PORT) });
-    let coins =
-        async |stack: &Stack| dev::demo::coins_available(stack, dev::demo::RETURNING_USER).await.unwrap();
+    let coins = async |stack: &Stack| {
+        local_stack::demo::coins_available(stack, local_stack::demo::RETURNING_USER).await.unwrap()
+    };
     for _ in 0..2 {
         let stack = start().await.unwrap();
-        dev::demo::prepare(&stack).await.unwrap();
+        local_stack::demo::prepare(&stack).await.unwrap();
         assert_eq!(coins(&stack).await, 9, "credited once, and one batch made once");
         stack.stop().await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use common::generations::GenerationId;
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::aws::{Aws, Credentials, Region};
 use common::net;
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::config::environment;
-use dev::audit::audit;
+use operate::audit::audit;
 
 use crate::flaky_dynamodb::FlakyDynamoDb;
 use crate::harness::{Potret, Setup};

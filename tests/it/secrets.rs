@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
 use common::logs;
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use reqwest::Method;
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use dev::fal_double::{Fault, Injection};
+use fal_double::{Fault, Injection};
 use fastrand::Rng;
 use tokio::time::sleep;
 

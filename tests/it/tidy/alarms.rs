@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::metrics::{Metric, NAMESPACE};
-use dev::fal_double::Fault;
+use fal_double::Fault;
 use serde_json::Value;
 
 use super::template::{resources, template};

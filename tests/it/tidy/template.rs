@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::config::NAMES;
-use dev::template::{LocalStack, Stack, Template};
 use reqwest::{Method, StatusCode};
+use sam_template::{LocalStack, Stack, Template};
 use serde_json::Value;
 
 use super::{file, files, refuse, rust_files};

@@ -1,0 +1,120 @@
+//! S3 of the local stack: an embedded server, and the creation of the bucket on any server.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use axum::Router;
+use axum::error_handling::HandleError;
+use axum::http::StatusCode;
+use s3s::HttpError;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tower_http::cors::CorsLayer;
+use url::Url;
+
+use super::{Server, answering_at_once};
+use sam_template::place::REGION;
+
+/// An S3 inside this process, which checks signatures and presigned URLs as S3 does. Dropping it
+/// stops it without waiting for running requests, and deletes its objects unless they have a folder
+/// of their own.
+#[derive(Debug)]
+pub struct EmbeddedS3 {
+    server: Server,
+    /// Deleted when dropped, hence kept for as long as the server.
+    temporary: Option<TempDir>,
+}
+
+impl EmbeddedS3 {
+    /// Starts the server, with its objects in the folder `s3` of that one, else in a temporary
+    /// folder.
+    ///
+    /// `credentials` are the only ones it knows; `cors` is what it tells browsers.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written or no port is free.
+    pub async fn start(
+        data_dir: Option<&Path>,
+        credentials: &Credentials,
+        cors: CorsLayer,
+    ) -> anyhow::Result<Self> {
+        let (root, temporary): (PathBuf, _) = match data_dir {
+            Some(folder) => (folder.join("s3"), None),
+            None => {
+                let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+                (folder.path().to_owned(), Some(folder))
+            }
+        };
+        std::fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
+        let files = FileSystem::new(&root)
+            .map_err(|error| anyhow!("cannot keep objects in {}: {error:?}", root.display()))?;
+        let mut service = S3ServiceBuilder::new(files);
+        service
+            .set_auth(SimpleAuth::from_single(credentials.access_key_id(), credentials.secret_access_key()));
+        let service = HandleError::new(service.build(), internal_error);
+        let router = Router::new().fallback_service(service).layer(cors);
+
+        let server = Server::start(async |listener, stopped| {
+            let listener = answering_at_once(listener);
+            let stopped = async { drop(stopped.await) };
+            Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
+        });
+        Ok(Self { server: server.await?, temporary })
+    }
+
+    /// The address to point a client at.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.server.endpoint
+    }
+
+    /// Lets running requests finish, stops, and deletes a temporary folder.
+    ///
+    /// # Errors
+    ///
+    /// When the server had panicked or the temporary folder cannot be deleted.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.server.stop().await?;
+        match self.temporary {
+            Some(folder) => folder.close().context("cannot delete the temporary folder of S3"),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn internal_error(error: HttpError) -> StatusCode {
+    tracing::error!(?error, "S3 failed");
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+/// Creates the bucket if it does not exist. Works against any S3 server, may be repeated, and may
+/// race with another that does the same.
+///
+/// # Errors
+///
+/// When the server cannot be reached or refuses, or when the bucket belongs to somebody else.
+pub async fn create_missing_bucket(client: &Client, name: &str) -> anyhow::Result<()> {
+    let region = client.config().region().map_or(REGION, AsRef::as_ref);
+    // S3 refuses a location in this one region and demands it in all others.
+    let location = (region != REGION).then(|| {
+        CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(region))
+            .build()
+    });
+    let created = client.create_bucket().bucket(name).set_create_bucket_configuration(location).send().await;
+    let Err(refusal) = created else { return Ok(()) };
+    // Servers word this refusal differently. Whether the bucket can be used is what counts.
+    match client.head_bucket().bucket(name).send().await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(refusal).with_context(|| format!("cannot create bucket {name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

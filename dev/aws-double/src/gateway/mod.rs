@@ -1,0 +1,198 @@
+//! API Gateway for the local stack: an HTTP API with payload format 2.0, in front of the local functions.
+
+mod auth;
+pub(crate) mod body;
+mod claims;
+mod cors;
+mod event;
+mod lambda_authorizer;
+mod response;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use self::body::BodyError;
+use self::cors::CorsHeaders;
+use self::event::Event;
+use self::response::Refusal;
+use self::routes::RouteTable;
+use crate::lambda::LocalLambda;
+use sam_template::{AuthorizerSpec, CorsSpec, Route};
+
+/// The largest request body that API Gateway takes, in bytes.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+pub const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
+
+/// How long API Gateway waits for a function, at most. The same page says so.
+pub const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid");
+
+/// What the gateway is made of.
+pub struct Settings {
+    /// What it serves.
+    pub routes: Vec<Route>,
+    /// Who may call it from a browser; `None` leaves every cross-origin matter to the functions.
+    pub cors: Option<CorsSpec>,
+    /// Who decides on the routes that are not public.
+    pub authorizer: AuthorizerSpec,
+    /// How long it waits for a function: [`INTEGRATION_TIMEOUT`], less in tests.
+    pub integration_timeout: Duration,
+}
+
+/// Settings that no gateway could be built from.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A path that API Gateway would refuse too.
+    #[error("route {route_key:?}: {reason}")]
+    Route {
+        /// The route's key.
+        route_key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A CORS list with characters that no header can carry.
+    #[error("CORS setting {setting}: {value:?} cannot stand in a header")]
+    Cors {
+        /// The list.
+        setting: &'static str,
+        /// Its text.
+        value: String,
+    },
+}
+
+struct Gateway {
+    routes: RouteTable,
+    cors: Option<CorsHeaders>,
+    authorizer: AuthorizerSpec,
+    integration_timeout: Duration,
+    lambda: LocalLambda,
+}
+
+/// The gateway as a router whose fallback answers every request, whatever its path and method.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in events.
+pub fn router(settings: Settings, lambda: LocalLambda) -> Result<Router, SettingsError> {
+    let gateway = Gateway {
+        routes: RouteTable::new(settings.routes)?,
+        cors: settings.cors.as_ref().map(CorsHeaders::new).transpose()?,
+        authorizer: settings.authorizer,
+        integration_timeout: settings.integration_timeout,
+        lambda,
+    };
+    Ok(Router::new().fallback(serve).with_state(Arc::new(gateway)))
+}
+
+async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let started = Instant::now();
+    let request_id = request_id();
+    let (parts, body) = request.into_parts();
+    // The body is read before anything is decided: a client that is still sending would otherwise see a
+    // broken connection in place of the answer.
+    let body = body::read(body, BODY_LIMIT_BYTES).await;
+
+    let mut response = gateway.response(&parts, body, &request_id).await;
+    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, request_id);
+    }
+
+    info!(
+        request_id,
+        method = %parts.method,
+        path = parts.uri.path(),
+        status = response.status().as_u16(),
+        duration_ms = started.elapsed().as_millis() as u64,
+        "request answered"
+    );
+    response
+}
+
+impl Gateway {
+    async fn response(&self, request: &Parts, body: Result<Bytes, BodyError>, request_id: &str) -> Response {
+        if let Some(answer) = self.cors.as_ref().and_then(|cors| cors.preflight(request)) {
+            return answer;
+        }
+        let answer = self.answer(request, body, request_id).await;
+        let mut response = answer.unwrap_or_else(|refusal| {
+            warn!(request_id, reason = %refusal, "request refused");
+            refusal.response()
+        });
+        if let Some(cors) = &self.cors {
+            cors.replace(request.headers.get(header::ORIGIN), response.headers_mut());
+        }
+        response
+    }
+
+    /// One request from its route to its answer.
+    async fn answer(
+        &self,
+        request: &Parts,
+        body: Result<Bytes, BodyError>,
+        request_id: &str,
+    ) -> Result<Response, Refusal> {
+        let (route, path_parameters) =
+            self.routes.find(&request.method, request.uri.path()).ok_or(Refusal::NotFound)?;
+        let mut event = Event {
+            request,
+            body: &[],
+            route_key: &route.route_key,
+            path_parameters: &path_parameters,
+            authorizer: None,
+            request_id,
+            source_ip: source_ip(request),
+            now: Timestamp::now(),
+        };
+        if !route.public {
+            event.authorizer = Some(self.authorize(&event).await?);
+        }
+        let body = body?;
+        event.body = &body;
+
+        // Past the gateway's limit the function runs on, as it does on AWS.
+        let event = event.to_json().to_string();
+        let running = self.lambda.start(&route.function, event.as_bytes())?;
+        let invocation = tokio::time::timeout(self.integration_timeout, running.finished())
+            .await
+            .map_err(|_| Refusal::Unavailable)?;
+        let answer = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
+        response::from_answer(&answer).map_err(Refusal::Internal)
+    }
+
+    /// What the function is told of a request that may go on to it.
+    async fn authorize(&self, event: &Event<'_>) -> Result<Value, Refusal> {
+        match &self.authorizer {
+            AuthorizerSpec::Jwt(tokens) => {
+                let claims = auth::authorize(&event.request.headers, tokens, event.now)?;
+                Ok(json!({"jwt": {"claims": claims, "scopes": null}}))
+            }
+            AuthorizerSpec::Function(name) => lambda_authorizer::authorize(name, &self.lambda, event).await,
+        }
+    }
+}
+
+/// An id in the shape of API Gateway's: sixteen characters of base64, the last one `=`.
+fn request_id() -> String {
+    let random = Uuid::new_v4().into_bytes();
+    BASE64_STANDARD.encode(&random[..11])
+}
+
+fn source_ip(request: &Parts) -> IpAddr {
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip())
+}

@@ -1,0 +1,127 @@
+//! Facts about the gateway, told by a client of a real server on a free port.
+
+mod access;
+mod events;
+mod guards;
+mod responses;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lambda_runtime::LambdaEvent;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::lambda::{Function, FunctionError, Handler, event_handler};
+use crate::tokens;
+use sam_template::JwtSpec;
+
+const ORIGIN: &str = "https://shop.example";
+
+/// A gateway with one function behind `POST /call`, `ANY /open/{proxy+}` (public) and `GET /items/{id}`.
+struct Api {
+    url: String,
+    address: SocketAddr,
+    lambda: LocalLambda,
+    client: reqwest::Client,
+}
+
+impl Api {
+    async fn start(handler: Handler) -> Self {
+        Self::with(handler, Duration::from_secs(10)).await
+    }
+
+    async fn with(handler: Handler, integration_timeout: Duration) -> Self {
+        Self::behind(AuthorizerSpec::Jwt(token_settings()), vec![("f", handler)], integration_timeout).await
+    }
+
+    /// Behind the function `guard`, which is asked about every request.
+    async fn guarded_by(guard: Handler) -> Self {
+        let functions = vec![("f", echo()), ("guard", guard)];
+        Self::behind(AuthorizerSpec::Function("guard".into()), functions, Duration::from_secs(10)).await
+    }
+
+    async fn behind(
+        authorizer: AuthorizerSpec,
+        functions: Vec<(&str, Handler)>,
+        integration_timeout: Duration,
+    ) -> Self {
+        let timeout = Duration::from_secs(20);
+        let lambda = LocalLambda::new(functions.into_iter().map(|(name, handler)| Function {
+            name: name.into(),
+            timeout,
+            handler,
+        }));
+        let settings = Settings {
+            routes: vec![
+                route("POST /call", false, "f"),
+                route("GET /items/{id}", false, "f"),
+                route("ANY /open/{proxy+}", true, "f"),
+                route("GET /nothing-behind", true, "missing"),
+            ],
+            cors: Some(CorsSpec {
+                allow_origins: vec![ORIGIN.into()],
+                allow_methods: vec!["GET".into(), "POST".into()],
+                allow_headers: vec!["authorization".into(), "content-type".into()],
+                expose_headers: vec!["idempotency-replayed".into()],
+                max_age: Some(Duration::from_secs(600)),
+            }),
+            authorizer,
+            integration_timeout,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = router(settings, lambda.clone()).unwrap();
+        let service = service.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { url: format!("http://{address}"), address, lambda, client: reqwest::Client::new() }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request that the authorizer lets through.
+    fn call(&self) -> RequestBuilder {
+        self.request(Method::POST, "/call").bearer_auth(token())
+    }
+}
+
+/// Answers its own event.
+fn echo() -> Handler {
+    event_handler(|event: LambdaEvent<Value>| async move { Ok::<_, FunctionError>(event.payload) })
+}
+
+/// Answers this, whatever it is asked.
+fn answering(answer: Value) -> Handler {
+    event_handler(move |_: LambdaEvent<Value>| std::future::ready(Ok::<_, FunctionError>(answer.clone())))
+}
+
+fn route(route_key: &str, public: bool, function: &str) -> Route {
+    let (method, path) = route_key.split_once(' ').unwrap();
+    Route {
+        method: method.into(),
+        path: path.into(),
+        route_key: route_key.into(),
+        function: function.into(),
+        public,
+    }
+}
+
+fn token_settings() -> JwtSpec {
+    JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into()] }
+}
+
+fn token() -> String {
+    tokens::issue("user-1", &token_settings(), Duration::from_secs(60)).unwrap()
+}
+
+/// Asserts on an answer that the gateway made itself.
+async fn assert_refused(response: Response, status: u16, message: &str) {
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["apigw-requestid"].len(), 16);
+    assert_eq!(response.text().await.unwrap(), json!({ "message": message }).to_string());
+}

@@ -1,0 +1,98 @@
+//! Keeps the web's other pages away from what is meant for the person at this machine.
+//!
+//! A local port is open to every page that the developer has open. No page can read an answer that has no CORS
+//! headers, but that leaves two ways: to send a request without reading the answer, such as one for coins, and
+//! to make an own name resolve to 127.0.0.1 (DNS rebinding), which turns this stack into a part of that page's
+//! own site. The first is told by its `Origin`, the second by its `Host`.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Json, Response};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use serde_json::json;
+use url::{Host, Url};
+
+/// Browsers say here how the asking page relates to what it asks; no page can set it.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what a page of another site makes a browser send. Whatever is no browser, such as the AWS CLI, sends
+/// neither header and passes.
+pub async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+    match is_of_a_foreign_page(request.headers()) {
+        false => next.run(request).await,
+        true => refused("This is not for the pages of other sites."),
+    }
+}
+
+/// Refuses whoever calls this machine by a name that is not its own.
+pub async fn refuse_foreign_names(request: Request, next: Next) -> Response {
+    match is_for_this_machine(request.headers()) {
+        true => next.run(request).await,
+        false => refused("This is only for the machine that the stack runs on: open it at 127.0.0.1."),
+    }
+}
+
+fn refused(detail: &str) -> Response {
+    (StatusCode::FORBIDDEN, Json(json!({ "detail": detail }))).into_response()
+}
+
+fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
+    let is_foreign = |origin: &str| !is_loopback(origin);
+    headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().map_or(true, is_foreign))
+        || headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site")
+}
+
+fn is_for_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.is_some_and(|host| is_loopback(&format!("http://{host}")))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn this_machine_passes_under_each_of_its_names() {
+        for host in ["127.0.0.1:3000", "localhost:3000", "[::1]:3000", "127.0.0.1", "potret.localhost"] {
+            assert!(is_for_this_machine(&headers(header::HOST, host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_resolve_to_this_machine_is_refused() {
+        for host in ["evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.7", ""]
+        {
+            assert!(!is_for_this_machine(&headers(header::HOST, host)), "{host}");
+        }
+        assert!(!is_for_this_machine(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_refused_and_one_of_this_machine_is_not() {
+        for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", "file://"] {
+            assert!(is_of_a_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
+        }
+        assert!(is_of_a_foreign_page(&headers(FETCH_SITE, "cross-site")));
+        for origin in ["http://127.0.0.1:3000", "http://localhost:5173"] {
+            assert!(!is_of_a_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
+        }
+        assert!(!is_of_a_foreign_page(&headers(FETCH_SITE, "same-origin")));
+        assert!(!is_of_a_foreign_page(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,119 @@
+//! The bearer tokens of the local stack: JWTs signed with a key that everyone may know.
+//!
+//! `cargo dev token USER` and the running gateway are two processes, so both take the key from here. The gateway takes
+//! the tokens itself, and so does the function authorizer, which gets the public half from [`jwks`]. No deployed API
+//! accepts them: there the issuer's own keys decide.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use jiff::Timestamp;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Map, Value, json};
+
+use sam_template::JwtSpec;
+
+/// Signs the tokens of the local stack, in PKCS #8. It guards nothing but made-up data on one's own machine.
+pub const DEVELOPMENT_ONLY_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguRD43plrbraquCZkgXox9GJb49e3\
+    9/W8YqhR8HWMPGShRANCAAQj+Rng7CApKD4rwUF3v1tt6uhYCNi7c022bkHHtjaPoHL+fFTEEC+o5mOsuPNHvLvxy01NAeREkZERD3FkYhbE";
+
+/// What the key is called.
+const KEY_ID: &str = "potret-local-development-only";
+
+/// The one algorithm that is accepted, whatever a token's header says.
+const ALGORITHM: Algorithm = Algorithm::ES256;
+
+static SIGNING: LazyLock<EncodingKey> = LazyLock::new(|| {
+    EncodingKey::from_ec_der(&BASE64_STANDARD.decode(DEVELOPMENT_ONLY_KEY).expect("the constant is base64"))
+});
+
+static PUBLIC: LazyLock<Jwk> = LazyLock::new(|| {
+    let mut key = Jwk::from_encoding_key(&SIGNING, ALGORITHM).expect("the constant is a P-256 key");
+    key.common.key_id = Some(KEY_ID.to_owned());
+    key.common.public_key_use = Some(PublicKeyUse::Signature);
+    key
+});
+
+/// A token could not be signed, or is not signed by us.
+pub type TokenError = jsonwebtoken::errors::Error;
+
+/// The public key, as an issuer publishes its own.
+pub fn jwks() -> JwkSet {
+    JwkSet { keys: vec![PUBLIC.clone()] }
+}
+
+/// Issues a token for a user, valid from now on for a lifetime counted in whole seconds.
+pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<String, TokenError> {
+    let now = Timestamp::now().as_second();
+    let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+    sign(&json!({
+        "iss": settings.issuer,
+        "aud": settings.audience.first(),
+        "sub": user,
+        "iat": now,
+        "exp": now.saturating_add(lifetime),
+    }))
+}
+
+/// Signs any claims at all: for the tokens that a gateway has to refuse.
+pub fn sign(claims: &Value) -> Result<String, TokenError> {
+    let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(ALGORITHM) };
+    jsonwebtoken::encode(&header, claims, &SIGNING)
+}
+
+/// The claims of a token whose algorithm and signature are right. The claims themselves are not checked.
+pub(crate) fn claims(token: &str) -> Result<Map<String, Value>, TokenError> {
+    let mut signature_only = Validation::new(ALGORITHM);
+    signature_only.required_spec_claims.clear();
+    signature_only.validate_exp = false;
+    signature_only.validate_aud = false;
+
+    let key = DecodingKey::from_jwk(&PUBLIC)?;
+    Ok(jsonwebtoken::decode(token, &key, &signature_only)?.claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issued_token_carries_the_settings_and_the_user() {
+        let settings = JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into()] };
+        let token = issue("user-1", &settings, Duration::from_secs(60)).unwrap();
+
+        let claims = claims(&token).unwrap();
+        assert_eq!(claims["iss"], "https://issuer.test");
+        assert_eq!(claims["aud"], "app");
+        assert_eq!(claims["sub"], "user-1");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
+    }
+
+    #[test]
+    fn endless_lifetime_does_not_overflow() {
+        let settings = JwtSpec { issuer: "i".into(), audience: vec![] };
+        let token = issue("u", &settings, Duration::MAX).unwrap();
+        assert_eq!(claims(&token).unwrap()["exp"], i64::MAX);
+    }
+
+    #[test]
+    fn token_with_another_signature_is_refused() {
+        let token = sign(&json!({"sub": "u"})).unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let (_, other) = sign(&json!({"sub": "v"}))
+            .unwrap()
+            .rsplit_once('.')
+            .map(|(a, b)| (a.len(), b.to_owned()))
+            .unwrap();
+        assert!(claims(&format!("{signed}.{signature}")).is_ok());
+        assert!(claims(&format!("{signed}.{other}")).is_err());
+    }
+
+    #[test]
+    fn other_algorithm_is_refused_even_with_our_key_as_its_secret() {
+        let key = EncodingKey::from_secret(DEVELOPMENT_ONLY_KEY.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &json!({"sub": "u"}), &key).unwrap();
+        assert!(claims(&token).is_err());
+    }
+}

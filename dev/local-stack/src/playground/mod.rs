@@ -1,0 +1,128 @@
+//! The playground: one page at `/` on which a person tries everything that the API does, without a network.
+//!
+//! The page is plain HTML, CSS and ES modules, compiled in. It speaks to the API as any front end would, and is
+//! handed what only a local stack can give: a token for any user, and where the fal double is controlled. It is
+//! no part of `template.yaml`, so it is never deployed.
+
+mod session;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderValue, StatusCode, header};
+use url::Url;
+
+use crate::settings::Fal;
+use sam_template::JwtSpec;
+
+/// Where the page's files are, each below it by its name.
+const FILES_PATH: &str = "/_local/playground/{name}";
+
+/// Where the page learns who it is and what it may do.
+const SESSION_PATH: &str = "/_local/session";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+const PAGE: &str = include_str!("page/index.html");
+
+/// One of the page's files: its name, its type, its text.
+macro_rules! files {
+    ($($name:literal $content_type:ident,)+) => {
+        /// Everything that the page loads.
+        const FILES: &[(&str, &str, &str)] =
+            &[$(($name, $content_type, include_str!(concat!("page/", $name))),)+];
+    };
+}
+
+files! {
+    "icon.svg" SVG,
+    "layout.css" CSS,
+    "parts.css" CSS,
+    "api.js" JAVASCRIPT,
+    "coins.js" JAVASCRIPT,
+    "copies.js" JAVASCRIPT,
+    "debug.js" JAVASCRIPT,
+    "elements.js" JAVASCRIPT,
+    "faults.js" JAVASCRIPT,
+    "generation.js" JAVASCRIPT,
+    "history.js" JAVASCRIPT,
+    "main.js" JAVASCRIPT,
+    "options.js" JAVASCRIPT,
+    "photos.js" JAVASCRIPT,
+    "photo_plan.js" JAVASCRIPT,
+    "problem.js" JAVASCRIPT,
+    "prompt.js" JAVASCRIPT,
+    "result.js" JAVASCRIPT,
+    "texts.js" JAVASCRIPT,
+}
+
+/// What the playground needs to know of the stack.
+pub struct Settings {
+    /// Where the stack listens.
+    pub url: Url,
+    /// Where photos are put.
+    pub s3: Url,
+    /// Which fal is asked.
+    pub fal: Fal,
+    /// What a batch is and costs, and which model gets the photos.
+    pub batch: common::config::BatchConfig,
+    /// Whose tokens the gateway takes.
+    pub tokens: JwtSpec,
+}
+
+/// The page, its files and its session. It has no fallback: merge it with a router that has.
+///
+/// # Errors
+///
+/// When the address of S3 cannot stand in a header.
+pub fn router(settings: Settings) -> anyhow::Result<Router> {
+    let policy = HeaderValue::try_from(content_security_policy(&settings))?;
+    let page = get(async move || {
+        let mut page = file(HTML, PAGE);
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        page
+    });
+    Ok(Router::new()
+        .route(SESSION_PATH, get(session::session))
+        .layer(from_fn(aws_double::guard::refuse_foreign_names))
+        .layer(from_fn(aws_double::guard::refuse_foreign_pages))
+        .route("/", page)
+        .route(FILES_PATH, get(serve))
+        .with_state(Arc::new(settings)))
+}
+
+async fn serve(Path(name): Path<String>, State(_): State<Arc<Settings>>) -> Response {
+    match FILES.iter().find(|(known, ..)| *known == name) {
+        Some((_, content_type, text)) => file(content_type, text),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Never kept by a browser: after a rebuild, half an old page would be worse than a few milliseconds.
+fn file(content_type: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, text).into_response()
+}
+
+/// The page may load its own files, speak to this stack and put photos into the bucket. Pictures of another fal
+/// lie wherever that fal says.
+fn content_security_policy(settings: &Settings) -> String {
+    let pictures = if settings.fal == Fal::Double { "" } else { " http: https:" };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:{pictures}; \
+         connect-src 'self' {s3}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        s3 = settings.s3.origin().ascii_serialization()
+    )
+}

@@ -1,0 +1,70 @@
+//! What the page is told at its start: a token for the user that it names, and what is true of this stack.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Json, Response};
+use common::identity::UserId;
+use common::photos::{MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS};
+use common::uploads::MAX_UPLOAD_BYTES;
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Settings;
+use crate::demo;
+use crate::settings::{FAL_PATH, Fal};
+use aws_double::lambda::PAYLOAD_LIMIT_BYTES;
+use aws_double::tokens;
+
+/// Kept free in an event for its headers, the prompt and the options, in bytes.
+const ROOM_BESIDE_PHOTOS: usize = 256 * 1024;
+
+/// The photos of one request together, in bytes: base64 makes four of three, and the event has its limit.
+const INLINE_BYTES_TOGETHER: usize = (PAYLOAD_LIMIT_BYTES - ROOM_BESIDE_PHOTOS) / 4 * 3;
+
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    user: Option<String>,
+}
+
+/// `GET /_local/session?user=demo`
+pub(super) async fn session(
+    State(settings): State<Arc<Settings>>,
+    Query(Parameters { user }): Query<Parameters>,
+) -> Response {
+    let user = user.as_deref().unwrap_or(demo::USER);
+    let answer = UserId::parse(user).map_err(|error| format!("The user {error}.")).and_then(|user| {
+        let token = tokens::issue(user.as_str(), &settings.tokens, demo::TOKEN_LIFETIME);
+        token.map(|token| described(&settings, &user, &token)).map_err(|error| error.to_string())
+    });
+    match answer {
+        Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Err(detail) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "detail": detail }))).into_response(),
+    }
+}
+
+fn described(settings: &Settings, user: &UserId, token: &str) -> Value {
+    let fal = match &settings.fal {
+        Fal::Double => json!({"kind": "double", "control": format!("{FAL_PATH}/_control")}),
+        Fal::Server(url) => json!({"kind": "server", "host": url.host_str()}),
+        Fal::Real => json!({"kind": "real"}),
+    };
+    let model = settings.batch.image_to_image;
+    json!({
+        "user_id": user,
+        "token": token,
+        "stack_url": settings.url.as_str(),
+        "fal": fal,
+        "coins_per_batch": settings.batch.coins,
+        "photos": {
+            "model": model.endpoint(),
+            "most_sent": model.max_photos(),
+            "most_accepted": generate_image::most_photos(model),
+            "inline_bytes": MAX_PHOTO_BYTES,
+            "inline_bytes_together": INLINE_BYTES_TOGETHER,
+            "upload_bytes": MAX_UPLOAD_BYTES,
+            "pixels": MAX_PHOTO_PIXELS,
+        },
+    })
+}

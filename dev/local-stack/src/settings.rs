@@ -1,0 +1,164 @@
+//! What the environment changes about a local stack, and what the functions are told in its place.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use sam_template::AuthMode;
+use secrecy::SecretString;
+use url::Url;
+
+/// Where the stack publishes the key of its tokens.
+pub const JWKS_PATH: &str = "/_local/jwks.json";
+
+/// Where the fal double is mounted on the stack's own listener.
+pub const FAL_PATH: &str = "/_local/fal";
+
+/// The key of the fal double. It opens nothing else.
+const LOCAL_FAL_KEY: &str = "local-key-id:local-key-secret";
+
+/// Seals the cursors of local stacks.
+const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
+
+/// Settings of the functions that the environment may override. The names of tables and bucket are not among
+/// them: the stack makes those itself.
+const PASSED_ON: [&str; 10] = [
+    "LOG_LEVEL",
+    "COINS_PER_BATCH",
+    "IMAGE_TO_IMAGE_MODEL",
+    "NUM_INFERENCE_STEPS",
+    "FAL_KEY",
+    "FAL_QUEUE_URL",
+    "FAL_TIMEOUT_SECONDS",
+    "PHOTO_DELIVERY",
+    "CURSOR_KEY",
+    "JWT_SECRET",
+];
+
+/// Which fal is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fal {
+    /// The double in this process.
+    Double,
+    /// Another server: `FAL_BASE_URL`.
+    Server(Url),
+    /// fal.ai itself: `FAL_KEY` without `FAL_BASE_URL`.
+    Real,
+}
+
+/// The environment, read once.
+#[derive(Debug)]
+pub struct LocalSettings {
+    /// Another DynamoDB than the embedded one.
+    pub dynamodb_endpoint: Option<Url>,
+    /// Another S3 than the embedded one.
+    pub s3_endpoint: Option<Url>,
+    /// Who checks the tokens.
+    pub auth_mode: AuthMode,
+    /// Which fal is asked.
+    pub fal: Fal,
+    functions: BTreeMap<&'static str, String>,
+}
+
+impl LocalSettings {
+    /// Reads the settings that `lookup` answers, for a stack at `url`.
+    ///
+    /// # Errors
+    ///
+    /// When an address is none, or `AUTH_MODE` none that there is.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>, url: &Url) -> anyhow::Result<Self> {
+        let set =
+            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let address = |name: &str| {
+            let parse = |text: String| Url::parse(&text).with_context(|| format!("{name} is not a URL"));
+            set(name).map(parse).transpose()
+        };
+        let fal = match (address("FAL_BASE_URL")?, set("FAL_KEY")) {
+            (Some(server), _) => Fal::Server(server),
+            (None, Some(_)) => Fal::Real,
+            (None, None) => Fal::Double,
+        };
+        let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name, set(name)?)));
+        let mut functions: BTreeMap<_, _> = passed_on.collect();
+        match &fal {
+            Fal::Double => {
+                functions.insert("FAL_BASE_URL", url.join(FAL_PATH)?.into());
+            }
+            Fal::Server(server) => {
+                functions.insert("FAL_BASE_URL", server.to_string());
+            }
+            Fal::Real => {
+                // fal cannot fetch photos from this machine.
+                functions.entry("PHOTO_DELIVERY").or_insert("data-url".to_owned());
+            }
+        }
+        let auth_mode = match set("AUTH_MODE").as_deref() {
+            None | Some("jwt") => AuthMode::Jwt,
+            Some("lambda") => AuthMode::Lambda,
+            Some(_) => anyhow::bail!("AUTH_MODE must be jwt or lambda"),
+        };
+        if auth_mode == AuthMode::Lambda {
+            functions.insert("JWKS_URL", url.join(JWKS_PATH)?.into());
+        }
+        functions.entry("CURSOR_KEY").or_insert(LOCAL_CURSOR_KEY.to_owned());
+        functions.entry("FAL_KEY").or_insert(LOCAL_FAL_KEY.to_owned());
+        Ok(Self {
+            dynamodb_endpoint: address("AWS_ENDPOINT_URL_DYNAMODB")?,
+            s3_endpoint: address("AWS_ENDPOINT_URL_S3")?,
+            auth_mode,
+            fal,
+            functions,
+        })
+    }
+
+    /// A function's setting that is other than the template's.
+    pub fn function_setting(&self, name: &str) -> Option<String> {
+        self.functions.get(name).cloned()
+    }
+
+    /// All of those, with their names.
+    pub fn function_settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.functions.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The key that the double accepts, if the double is asked.
+    pub fn fal_double_key(&self) -> Option<SecretString> {
+        let key = self.functions.get("FAL_KEY").filter(|_| self.fal == Fal::Double)?;
+        Some(SecretString::from(key.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &'static [(&str, &str)]) -> LocalSettings {
+        let lookup = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+        LocalSettings::read(&lookup, &Url::parse("http://127.0.0.1:3000").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn without_a_key_the_double_is_asked() {
+        let settings = read(&[("COINS_PER_BATCH", "3"), ("PROFILES_TABLE", "mine")]);
+        assert_eq!(settings.fal, Fal::Double);
+        assert_eq!(settings.function_setting("FAL_BASE_URL").unwrap(), "http://127.0.0.1:3000/_local/fal");
+        assert_eq!(settings.function_setting("COINS_PER_BATCH").as_deref(), Some("3"));
+        assert_eq!(settings.function_setting("PROFILES_TABLE"), None);
+    }
+
+    #[test]
+    fn with_a_key_alone_the_real_fal_is_asked_and_photos_travel_along() {
+        let settings = read(&[("FAL_KEY", "id:secret")]);
+        assert_eq!(settings.fal, Fal::Real);
+        assert_eq!(settings.function_setting("FAL_BASE_URL"), None);
+        assert_eq!(settings.function_setting("PHOTO_DELIVERY").as_deref(), Some("data-url"));
+        assert!(settings.fal_double_key().is_none());
+    }
+
+    #[test]
+    fn another_server_gets_the_given_key() {
+        let settings = read(&[("FAL_KEY", "id:secret"), ("FAL_BASE_URL", "http://127.0.0.1:9/fal")]);
+        assert_eq!(settings.fal, Fal::Server(Url::parse("http://127.0.0.1:9/fal").unwrap()));
+        assert_eq!(settings.function_setting("FAL_KEY").as_deref(), Some("id:secret"));
+        assert_eq!(settings.function_setting("PHOTO_DELIVERY"), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! Creates the template's tables on any DynamoDB server.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex,
+    Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
+    TimeToLiveStatus,
+};
+
+use crate::{IndexSpec, KeySpec, TableSpec};
+
+/// Longest wait for a new table. Local servers need none; AWS needs some seconds.
+const ACTIVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Creates the tables that do not exist and waits until all of them can be used. Works against any
+/// DynamoDB server, may be repeated, and may race with another that does the same.
+///
+/// # Errors
+///
+/// When the server cannot be reached or refuses, or when a table of that name exists with another
+/// key or without one of the indexes.
+pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> anyhow::Result<()> {
+    for table in tables {
+        let name = &table.name;
+        create_if_absent(client, table).await.with_context(|| format!("cannot create table {name}"))?;
+    }
+    for table in tables {
+        let description = wait_until_active(client, &table.name).await?;
+        check_shape(table, &description)?;
+        // Expiry is housekeeping, which not every emulator knows: nothing fails without it.
+        if let Some(attribute) = &table.ttl_attribute
+            && let Err(error) = enable_ttl(client, &table.name, attribute).await
+        {
+            tracing::warn!(table = table.name, error = format!("{error:#}"), "items will not expire");
+        }
+    }
+    Ok(())
+}
+
+async fn create_if_absent(client: &Client, table: &TableSpec) -> anyhow::Result<()> {
+    let mut request = client
+        .create_table()
+        .table_name(&table.name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(key_schema(&table.key)?));
+    for (name, kind) in &table.attribute_types {
+        request = request.attribute_definitions(
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::from(kind.as_str()))
+                .build()?,
+        );
+    }
+    for index in &table.local_indexes {
+        request = request.local_secondary_indexes(
+            LocalSecondaryIndex::builder()
+                .index_name(&index.name)
+                .set_key_schema(Some(key_schema(&index.key)?))
+                .projection(projection(index))
+                .build()?,
+        );
+    }
+    for index in &table.global_indexes {
+        request = request.global_secondary_indexes(
+            GlobalSecondaryIndex::builder()
+                .index_name(&index.name)
+                .set_key_schema(Some(key_schema(&index.key)?))
+                .projection(projection(index))
+                .build()?,
+        );
+    }
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Ok(_) => Ok(()),
+        // It exists, or another has just begun to create it.
+        Err(error) if error.is_resource_in_use_exception() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableDescription> {
+    let start = Instant::now();
+    loop {
+        let described = client.describe_table().table_name(name).send().await;
+        let description = match described {
+            Ok(answer) => answer.table,
+            // Table descriptions are eventually consistent: a new table may not be known yet.
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
+                None
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot describe table {name}"));
+            }
+        };
+        if let Some(table) = description
+            && table.table_status == Some(TableStatus::Active)
+        {
+            return Ok(table);
+        }
+        if start.elapsed() > ACTIVE_TIMEOUT {
+            bail!("table {name} is still not active after {} s", ACTIVE_TIMEOUT.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A table kept from an older template would fail later, and with a message that does not say why.
+fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()> {
+    let local = found.local_secondary_indexes().iter().filter_map(|index| index.index_name());
+    let global = found.global_secondary_indexes().iter().filter_map(|index| index.index_name());
+    let indexes: Vec<_> = local.chain(global).collect();
+    let mut wanted = table.local_indexes.iter().chain(&table.global_indexes);
+    ensure!(
+        found.key_schema() == key_schema(&table.key)?
+            && wanted.all(|index| indexes.contains(&index.name.as_str())),
+        "table {} exists with another key or without an index that the template has: delete it",
+        table.name
+    );
+    Ok(())
+}
+
+async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> anyhow::Result<()> {
+    let answer = client.describe_time_to_live().table_name(name).send().await?;
+    let status = answer.time_to_live_description.and_then(|found| found.time_to_live_status);
+    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+        return Ok(());
+    }
+    let setting = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build()?;
+    client.update_time_to_live().table_name(name).time_to_live_specification(setting).send().await?;
+    Ok(())
+}
+
+fn key_schema(key: &KeySpec) -> anyhow::Result<Vec<KeySchemaElement>> {
+    let partition = KeySchemaElement::builder().attribute_name(&key.partition).key_type(KeyType::Hash);
+    let mut schema = vec![partition.build()?];
+    if let Some(sort) = &key.sort {
+        schema.push(KeySchemaElement::builder().attribute_name(sort).key_type(KeyType::Range).build()?);
+    }
+    Ok(schema)
+}
+
+fn projection(index: &IndexSpec) -> Projection {
+    Projection::builder()
+        .projection_type(ProjectionType::from(index.projection.as_str()))
+        .set_non_key_attributes((!index.included.is_empty()).then(|| index.included.clone()))
+        .build()
+}

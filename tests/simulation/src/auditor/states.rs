@@ -1,0 +1,101 @@
+//! What must be true of the tables after every single write.
+
+use jiff::Timestamp;
+use operate::audit::violations;
+use serde_json::Value;
+
+use super::{Auditor, Moment, Tables, prompt_of, text};
+
+/// Most batches of one user that may run at the same time.
+const MOST_RUNNING: usize = 4;
+
+/// The attempts that a profile holds coins for.
+fn holds(profile: &Value) -> Vec<&str> {
+    let elements = profile["holds"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    elements.filter_map(|element| element.split('#').nth(1)).collect()
+}
+
+impl Auditor {
+    /// Looks at the tables after a write.
+    pub fn look(&mut self, now: Timestamp, tables: Tables) {
+        self.check_books(now, &tables);
+        self.check_history(&tables);
+        self.remember(now, &tables);
+        self.before = tables;
+    }
+
+    /// fal is about to be asked: there must be a hold for that very prompt.
+    pub fn fal_is_asked(&mut self, prompt: &str, tables: &Tables) {
+        let pending = tables.generations.iter().filter(|row| text(row, "status") == "PENDING");
+        let mut pending = pending.filter(|row| prompt_of(row) == prompt);
+        if !pending.any(|row| {
+            let profile = tables.profile(text(row, "user_id"));
+            profile.is_some_and(|profile| holds(profile).contains(&text(row, "attempt_id")))
+        }) {
+            self.violated(format!("fal is asked for {prompt:?} without a hold"));
+        }
+    }
+
+    /// Every user's books are in order, and few of a user's batches run at once.
+    fn check_books(&mut self, now: Timestamp, tables: &Tables) {
+        for user in tables.users() {
+            let books = tables.books_of(user);
+            for violation in violations(&books, now) {
+                self.violated(format!("{user}: {violation}"));
+            }
+            if holds(&books.profile).len() > MOST_RUNNING {
+                self.violated(format!("{user} has more than {MOST_RUNNING} batches running"));
+            }
+        }
+    }
+
+    /// The ledger only grows, and what is delivered or over stays so; only another attempt may follow a failure.
+    fn check_history(&mut self, tables: &Tables) {
+        let before = std::mem::take(&mut self.before);
+        for entry in &before.ledger {
+            if !tables.ledger.contains(entry) {
+                self.violated(format!("the ledger lost {entry}"));
+            }
+        }
+        for old in &before.generations {
+            let new = tables.generation(text(old, "user_id"), text(old, "generation_id"));
+            let Some(new) = new else {
+                self.violated(format!("a generation is gone: {old}"));
+                continue;
+            };
+            let same_attempt = old["attempt_id"] == new["attempt_id"];
+            let legal = match (text(old, "status"), text(new, "status")) {
+                ("PENDING", _) => same_attempt,
+                ("FAILED" | "EXPIRED", "PENDING") => !same_attempt && old["body_hash"] == new["body_hash"],
+                _ => old == new,
+            };
+            if !legal {
+                self.violated(format!("{old} became {new}"));
+            }
+        }
+    }
+
+    fn remember(&mut self, now: Timestamp, tables: &Tables) {
+        for profile in &tables.profiles {
+            let user = text(profile, "user_id");
+            let balance = profile["coins_balance"].as_u64().unwrap_or_default();
+            let pending = tables.generations.iter().filter(|row| row["user_id"] == user);
+            let pending = pending.filter(|row| text(row, "status") == "PENDING").map(prompt_of);
+            let moment = Moment {
+                at: now,
+                balance,
+                available: profile["coins_available"].as_u64().unwrap_or(balance),
+                running: holds(profile).len(),
+                pending: pending.collect(),
+            };
+            self.moments.entry(user.to_owned()).or_default().push(moment);
+        }
+    }
+
+    /// Nothing is held and nothing is pending any more.
+    pub(super) fn check_that_all_is_settled(&mut self, tables: &Tables) {
+        for profile in tables.profiles.iter().filter(|profile| !holds(profile).is_empty()) {
+            self.violated(format!("coins are held for ever: {profile}"));
+        }
+    }
+}
