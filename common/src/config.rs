@@ -103,6 +103,7 @@ impl Settings<'_> {
 }
 
 /// The process's environment, as a lookup.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -1,21 +1,18 @@
-//! What each function may do on AWS is what its code calls there: nothing is missing, and nothing is left over.
+//! The IAM policies of each function allow exactly the AWS calls of its code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::aws::{Aws, Credentials, Region};
-use common::net;
+use common::aws::Aws;
 use fal_double::Fault;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Potret, Setup, User, a_prompt};
-use crate::metrics::leave_a_hold_past_its_lease;
+use crate::harness::{Potret, Setup, User, a_prompt, aws_at};
 use crate::pictures;
 use crate::recorder::Recorder;
-use crate::tidy::refuse;
-use crate::tidy::template::{differences, resources, template};
+use crate::tidy::template::{resources, template};
+use crate::tidy::{differences, refuse};
 
-/// Where a policy may end with `*`: the keys of a bucket's objects cannot be listed, but for this folder.
+/// The only places where a policy may end with `*`, because the keys of objects are not known beforehand.
 const FOLDERS: [&str; 1] = ["UploadsBucket/uploads/*"];
 
 /// The functions of the template with their properties.
@@ -33,13 +30,13 @@ fn several(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
-/// A resource of a policy as the calls name it: `<logical id>/<path>`, or the parameter.
+/// A resource of a policy as the recorded calls name it: `<logical id>/<path>`, or the parameter.
 fn resource(of_policy: &Value) -> String {
     if let Some(joined) = of_policy.get("Fn::Join") {
         let text = joined[1]["Fn::Split"][1]["Fn::Sub"].as_str().expect("the name of a parameter");
         let name = text.rsplit_once("/${").expect("a parameter's name").1.trim_end_matches('}');
         let default = template()["Parameters"][name]["Default"].as_str().expect("a default").to_owned();
-        // A parameter that is left out by default is called as its setting's test calls it.
+        // A parameter without a default has the name that the test below gives it.
         return if default.is_empty() { format!("parameter/{name}") } else { format!("parameter{default}") };
     }
     if let Some(attribute) = of_policy.get("Fn::GetAtt") {
@@ -55,9 +52,9 @@ fn allowed() -> BTreeSet<String> {
     let mut allowed = BTreeSet::new();
     for (function, properties) in functions() {
         for policy in properties["Policies"].as_array().into_iter().flatten() {
-            // A policy that a condition may leave out counts: the function calls what it allows.
+            // A policy under a condition counts as well, because the function makes the calls that it allows.
             let policy = policy.get("Fn::If").map_or(policy, |choice| &choice[1]);
-            let statements = policy["Statement"].as_array().expect("a policy of our own, and no managed one");
+            let statements = policy["Statement"].as_array().expect("an inline policy, not a managed one");
             for statement in statements {
                 assert_eq!(statement["Effect"], "Allow", "{function}");
                 assert!(statement.get("NotAction").or(statement.get("NotResource")).is_none(), "{function}");
@@ -73,7 +70,7 @@ fn allowed() -> BTreeSet<String> {
     allowed
 }
 
-/// A stack whose calls of AWS are written down.
+/// A stack whose AWS calls are recorded.
 struct Recorded {
     potret: Potret,
     recorders: [Recorder; 3],
@@ -100,12 +97,12 @@ impl Recorded {
         Self { potret, recorders: [dynamodb, s3, ssm], names, _behind: behind }
     }
 
-    /// Forgets what was needed to get here.
+    /// Forgets the calls up to here.
     fn begin(&self) {
         self.recorders.iter().for_each(|recorder| drop(recorder.take_needed()));
     }
 
-    /// What was needed since, as [`allowed`] says it.
+    /// The calls since, in the form of [`allowed`].
     fn needed_by(&self, function: &str) -> BTreeSet<String> {
         let needed = self.recorders.iter().flat_map(Recorder::take_needed);
         let logical = |call: String| {
@@ -117,31 +114,15 @@ impl Recorded {
         needed.map(logical).collect()
     }
 
-    /// A Systems Manager client of the recorded one.
+    /// The clients whose calls of Systems Manager are recorded.
     fn aws(&self) -> Aws {
-        let credentials = Credentials::new("id", "secret", None, None, "test");
-        Aws::at(&self.recorders[2].endpoint, Region::from_static("us-east-1"), credentials, net::client())
+        aws_at(&self.recorders[2].endpoint)
     }
 }
 
-async fn get(user: &User<'_>, path: &str) -> Answer {
-    Answer::of(user.request(Method::GET, path)).await
-}
-
-/// A place for a photo, and the photo put there as a page puts it.
-async fn upload(user: &User<'_>) -> String {
-    let photo = pictures::file(image::ImageFormat::Jpeg, 640, 480);
-    let body = json!({"content_type": "image/jpeg", "content_length": photo.len()});
-    let created = Answer::of(user.request(Method::POST, "/api/uploads").json(&body)).await.body;
-    let url = created["url"].as_str().expect("a URL");
-    let put = user.potret.http.put(url).header("content-type", "image/jpeg").body(photo);
-    assert!(put.send().await.expect("an answer").status().is_success());
-    format!("upload:{}", created["upload_id"].as_str().expect("an id"))
-}
-
-/// Goes through everything that generate-image does: both ways of a photo, replays, failures, expired holds.
+/// Goes through every path of generate-image: photos in the body and uploaded, replays, failures, expired holds.
 async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
-    leave_a_hold_past_its_lease(merchant.potret).await;
+    merchant.potret.leave_an_expired_hold().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
     for (key, body) in [("text", a_prompt()), ("photos", photos)] {
         for _ in 0..2 {
@@ -156,7 +137,7 @@ async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
 }
 
 #[tokio::test]
-async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
+async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
     let recorded = Recorded::start().await;
     let merchant = recorded.potret.user_with("merchant", 10).await;
     let environments: BTreeMap<_, _> =
@@ -164,7 +145,7 @@ async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
     let mut needed = BTreeSet::new();
     for (function, _) in functions() {
         let lookup = |name: &str| environments[&function].get(name).cloned();
-        let uploaded = upload(&merchant).await;
+        let uploaded = merchant.upload(pictures::jpeg_file()).await;
         recorded.begin();
         match function.as_str() {
             "generate-image" => {
@@ -175,19 +156,18 @@ async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
             "generations" => {
                 let config = generations::Config::load(&lookup).expect("settings");
                 config.cursor_key.fetch(&recorded.aws()).await.expect("a key");
-                let list = get(&merchant, "/api/generations").await;
+                let list = merchant.get("/api/generations").await;
                 let id = list.body["generations"][0]["generation_id"].as_str().expect("an id").to_owned();
-                assert_eq!(get(&merchant, &format!("/api/generations/{id}")).await.status, 200);
+                assert_eq!(merchant.get(&format!("/api/generations/{id}")).await.status, 200);
             }
             "coin-balance" => drop(merchant.coins().await),
             "debug-last-prompt" => assert_eq!(merchant.last_prompt().await.status, 200),
-            "create-upload" => drop(upload(&merchant).await),
-            "prompt-options" => assert_eq!(get(&merchant, "/api/prompt-options").await.status, 200),
-            "api-description" => assert_eq!(get(&merchant, "/api/openapi.json").await.status, 200),
+            "create-upload" => drop(merchant.upload(pictures::jpeg_file()).await),
+            "prompt-options" => assert_eq!(merchant.get("/api/prompt-options").await.status, 200),
+            "api-description" => assert_eq!(merchant.get("/api/openapi.json").await.status, 200),
             "prompt-preview" => {
                 let body = json!({"options": {"category": "Fashion", "content_type": "Non Model"}});
-                let request = merchant.request(Method::POST, "/api/prompt-preview").json(&body);
-                assert_eq!(Answer::of(request).await.status, 200);
+                assert_eq!(merchant.post("/api/prompt-preview", &body).await.status, 200);
             }
             "add-coins" => {
                 let payment = json!({"user_id": "merchant", "coins": 1, "reference": "one-more"});
@@ -203,18 +183,16 @@ async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
                 let config = authorizer::Config::load(&with_secret).expect("settings");
                 config.tokens.secret.expect("a secret").fetch(&recorded.aws()).await.expect("a secret");
             }
-            other => panic!("say here what {other} does"),
+            other => panic!("add an arm that goes through every path of {other}"),
         }
         needed.extend(recorded.needed_by(&function));
     }
-    refuse(
-        &differences(&allowed(), "the policies of template.yaml", &needed, "what the code calls"),
-        "allow in template.yaml what the function calls, and nothing else:",
-    );
+    let breaches = differences("the policies of template.yaml", allowed(), "the calls of the code", needed);
+    refuse(&breaches, "allow the calls of the function in template.yaml, and no others:");
 }
 
 #[test]
-fn no_policy_of_a_function_has_a_wildcard_or_comes_from_elsewhere() {
+fn no_policy_has_a_wildcard_and_no_permission_comes_from_outside_the_policies() {
     let mut breaches = Vec::new();
     for line in allowed() {
         let (_, allowed) = line.split_once(": ").expect("a function");
@@ -224,13 +202,13 @@ fn no_policy_of_a_function_has_a_wildcard_or_comes_from_elsewhere() {
         }
     }
     let template = template();
-    // SAM adds two managed policies: for logs, and, with tracing, xray:Put… on everything, because X-Ray has no
-    // resources. With a role of its own a function would have none of the policies that are checked here.
+    // SAM adds two managed policies: one for logs, and, with tracing, one for xray:Put… on every resource, because X-Ray
+    // has no resources. A function with a role of its own would not have the policies that are checked here.
     assert_eq!(template["Globals"]["Function"]["Tracing"], "Active");
     for (function, properties) in functions() {
-        for elsewhere in ["Role", "Connectors", "PermissionsBoundary"] {
-            if properties.get(elsewhere).is_some() {
-                breaches.push(format!("{function} has {elsewhere}"));
+        for other in ["Role", "Connectors", "PermissionsBoundary"] {
+            if properties.get(other).is_some() {
+                breaches.push(format!("{function} has {other}"));
             }
         }
     }
@@ -260,14 +238,14 @@ fn the_bucket_is_private_and_refuses_plain_http() {
         assert_eq!(access[way], true, "{way}");
     }
     let policy = &template["Resources"]["UploadsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"];
-    assert_eq!(policy.as_array().expect("statements").len(), 1, "nothing is allowed to anybody");
+    assert_eq!(policy.as_array().expect("statements").len(), 1, "no statement allows anything");
     assert_eq!((&policy[0]["Effect"], &policy[0]["Action"]), (&json!("Deny"), &json!("s3:*")));
     assert_eq!(policy[0]["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
-    assert_eq!(policy[0]["Resource"].as_array().expect("resources").len(), 2, "the bucket and what is in it");
+    assert_eq!(policy[0]["Resource"].as_array().expect("resources").len(), 2, "the bucket and its objects");
 }
 
 #[test]
-fn every_function_has_its_part_of_the_spend_fuse_and_the_api_is_throttled() {
+fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
     let template = template();
     let limit = |condition: &str, parameter: &str| json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]});
     let shared = &template["Globals"]["Function"]["ReservedConcurrentExecutions"];

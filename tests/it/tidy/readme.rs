@@ -1,4 +1,4 @@
-//! Rules about the README: it names everything that a user can set, call or be told.
+//! Rules about the README: it names every setting, route and error code.
 
 use common::api::Code;
 use common::config::NAMES;
@@ -6,10 +6,10 @@ use common::config::NAMES;
 use super::template::resources;
 use super::{file, refuse};
 
-/// The words of a text. `FAL_KEY` is not one of `FAL_KEY_PARAMETER`, nor `/api` one of `/api/coins`.
+/// The words of a text. `FAL_KEY_PARAMETER` and `/api/coins` are one word each.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|char: char| !char.is_alphanumeric() && !"_-/{}.".contains(char));
-    // A full stop ends a sentence; within a word it is a part of it.
+    // A full stop is a part of a word, but not at its end.
     words.map(|word| word.trim_end_matches('.'))
 }
 
@@ -37,5 +37,5 @@ fn readme_names_every_route_with_its_method() {
         !readme.lines().any(|line| names(line, &route.method) && names(line, &route.path))
     });
     let routes: Vec<_> = routes.into_iter().map(|route| route.route_key).collect();
-    refuse(&routes, "describe these routes in README.md, method and path in one line:");
+    refuse(&routes, "describe these routes in README.md, with method and path in one line:");
 }
