@@ -7,8 +7,7 @@ use crate::harness::{Potret, a_prompt};
 
 #[tokio::test]
 async fn a_repeated_payment_is_credited_once_and_gets_the_first_answer() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
+    let (potret, merchant) = Potret::with_merchant(10).await;
     let payment = json!({"user_id": "merchant", "coins": 100, "reference": "payment-123"});
     let credited = Ok(json!({"user_id": "merchant", "coins_balance": 110}));
     assert_eq!(potret.add_coins(&payment).await, credited);

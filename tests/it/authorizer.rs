@@ -27,8 +27,7 @@ async fn balance_with(potret: &Potret, token: &str) -> Response {
 
 #[tokio::test]
 async fn every_route_knows_its_user() {
-    let potret = with_the_authorizer().start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = with_the_authorizer().with_merchant(5).await;
     let response = merchant.generate(&a_prompt()).await;
     assert_eq!((response.status, &response.body["remaining_coins"]), (200, &json!(4)));
     let location = response.header("location").expect("a location");

@@ -24,8 +24,7 @@ async fn the_balance_is_never_cached() {
 
 #[tokio::test]
 async fn the_coin_of_a_running_batch_is_unavailable_but_not_yet_paid() {
-    let potret = Setup::default().fal_takes(Duration::from_secs(1)).start().await;
-    let merchant = potret.user_with("merchant", 3).await;
+    let (_potret, merchant) = Setup::default().fal_takes(Duration::from_secs(1)).with_merchant(3).await;
     let prompt = a_prompt();
     let (response, while_running) = tokio::join!(merchant.generate(&prompt), async {
         tokio::time::sleep(Duration::from_millis(400)).await;

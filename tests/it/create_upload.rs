@@ -3,19 +3,13 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Potret, Setup};
+use crate::harness::Potret;
 use crate::pictures;
 
 #[tokio::test]
 async fn a_large_photo_is_put_and_then_used() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 2).await;
-    let created = merchant.create_upload("image/png", 6_000_000).await;
-    assert_eq!((created.status, created.header("cache-control")), (201, Some("no-store")));
-    let (method, headers) = (&created.body["method"], &created.body["headers"]);
-    assert_eq!((method, headers), (&json!("PUT"), &json!({"content-type": "image/png"})));
-    assert!(potret.put_file(&created, pictures::png_of(6_000_000)).await.status().is_success());
-    let photo = format!("upload:{}", created.body["upload_id"].as_str().unwrap());
+    let (potret, merchant) = Potret::with_merchant(2).await;
+    let photo = merchant.upload("image/png", pictures::png_of(6_000_000)).await;
     let body = json!({"prompt": "a bag", "face_image": pictures::jpeg(), "background_image": photo});
     let response = merchant.generate(&body).await;
     assert_eq!(response.status, 200, "{}", response.body);
@@ -31,6 +25,9 @@ async fn a_large_photo_is_put_and_then_used() {
 async fn only_a_file_of_the_signed_type_and_length_may_be_put() {
     let potret = Potret::start().await;
     let created = potret.user("merchant").create_upload("image/jpeg", 10).await;
+    assert_eq!((created.status, created.header("cache-control")), (201, Some("no-store")));
+    let (method, headers) = (&created.body["method"], &created.body["headers"]);
+    assert_eq!((method, headers), (&json!("PUT"), &json!({"content-type": "image/jpeg"})));
     let url = created.body["url"].as_str().unwrap();
     let later = url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000");
     assert_ne!(url, later);
@@ -53,11 +50,11 @@ async fn an_upload_that_is_missing_foreign_or_unusable_is_refused_and_costs_noth
     let potret = Potret::start().await;
     let (merchant, other) = (potret.user_with("merchant", 1).await, potret.user_with("other", 1).await);
     let table = [
-        (other.upload(pictures::jpeg_file()).await, (422, "invalid_image")),
+        (other.upload("image/jpeg", pictures::jpeg_file()).await, (422, "invalid_image")),
         ("upload:00000000-0000-4000-8000-000000000000".to_owned(), (422, "invalid_image")),
         ("upload:../../other".to_owned(), (422, "invalid_image")),
-        (merchant.upload(b"a text file called .jpg".to_vec()).await, (422, "invalid_image")),
-        (merchant.upload(pictures::enormous()).await, (413, "payload_too_large")),
+        (merchant.upload("image/jpeg", b"a text file called .jpg".to_vec()).await, (422, "invalid_image")),
+        (merchant.upload("image/jpeg", pictures::enormous()).await, (413, "payload_too_large")),
     ];
     let mut bodies = Vec::new();
     for (photo, problem) in table {
@@ -74,9 +71,9 @@ async fn an_upload_that_is_missing_foreign_or_unusable_is_refused_and_costs_noth
 
 #[tokio::test]
 async fn a_batch_is_replayed_although_its_photo_was_deleted() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
-    let body = json!({"prompt": "a bag", "face_image": merchant.upload(pictures::jpeg_file()).await});
+    let (potret, merchant) = Potret::with_merchant(5).await;
+    let body =
+        json!({"prompt": "a bag", "face_image": merchant.upload("image/jpeg", pictures::jpeg_file()).await});
     let first = merchant.generate_with_key("k", &body).await;
     assert_eq!(first.status, 200);
     let url = first.body["debug_info"]["image_urls"][0].as_str().unwrap();
@@ -89,15 +86,6 @@ async fn a_batch_is_replayed_although_its_photo_was_deleted() {
     assert_eq!(merchant.generate_with_key("other", &body).await.problem(), (422, "invalid_image"));
     assert_eq!(merchant.coins().await, (4, 4));
     potret.audit().await;
-}
-
-#[tokio::test]
-async fn the_real_fal_gets_an_uploaded_photo_as_a_data_url() {
-    let potret = Setup::default().setting("PHOTO_DELIVERY", "data-url").start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    let photo = merchant.upload(pictures::jpeg_file()).await;
-    assert_eq!(merchant.generate(&json!({"prompt": "a bag", "face_image": photo})).await.status, 200);
-    assert_eq!(potret.sent_to_fal()[0]["image_urls"][0], pictures::jpeg());
 }
 
 #[tokio::test]

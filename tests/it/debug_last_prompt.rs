@@ -8,15 +8,13 @@ use crate::pictures;
 
 #[tokio::test]
 async fn a_user_without_generations_gets_404() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     assert_eq!(merchant.last_prompt().await.problem(), (404, "no_prompt_log"));
 }
 
 #[tokio::test]
 async fn text_to_image_is_shown_as_it_was_sent() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let created = merchant.generate(&a_prompt()).await;
     let mut shown = merchant.last_prompt().await.body;
     let timestamp = shown["timestamp"].take();
@@ -28,11 +26,13 @@ async fn text_to_image_is_shown_as_it_was_sent() {
         "generation_mode": "text-to-image", "model": model,
         "request": {
             "has_product_images": false, "num_product_images": 0, "has_face_image": false,
-            "has_background_image": false, "has_image_url": false, "image_url": null, "original_prompt": prompt
+            "has_background_image": false, "has_image_url": false, "image_url": null,
+            "original_prompt": prompt
         },
         "enhanced_prompt": prompt, "prompt_length": 54,
         "fal_request": {
-            "prompt": prompt, "image_size": size, "num_inference_steps": 7, "guidance_scale": 3.5, "model": model
+            "model": model, "prompt": prompt, "image_size": size, "num_inference_steps": 7,
+            "guidance_scale": 3.5
         },
         "payload": {"prompt": prompt, "image_size": size, "num_inference_steps": 7, "guidance_scale": 3.5}
     });
@@ -41,17 +41,17 @@ async fn text_to_image_is_shown_as_it_was_sent() {
 
 #[tokio::test]
 async fn image_to_image_is_shown_without_signatures() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let loras = json!([{"path": "owner/lora", "scale": 0.5}]);
-    let products = [pictures::png(), pictures::webp()];
-    let body = json!({"prompt": "a bag", "face_image": pictures::jpeg(), "product_images": products, "loras": loras});
+    let photos = [pictures::png(), pictures::webp()];
+    let body =
+        json!({"prompt": "a bag", "face_image": pictures::jpeg(), "product_images": photos, "loras": loras});
     let created = merchant.generate(&body).await;
     let urls = &created.body["debug_info"]["image_urls"];
     let shown = merchant.last_prompt().await.body;
     let expected = json!({
-        "has_product_images": true, "num_product_images": 2, "has_face_image": true, "has_background_image": false,
-        "has_image_url": true, "image_url": urls[0], "original_prompt": "a bag"
+        "has_product_images": true, "num_product_images": 2, "has_face_image": true,
+        "has_background_image": false, "has_image_url": true, "image_url": urls[0], "original_prompt": "a bag"
     });
     assert_eq!(shown["request"], expected);
     assert_eq!((&shown["payload"]["image_urls"], &shown["payload"]["loras"]), (urls, &loras));
@@ -61,8 +61,7 @@ async fn image_to_image_is_shown_without_signatures() {
 
 #[tokio::test]
 async fn the_newest_generation_is_shown_whether_it_succeeded_or_failed() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     let faults = [None, Some(Fault::InternalError), None, Some(Fault::BlackPicture)];
     for (number, fault) in faults.into_iter().enumerate() {
         potret.fal().clear_faults();

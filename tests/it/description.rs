@@ -1,5 +1,5 @@
-//! The API's description, and whether a request and its response agree with it. [`crate::harness`] checks every
-//! response that a test gets, so the description stays true.
+//! The API's description, and whether a request and its response agree with it. [`crate::harness`] checks
+//! every response that a test gets, so the description stays true.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -15,10 +15,12 @@ use crate::harness::Response;
 pub static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(api_description::DESCRIPTION).expect("JSON"));
 
-/// Headers of the connection and of the gateway, which OpenAPI does not describe. Those of CORS are left out as well.
+/// Headers of the connection and of the gateway, which OpenAPI does not describe. Those of CORS are left out
+/// as well.
 const NOT_DESCRIBED: [&str; 4] = ["content-type", "content-length", "date", "apigw-requestid"];
 
-/// Accepts more photos than the default model. The schemas have the limit of the default model, and the text has both.
+/// Accepts more photos than the default model. The schemas have the limit of the default model, and the text
+/// has both.
 const OTHER_MODEL: &str = "fal-ai/flux-general/image-to-image";
 
 /// The target of a reference. Any other value is returned as it is.
@@ -86,8 +88,8 @@ impl Operation {
     }
 }
 
-/// Fails unless the description has this response to `request`, and allows `request` if it was accepted. Paths outside
-/// of `/api` do not belong to the API.
+/// Fails unless the description has this response to `request`, and allows `request` if it was accepted.
+/// Paths outside of `/api` do not belong to the API.
 #[track_caller]
 pub fn check(request: &Request, response: &Response) {
     if !request.url().path().starts_with("/api/") {

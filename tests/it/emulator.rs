@@ -1,5 +1,6 @@
-//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: what a timeout and a panic do to a
-//! real instance. `CONTRIBUTING.md` says how to run these tests. The fixtures run there in the same way.
+//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: what a timeout and a
+//! panic do to a real instance. `CONTRIBUTING.md` says how to run these tests. The fixtures run there in the
+//! same way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use crate::harness::{self, Potret, Setup, a_prompt};
 /// Short, because the test waits for the end of the lease, which is a minute longer.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The processes of one function of one stack, found by their binary and by the database in their environment.
+/// The processes of one function of one stack, found by their binary and by the database in their
+/// environment.
 fn processes(potret: &Potret, function: &str) -> Vec<u32> {
     let database = potret.stack.dynamodb.endpoint().as_str();
     let is_one = |process: &PathBuf| {
@@ -39,8 +41,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 #[ignore = "needs the output of sam build, and AWS's emulator; .ci/run has both"]
 async fn the_coin_of_a_batch_that_is_killed_at_the_timeout_pays_for_the_next_batch() {
     let setup = Setup::default().function_timeout(FUNCTION_TIMEOUT).fal_takes(Duration::from_secs(60));
-    let potret = setup.start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = setup.with_merchant(1).await;
 
     let freeze = async {
         until(async || potret.fal().requests().len() == 2).await;

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use fal_double::Fault;
 use serde_json::json;
 
-use crate::harness::{Potret, Setup, a_prompt, serve};
+use crate::harness::{Potret, Response, Setup, a_prompt, serve};
 use crate::pictures;
 
 const FAILED: (u16, &str) = (502, "image_provider_failed");
@@ -25,8 +25,7 @@ fn with_fal_at(url: impl Into<String>) -> Setup {
 
 #[tokio::test]
 async fn a_failed_batch_costs_nothing_and_says_what_is_wrong() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let body = json!({"prompt": "a bag", "face_image": pictures::png()});
     let table = [
         (Fault::BadKey, FAILED, 1),
@@ -68,8 +67,7 @@ async fn a_failed_batch_costs_nothing_and_says_what_is_wrong() {
 
 #[tokio::test]
 async fn one_failed_picture_of_two_fails_the_batch() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     for fault in [Fault::BlackPicture, Fault::InternalError, Fault::ContentPolicyViolation] {
         potret.fal_fails_once(fault, 1);
         assert_ne!(merchant.generate(&a_prompt()).await.status, 200, "{fault:?}");
@@ -80,8 +78,7 @@ async fn one_failed_picture_of_two_fails_the_batch() {
 
 #[tokio::test]
 async fn a_request_that_fal_did_not_run_is_retried() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     for fault in [Fault::ConcurrencyLimit, Fault::Unavailable, Fault::InternalErrorRetryable] {
         potret.fal_fails_once(fault, 0);
         let before = potret.fal().requests().len();
@@ -93,21 +90,8 @@ async fn a_request_that_fal_did_not_run_is_retried() {
 }
 
 #[tokio::test]
-async fn a_lasting_concurrency_limit_becomes_busy_with_retry_after() {
-    let potret = Setup::default().function_timeout(Duration::from_secs(5)).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    potret.fal_fails(Fault::ConcurrencyLimit);
-    let refused = merchant.generate(&a_prompt()).await;
-    assert_eq!(refused.problem(), BUSY);
-    assert!(refused.header("retry-after").is_some());
-    assert_eq!(merchant.coins().await, (1, 1));
-    potret.audit().await;
-}
-
-#[tokio::test]
 async fn pictures_are_found_in_every_form_of_response_and_in_the_queue() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     for fault in [Fault::SingleImage, Fault::BareUrl, Fault::Queued, Fault::QueuedWithUrls] {
         potret.fal_fails(fault);
         let response = merchant.generate(&a_prompt()).await;
@@ -142,32 +126,11 @@ async fn stumbling_queue() -> String {
 
 #[tokio::test]
 async fn a_failed_look_into_the_queue_is_repeated() {
-    let potret = with_fal_at(stumbling_queue().await).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = with_fal_at(stumbling_queue().await).with_merchant(1).await;
     let response = merchant.generate(&a_prompt()).await;
     assert_eq!(response.status, 200, "{}", response.body);
     assert_eq!(merchant.coins().await, (0, 0));
     potret.audit().await;
-}
-
-#[tokio::test]
-async fn balance_is_unchanged_when_fal_times_out() {
-    let potret = Setup::default().function_timeout(Duration::from_secs(5)).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    potret.fal_fails(Fault::Slow);
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), TIMED_OUT);
-    assert_eq!(merchant.coins().await, (1, 1));
-    assert_eq!(merchant.last_prompt().await.body["status"], "failed");
-    potret.audit().await;
-}
-
-#[tokio::test]
-async fn a_fal_timeout_shorter_than_the_functions_is_kept() {
-    let potret = Setup::default().setting("FAL_TIMEOUT_SECONDS", "1").start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    potret.fal_fails(Fault::Slow);
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), TIMED_OUT);
-    assert_eq!(merchant.coins().await, (1, 1));
 }
 
 #[tokio::test]
@@ -180,25 +143,49 @@ async fn a_request_to_fal_carries_our_timeout() {
     }
 }
 
+/// Generates on a stack of this setup. The batch fails, and costs nothing.
+async fn refused(setup: Setup, fault: Option<Fault>) -> Response {
+    let (potret, merchant) = setup.with_merchant(1).await;
+    fault.into_iter().for_each(|fault| potret.fal_fails(fault));
+    let refused = merchant.generate(&a_prompt()).await;
+    assert_eq!(merchant.coins().await, (1, 1));
+    assert_eq!(merchant.last_prompt().await.body["status"], "failed");
+    potret.audit().await;
+    refused
+}
+
+#[tokio::test]
+async fn a_lasting_concurrency_limit_becomes_busy_with_retry_after() {
+    let setup = Setup::default().function_timeout(Duration::from_secs(5));
+    let refused = refused(setup, Some(Fault::ConcurrencyLimit)).await;
+    assert_eq!(refused.problem(), BUSY);
+    assert!(refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn balance_is_unchanged_when_fal_times_out() {
+    let setup = Setup::default().function_timeout(Duration::from_secs(5));
+    assert_eq!(refused(setup, Some(Fault::Slow)).await.problem(), TIMED_OUT);
+}
+
+#[tokio::test]
+async fn a_fal_timeout_shorter_than_the_functions_is_kept() {
+    let setup = Setup::default().setting("FAL_TIMEOUT_SECONDS", "1");
+    assert_eq!(refused(setup, Some(Fault::Slow)).await.problem(), TIMED_OUT);
+}
+
 #[tokio::test]
 async fn a_batch_costs_nothing_when_fal_cannot_be_reached() {
     // Port 9 of the loopback is closed on any machine that runs tests.
     let setup = with_fal_at("http://127.0.0.1:9").function_timeout(Duration::from_secs(5));
-    let potret = setup.start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), FAILED);
-    assert_eq!(merchant.coins().await, (1, 1));
-    potret.audit().await;
+    assert_eq!(refused(setup, None).await.problem(), FAILED);
 }
 
 #[tokio::test]
 async fn a_refused_fal_key_costs_nothing_and_is_not_mentioned_to_the_client() {
     let other = Potret::start().await;
     let setup = with_fal_at(other.url("/_local/fal")).setting("FAL_KEY", "wrong:key-of-this-test");
-    let potret = setup.start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    let refused = merchant.generate(&a_prompt()).await;
+    let refused = refused(setup, None).await;
     assert_eq!(refused.problem(), FAILED);
     assert!(!refused.body.to_string().contains("key"), "{}", refused.body);
-    assert_eq!(merchant.coins().await, (1, 1));
 }

@@ -20,8 +20,7 @@ fn debug_info(response: &Response) -> Value {
 
 #[tokio::test]
 async fn a_prompt_becomes_two_pictures_for_a_coin() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
+    let (potret, merchant) = Potret::with_merchant(10).await;
     let response = merchant.generate(&a_prompt()).await;
     let prompt = &a_prompt()["prompt"];
     let expected = json!({
@@ -48,34 +47,36 @@ async fn a_prompt_becomes_two_pictures_for_a_coin() {
 
 #[tokio::test]
 async fn options_become_the_prompt() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let body = json!({"prompt": null, "options": {
         "content_type": "Model", "model_type": "Wanita", "category": "Fashion",
         "pose": "Mirror selfie menggunakan iPhone", "custom_pose_prompt": null, "background": null,
-        "style": "Cinematic", "lighting": "Natural Daylight", "camera_angle": "Eye-Level", "aspect_ratio": "9:16"
+        "style": "Cinematic", "lighting": "Natural Daylight", "camera_angle": "Eye-Level",
+        "aspect_ratio": "9:16"
     }});
     assert_eq!(
         merchant.generate(&body).await.body["debug_info"]["prompt_sent"],
-        "A Woman model, for Fashion, in Mirror selfie using iPhone pose, in Cinematic style, with Natural Daylight \
-         lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic resolusi HD"
+        "A Woman model, for Fashion, in Mirror selfie using iPhone pose, in Cinematic style, \
+         with Natural Daylight lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic resolusi HD"
     );
 }
 
 #[tokio::test]
 async fn photos_go_to_the_editing_model_in_a_fixed_order() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
+    let (potret, merchant) = Potret::with_merchant(10).await;
+    let products = [pictures::png(), pictures::jpeg()];
     let body = json!({
-        "prompt": "a bag", "background_image": pictures::webp(), "product_images": [pictures::png(), pictures::jpeg()],
-        "face_image": pictures::jpeg(), "loras": [{"path": "owner/lora"}, {"path": "owner/other", "scale": 0.25}]
+        "prompt": "a bag", "background_image": pictures::webp(), "product_images": products,
+        "face_image": pictures::jpeg(),
+        "loras": [{"path": "owner/lora"}, {"path": "owner/other", "scale": 0.25}]
     });
     let response = merchant.generate(&body).await;
     let loras = json!([{"path": "owner/lora", "scale": 1.0}, {"path": "owner/other", "scale": 0.25}]);
     let expected = json!({
         "prompt_sent": "a bag", "model": "fal-ai/flux-2/lora/edit", "generation_mode": "image-to-image",
-        "image_urls": ["face.jpg", "product-1.png", "product-2.jpg", "background.webp"], "image_size": null,
-        "strength": 0.65, "num_inference_steps": 7, "guidance_scale": 3.5, "loras": loras, "dropped_inputs": []
+        "image_urls": ["face.jpg", "product-1.png", "product-2.jpg", "background.webp"],
+        "image_size": null, "strength": 0.65, "num_inference_steps": 7, "guidance_scale": 3.5,
+        "loras": loras, "dropped_inputs": []
     });
     assert_eq!((debug_info(&response), &response.body["remaining_coins"]), (expected, &json!(9)));
     let sent = potret.sent_to_fal();
@@ -86,8 +87,8 @@ async fn photos_go_to_the_editing_model_in_a_fixed_order() {
             assert!(url.contains("X-Amz-Signature=") && url.contains("X-Amz-Expires=3600"), "{url}");
         }
         let expected = json!({
-            "prompt": "a bag", "image_urls": null, "num_inference_steps": 7, "guidance_scale": 3.5, "strength": 0.65,
-            "loras": loras
+            "prompt": "a bag", "image_urls": null, "num_inference_steps": 7, "guidance_scale": 3.5,
+            "strength": 0.65, "loras": loras
         });
         assert_eq!(body, expected);
     }
@@ -98,22 +99,21 @@ async fn photos_go_to_the_editing_model_in_a_fixed_order() {
 
 #[tokio::test]
 async fn the_general_model_gets_the_first_photo_and_the_response_names_the_others() {
-    let setup = Setup::default().setting("IMAGE_TO_IMAGE_MODEL", "fal-ai/flux-general/image-to-image");
-    let potret = setup.setting("NUM_INFERENCE_STEPS", "4").start().await;
-    let merchant = potret.user_with("merchant", 10).await;
+    let model = "fal-ai/flux-general/image-to-image";
+    let setup = Setup::default().setting("IMAGE_TO_IMAGE_MODEL", model);
+    let (potret, merchant) = setup.setting("NUM_INFERENCE_STEPS", "4").with_merchant(10).await;
     let products = [pictures::png(), pictures::jpeg()];
     let body = json!({"prompt": "a bag", "product_images": products, "background_image": pictures::png()});
     let expected = json!({
-        "prompt_sent": "a bag", "model": "fal-ai/flux-general/image-to-image", "generation_mode": "image-to-image",
-        "image_urls": ["product-1.png"], "image_size": null, "strength": 0.5, "num_inference_steps": 4,
+        "prompt_sent": "a bag", "model": model, "generation_mode": "image-to-image", "image_urls": ["product-1.png"], "image_size": null, "strength": 0.5, "num_inference_steps": 4,
         "guidance_scale": 3.5, "loras": [], "dropped_inputs": ["product_images[1]", "background_image"]
     });
     assert_eq!(debug_info(&merchant.generate(&body).await), expected);
     let mut sent = potret.sent_to_fal().remove(0);
     assert!(sent["image_url"].take().as_str().unwrap().contains("/product-1.png?"));
     let expected = json!({
-        "prompt": "a bag", "image_url": null, "image_strength": 0.5, "strength": 0.5, "num_inference_steps": 4,
-        "guidance_scale": 3.5
+        "prompt": "a bag", "image_url": null, "image_strength": 0.5, "strength": 0.5,
+        "num_inference_steps": 4, "guidance_scale": 3.5
     });
     assert_eq!(sent, expected);
     let with_photos = |count| json!({"prompt": "a bag", "product_images": vec![pictures::png(); count]});
@@ -124,8 +124,7 @@ async fn the_general_model_gets_the_first_photo_and_the_response_names_the_other
 
 #[tokio::test]
 async fn loras_without_a_photo_are_dropped_and_the_response_says_so() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let response = merchant.generate(&json!({"prompt": "a bag", "loras": [{"path": "owner/lora"}]})).await;
     assert_eq!(response.body["debug_info"]["dropped_inputs"], json!(["loras"]));
     assert!(potret.sent_to_fal().iter().all(|body| body.get("loras").is_none()));
@@ -133,8 +132,7 @@ async fn loras_without_a_photo_are_dropped_and_the_response_says_so() {
 
 #[tokio::test]
 async fn a_batch_costs_the_configured_number_of_coins() {
-    let potret = Setup::default().setting("COINS_PER_BATCH", "3").start().await;
-    let merchant = potret.user_with("merchant", 8).await;
+    let (potret, merchant) = Setup::default().setting("COINS_PER_BATCH", "3").with_merchant(8).await;
     let prompt = a_prompt();
     assert_eq!(merchant.generate(&prompt).await.body["remaining_coins"], 5);
     assert_eq!(merchant.generate(&prompt).await.body["remaining_coins"], 2);
@@ -159,10 +157,11 @@ async fn a_request_without_coins_is_refused_and_never_reaches_fal() {
 
 #[tokio::test]
 async fn an_invalid_request_is_refused_with_every_fault() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     let body = json!({
-        "options": {"content_type": "Model", "category": "Cars", "aspect_ratio": "2:1", "pose": ["x"], "mood": "sad"},
+        "options": {
+            "content_type": "Model", "category": "Cars", "aspect_ratio": "2:1", "pose": ["x"], "mood": "sad"
+        },
         "model": "fal-ai/flux-pro", "num_inference_steps": 50, "guidance_scale": 1, "image_size": "square",
         "strength": 1, "image_strength": 1, "user_id": "somebody-else",
         "face_image": 7, "product_images": "x", "loras": [{"scale": 5}, "y", {"path": "a/b", "weight": 1}]
@@ -195,8 +194,7 @@ async fn an_invalid_request_is_refused_with_every_fault() {
 
 #[tokio::test]
 async fn a_response_lists_at_most_a_hundred_faults_and_a_last_one() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let body: serde_json::Map<_, _> = (0..50_000).map(|number| (format!("f{number}"), json!(1))).collect();
     let refused = merchant.generate(&Value::Object(body)).await;
     assert_eq!(refused.problem(), (422, "invalid_request"));
@@ -205,8 +203,7 @@ async fn a_response_lists_at_most_a_hundred_faults_and_a_last_one() {
 
 #[tokio::test]
 async fn exactly_one_of_prompt_and_options_is_required() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let options = json!({"model_type": "Pria", "category": "Tas"});
     for body in [
         json!({}),
@@ -223,8 +220,7 @@ async fn exactly_one_of_prompt_and_options_is_required() {
 
 #[tokio::test]
 async fn a_body_that_is_not_a_json_object_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let send = |content_type: &'static str, body: Vec<u8>| {
         let request = merchant.request(Method::POST, "/api/generate-image");
         let request = request.header("content-type", content_type);

@@ -18,8 +18,7 @@ fn prompts(page: &Response) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_generation_is_found_at_its_location() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let created = merchant.generate(&json!({"prompt": "a bag", "face_image": pictures::png()})).await;
     let location = created.header("location").expect("a location");
     assert_eq!(location, format!("{LIST}/{}", created.body["generation_id"].as_str().unwrap()));
@@ -37,8 +36,7 @@ async fn a_generation_is_found_at_its_location() {
 
 #[tokio::test]
 async fn pages_list_every_generation_newest_first() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 9).await;
+    let (_potret, merchant) = Potret::with_merchant(9).await;
     for number in 1..=7 {
         assert_eq!(merchant.generate(&json!({"prompt": number.to_string()})).await.status, 200);
     }
@@ -55,8 +53,7 @@ async fn pages_list_every_generation_newest_first() {
 
 #[tokio::test]
 async fn failed_and_running_generations_are_listed_and_cost_nothing() {
-    let potret = Setup::default().fal_takes(Duration::from_millis(500)).start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Setup::default().fal_takes(Duration::from_millis(500)).with_merchant(5).await;
     potret.fal_fails_once(Fault::ContentPolicyViolation, 0);
     merchant.generate(&a_prompt()).await;
     let prompt = a_prompt();

@@ -1,4 +1,5 @@
-//! A long history makes no request dearer. `cargo bench` measures the same with a hundred thousand generations.
+//! A long history makes no request dearer. `cargo bench` measures the same with a hundred thousand
+//! generations.
 
 use common::identity::UserId;
 use tests::give_a_past;
@@ -7,7 +8,7 @@ use crate::flaky_dynamodb::FlakyDynamoDb;
 use crate::harness::{Potret, Setup, User, a_prompt};
 
 /// The DynamoDB calls of each request, and the items that they read.
-async fn costs(user: &User<'_>, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
+async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
     let mut costs = Vec::new();
     for path in ["/api/coin-balance", "/api/debug/last-prompt", "/api/generations?limit=5"] {
         dynamodb.take_calls();
@@ -23,8 +24,7 @@ async fn a_balance_the_last_prompt_and_a_page_cost_the_same_after_ten_generation
     let behind = Potret::start().await;
     let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
     let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
-    let potret = setup.start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = setup.with_merchant(1).await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     let (client, table) = (potret.stack.dynamodb.dynamodb(), potret.tables().generations);
     let id = UserId::parse("merchant").expect("a user id");

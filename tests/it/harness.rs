@@ -96,16 +96,20 @@ impl Setup {
                 Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
             },
         });
-        Potret {
-            stack: stack.await.expect("a stack"),
-            name,
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        }
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Potret { stack: stack.await.expect("a stack"), name, http }
+    }
+
+    /// Starts the stack for one merchant who has `coins`.
+    pub async fn with_merchant(self, coins: u64) -> (Potret, User) {
+        let potret = self.start().await;
+        let merchant = potret.user_with("merchant", coins).await;
+        (potret, merchant)
     }
 }
 
-/// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests use that server instead of the embedded one. Each test has tables
-/// of its own there.
+/// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests use that server instead of the embedded one. Each test has
+/// tables of its own there.
 fn other_dynamodb() -> Option<String> {
     common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
@@ -120,8 +124,8 @@ pub fn emulator() -> Option<PathBuf> {
     path_of_the_environment("POTRET_EMULATOR")
 }
 
-/// A path in the environment variable `name`. A relative one begins at the root of the repository, where `cargo` was
-/// called.
+/// A path in the environment variable `name`. A relative one begins at the root of the repository, where
+/// `cargo` was called.
 pub fn path_of_the_environment(name: &str) -> Option<PathBuf> {
     let path = common::config::environment(name)?;
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(path))
@@ -139,14 +143,18 @@ impl Potret {
         Setup::default().start().await
     }
 
+    pub async fn with_merchant(coins: u64) -> (Self, User) {
+        Setup::default().with_merchant(coins).await
+    }
+
     /// A user who signs in as `id`.
-    pub fn user(&self, id: &str) -> User<'_> {
+    pub fn user(&self, id: &str) -> User {
         let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
-        User { potret: self, token }
+        User { http: self.http.clone(), url: self.stack.url.clone(), token }
     }
 
     /// A user who has `coins`.
-    pub async fn user_with(&self, id: &str, coins: u64) -> User<'_> {
+    pub async fn user_with(&self, id: &str, coins: u64) -> User {
         let payment = json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")});
         self.add_coins(&payment).await.expect("coins");
         self.user(id)
@@ -159,17 +167,6 @@ impl Potret {
     /// Gets `path` without a token.
     pub async fn get(&self, path: &str) -> Response {
         Response::to(self.http.get(self.url(path))).await
-    }
-
-    /// Puts a file as a page does: with the URL, the method and the headers in the response of `POST /api/uploads`.
-    pub async fn put_file(&self, created: &Response, file: Vec<u8>) -> reqwest::Response {
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        let method = text(&created.body["method"]).parse().expect("a method");
-        let mut request = self.http.request(method, text(&created.body["url"]));
-        for (name, value) in created.body["headers"].as_object().expect("headers") {
-            request = request.header(name, text(value));
-        }
-        request.body(file).send().await.expect("a response")
     }
 
     /// Invokes add-coins. The error is the function's.
@@ -232,14 +229,15 @@ impl Potret {
 }
 
 /// A signed-in merchant.
-pub struct User<'p> {
-    pub potret: &'p Potret,
+pub struct User {
+    http: reqwest::Client,
+    url: Url,
     pub token: String,
 }
 
-impl User<'_> {
+impl User {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.potret.http.request(method, self.potret.url(path)).bearer_auth(&self.token)
+        self.http.request(method, self.url.join(path).expect("a URL")).bearer_auth(&self.token)
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -269,12 +267,17 @@ impl User<'_> {
         self.post("/api/uploads", &body).await
     }
 
-    /// Uploads a file, and returns the value with which an image field refers to it.
-    pub async fn upload(&self, file: Vec<u8>) -> String {
-        let created = self.create_upload("image/jpeg", file.len()).await;
-        assert_eq!(created.status, 201, "{}", created.body);
-        assert!(self.potret.put_file(&created, file).await.status().is_success());
-        format!("upload:{}", created.body["upload_id"].as_str().expect("an id"))
+    /// Uploads a file as a page does, and returns the value with which an image field refers to it.
+    pub async fn upload(&self, content_type: &str, file: Vec<u8>) -> String {
+        let created = self.create_upload(content_type, file.len()).await.body;
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let method = text(&created["method"]).parse().expect("a method");
+        let mut request = self.http.request(method, text(&created["url"]));
+        for (name, value) in created["headers"].as_object().expect("headers") {
+            request = request.header(name, text(value));
+        }
+        assert!(request.body(file).send().await.expect("a response").status().is_success());
+        format!("upload:{}", text(&created["upload_id"]))
     }
 
     /// Settled and available coins.

@@ -11,8 +11,7 @@ use crate::pictures;
 
 #[tokio::test]
 async fn a_replay_has_the_same_response_and_charges_nothing() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let loras = json!([{"path": "a/b", "scale": 1.0}]);
     let body = json!({"prompt": "a bag", "face_image": pictures::png(), "loras": loras});
     let first = merchant.generate_with_key("order-1", &body).await;
@@ -30,8 +29,7 @@ async fn a_replay_has_the_same_response_and_charges_nothing() {
 
 #[tokio::test]
 async fn bodies_that_differ_in_order_white_space_and_spelling_of_labels_are_the_same() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let first = r#"{"options":{"model_type":"Wanita","category":"Tas"},"face_image":null}"#;
     let second = r#" { "options" : {"category": "bag", "model_type": "WOMAN"} } "#;
     let send = |body: &'static str| {
@@ -44,8 +42,7 @@ async fn bodies_that_differ_in_order_white_space_and_spelling_of_labels_are_the_
 
 #[tokio::test]
 async fn another_body_under_the_same_key_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     merchant.generate_with_key("k", &json!({"prompt": "a bag", "product_images": [pictures::png()]})).await;
     for body in [
         json!({"prompt": "a shoe", "product_images": [pictures::png()]}),
@@ -61,8 +58,7 @@ async fn another_body_under_the_same_key_is_refused() {
 
 #[tokio::test]
 async fn a_repeat_is_refused_with_retry_after_while_the_first_request_runs() {
-    let potret = Setup::default().fal_takes(Duration::from_secs(1)).start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Setup::default().fal_takes(Duration::from_secs(1)).with_merchant(5).await;
     let prompt = a_prompt();
     let (first, repeat) = tokio::join!(merchant.generate_with_key("k", &prompt), async {
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -76,8 +72,7 @@ async fn a_repeat_is_refused_with_retry_after_while_the_first_request_runs() {
 
 #[tokio::test]
 async fn a_failed_request_may_run_again_under_its_key() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     potret.fal_fails(Fault::InternalError);
     assert_eq!(merchant.generate_with_key("k", &a_prompt()).await.problem(), (502, "image_provider_failed"));
     potret.fal().clear_faults();
@@ -91,8 +86,7 @@ async fn a_failed_request_may_run_again_under_its_key() {
 
 #[tokio::test]
 async fn a_key_belongs_to_its_body_even_after_a_failure() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     potret.fal_fails_once(Fault::InternalError, 0);
     assert_ne!(merchant.generate_with_key("k", &a_prompt()).await.status, 200);
     let other = merchant.generate_with_key("k", &json!({"prompt": "another"})).await;
@@ -103,8 +97,7 @@ async fn a_key_belongs_to_its_body_even_after_a_failure() {
 
 #[tokio::test]
 async fn an_invalid_key_is_refused_before_a_coin_is_held() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     for key in ["\"open", "\"\"", &"k".repeat(256)] {
         assert_eq!(merchant.generate_with_key(key, &a_prompt()).await.problem(), (400, "malformed_request"));
     }

@@ -65,8 +65,7 @@ async fn a_data_folder_outlives_the_stack() {
 
 #[tokio::test]
 async fn a_stop_waits_for_running_requests() {
-    let potret = Setup::default().fal_takes(Duration::from_millis(500)).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Setup::default().fal_takes(Duration::from_millis(500)).with_merchant(1).await;
     let request = merchant.request(reqwest::Method::POST, "/api/generate-image").json(&a_prompt());
     let running = tokio::spawn(request.send());
     while potret.stack.lambda.in_flight() == 0 {

@@ -44,7 +44,8 @@ async fn a_batch_counts_its_coins_and_the_latency_and_cost_of_fal() {
     let latencies = line["FalLatency"].as_array().expect("one latency a picture");
     assert!(latencies.len() == 2 && latencies.iter().all(Value::is_number), "{line}");
     let expected = json!({
-        "Invocations": 1.0, "Batches": 1.0, "CoinsSettled": 3.0, "FalLatency": latencies, "FalCost": [0.003, 0.003]
+        "Invocations": 1.0, "Batches": 1.0, "CoinsSettled": 3.0, "FalLatency": latencies,
+        "FalCost": [0.003, 0.003]
     });
     assert_eq!(values(&line), expected);
 }

@@ -120,9 +120,10 @@ impl Recorded {
     }
 }
 
-/// Goes through every path of generate-image: photos in the body and uploaded, replays, failures, expired holds.
-async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
-    merchant.potret.leave_an_expired_hold().await;
+/// Goes through every path of generate-image: photos in the body and uploaded, replays, failures, expired
+/// holds.
+async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str) {
+    potret.leave_an_expired_hold().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
     for (key, body) in [("text", a_prompt()), ("photos", photos)] {
         for _ in 0..2 {
@@ -131,9 +132,9 @@ async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
     }
     let gone = json!({"prompt": "a bag", "face_image": format!("upload:{}", "0".repeat(32))});
     assert_eq!(merchant.generate_with_key("gone", &gone).await.status, 422);
-    merchant.potret.fal_fails(Fault::InternalError);
+    potret.fal_fails(Fault::InternalError);
     assert_eq!(merchant.generate(&a_prompt()).await.status, 502);
-    merchant.potret.fal().clear_faults();
+    potret.fal().clear_faults();
 }
 
 #[tokio::test]
@@ -145,13 +146,13 @@ async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
     let mut needed = BTreeSet::new();
     for (function, _) in functions() {
         let lookup = |name: &str| environments[&function].get(name).cloned();
-        let uploaded = merchant.upload(pictures::jpeg_file()).await;
+        let uploaded = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
         recorded.begin();
         match function.as_str() {
             "generate-image" => {
                 let config = generate_image::Config::load(&lookup).expect("settings");
                 config.fal.key.fetch(&recorded.aws()).await.expect("a key");
-                generate_in_every_way(&merchant, &uploaded).await;
+                generate_in_every_way(&recorded.potret, &merchant, &uploaded).await;
             }
             "generations" => {
                 let config = generations::Config::load(&lookup).expect("settings");
@@ -162,7 +163,7 @@ async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
             }
             "coin-balance" => drop(merchant.coins().await),
             "debug-last-prompt" => assert_eq!(merchant.last_prompt().await.status, 200),
-            "create-upload" => drop(merchant.upload(pictures::jpeg_file()).await),
+            "create-upload" => drop(merchant.upload("image/jpeg", pictures::jpeg_file()).await),
             "prompt-options" => assert_eq!(merchant.get("/api/prompt-options").await.status, 200),
             "api-description" => assert_eq!(merchant.get("/api/openapi.json").await.status, 200),
             "prompt-preview" => {
@@ -202,8 +203,9 @@ fn no_policy_has_a_wildcard_and_no_permission_comes_from_outside_the_policies() 
         }
     }
     let template = template();
-    // SAM adds two managed policies: one for logs, and, with tracing, one for xray:Put… on every resource, because X-Ray
-    // has no resources. A function with a role of its own would not have the policies that are checked here.
+    // SAM adds two managed policies: one for logs, and, with tracing, one for xray:Put… on every resource,
+    // because X-Ray has no resources. A function with a role of its own would not have the policies that are
+    // checked here.
     assert_eq!(template["Globals"]["Function"]["Tracing"], "Active");
     for (function, properties) in functions() {
         for other in ["Role", "Connectors", "PermissionsBoundary"] {
@@ -255,9 +257,7 @@ fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
         let expected = limit("LimitsGenerateImage", "GenerateImageConcurrency");
         assert_eq!(own, (function == "generate-image").then_some(&expected), "{function}");
     }
-    let api = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
-    assert_eq!(
-        *api,
-        json!({"ThrottlingBurstLimit": {"Ref": "ThrottlingBurst"}, "ThrottlingRateLimit": {"Ref": "ThrottlingRate"}})
-    );
+    let throttling = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
+    assert_eq!(throttling["ThrottlingBurstLimit"], json!({"Ref": "ThrottlingBurst"}));
+    assert_eq!(throttling["ThrottlingRateLimit"], json!({"Ref": "ThrottlingRate"}));
 }

@@ -12,8 +12,7 @@ use crate::pictures;
 
 #[tokio::test]
 async fn an_unusable_photo_is_refused_and_costs_nothing() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let text = pictures::base64(b"a text file called .jpg");
     let table = [
         ("not base64!".to_owned(), (400, "malformed_request")),
@@ -36,16 +35,14 @@ async fn an_unusable_photo_is_refused_and_costs_nothing() {
 
 #[tokio::test]
 async fn an_empty_field_counts_as_an_absent_photo() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let body = json!({"prompt": "a bag", "face_image": "", "background_image": " ", "product_images": []});
     assert_eq!(merchant.generate(&body).await.body["debug_info"]["generation_mode"], "text-to-image");
 }
 
 #[tokio::test]
 async fn a_fifth_photo_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let png = pictures::png();
     let mut body = json!({"prompt": "a bag", "face_image": png, "background_image": png});
     body["product_images"] = json!(vec![&png; 3]);
@@ -56,8 +53,7 @@ async fn a_fifth_photo_is_refused() {
 
 #[tokio::test]
 async fn four_large_photos_fit_into_one_request_and_a_fifth_does_not() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let large = pictures::base64(&pictures::png_of(1_000_000));
     for (count, status, reason) in [(4, 200, "4 MB"), (5, 413, "the event is larger than 6 MB")] {
         let body = json!({"prompt": "a bag", "product_images": vec![&large; count]});
@@ -67,8 +63,7 @@ async fn four_large_photos_fit_into_one_request_and_a_fifth_does_not() {
 
 #[tokio::test]
 async fn a_presigned_url_gives_access_to_one_photo_only() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 2).await;
+    let (potret, merchant) = Potret::with_merchant(2).await;
     let products = [pictures::png()];
     let body = json!({"prompt": "a bag", "face_image": pictures::jpeg(), "product_images": products});
     merchant.generate(&body).await;
@@ -94,8 +89,7 @@ async fn a_presigned_url_gives_access_to_one_photo_only() {
 #[tokio::test]
 async fn an_expired_url_is_refused() {
     const HOUR: Duration = Duration::from_secs(3600);
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     merchant.generate(&json!({"prompt": "a bag", "face_image": pictures::jpeg()})).await;
     let url = potret.sent_to_fal()[0]["image_urls"][0].as_str().unwrap().to_owned();
     let (url, _) = url.split_once('?').unwrap();
@@ -139,8 +133,8 @@ async fn full_s3() -> String {
 
 #[tokio::test]
 async fn the_coin_is_given_back_when_the_bucket_fails() {
-    let potret = Setup::default().setting("AWS_ENDPOINT_URL_S3", full_s3().await).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) =
+        Setup::default().setting("AWS_ENDPOINT_URL_S3", full_s3().await).with_merchant(1).await;
     let refused = merchant.generate(&json!({"prompt": "a bag", "face_image": pictures::png()})).await;
     assert_eq!(refused.problem(), (503, "try_again"));
     assert_eq!(merchant.coins().await, (1, 1));
@@ -150,11 +144,14 @@ async fn the_coin_is_given_back_when_the_bucket_fails() {
 }
 
 #[tokio::test]
-async fn the_real_fal_gets_photos_as_data_urls() {
-    let potret = Setup::default().setting("PHOTO_DELIVERY", "data-url").start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    let response = merchant.generate(&json!({"prompt": "a bag", "face_image": pictures::jpeg()})).await;
+async fn the_real_fal_gets_photos_and_uploads_as_data_urls() {
+    let setup = Setup::default().setting("PHOTO_DELIVERY", "data-url");
+    let (potret, merchant) = setup.with_merchant(1).await;
+    let upload = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
+    let body = json!({"prompt": "a bag", "face_image": pictures::jpeg(), "background_image": upload});
+    let response = merchant.generate(&body).await;
     assert_eq!(response.status, 200);
-    assert_eq!(potret.sent_to_fal()[0]["image_urls"][0], pictures::jpeg());
-    assert_eq!(response.body["debug_info"]["image_urls"][0], "data:image/jpeg;base64,…");
+    assert_eq!(potret.sent_to_fal()[0]["image_urls"], json!([pictures::jpeg(), pictures::jpeg()]));
+    let shown = "data:image/jpeg;base64,…";
+    assert_eq!(response.body["debug_info"]["image_urls"], json!([shown, shown]));
 }

@@ -8,8 +8,7 @@ const ROUTE: &str = "/api/prompt-preview";
 
 #[tokio::test]
 async fn the_preview_is_the_prompt_that_is_sent_and_costs_nothing() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let body = json!({"options": {"model_type": "Wanita", "category": "Tas", "camera_angle": "45° Angle"}});
     let preview = merchant.post(ROUTE, &body).await;
     let prompt = "A Woman model, for Bag, shot from 45° Angle angle, photorealistic resolusi HD";
@@ -21,8 +20,7 @@ async fn the_preview_is_the_prompt_that_is_sent_and_costs_nothing() {
 
 #[tokio::test]
 async fn a_preview_and_a_generation_have_the_same_faults() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let body = json!({"options": {"category": "Cars", "pose": 1, "mood": "sad"}});
     let (preview, generation) = (merchant.post(ROUTE, &body).await, merchant.generate(&body).await);
     assert_eq!(preview.problem(), (422, "invalid_request"));

@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::harness::serve;
 
-/// The proxy. Without an upstream it acts as a Systems Manager in which every parameter exists, with a value that is
-/// valid for every key.
+/// The proxy. Without an upstream it acts as a Systems Manager in which every parameter exists, with a value
+/// that is valid for every key.
 #[derive(Clone)]
 pub struct Recorder {
     pub endpoint: Url,
@@ -41,8 +41,9 @@ impl Recorder {
     }
 }
 
-/// By <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, a transaction needs
-/// the permission of each of its writes. By the S3 manual, `HeadObject` needs the permission of `GetObject`.
+/// By <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, a
+/// transaction needs the permission of each of its writes. By the S3 manual, `HeadObject` needs the
+/// permission of `GetObject`.
 fn needs(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (service, operation) = target.split_once('.').unwrap_or_default();

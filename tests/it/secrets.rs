@@ -53,8 +53,7 @@ async fn no_secret_is_logged_stored_or_sent_to_a_client() {
 
 #[tokio::test]
 async fn the_fal_key_does_not_follow_a_redirect() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
     potret.fal_fails(Fault::Redirect);
     let refused = merchant.generate(&json!({"prompt": "a bag"})).await;
     assert_eq!(refused.problem(), (502, "image_provider_failed"));

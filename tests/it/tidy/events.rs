@@ -10,7 +10,8 @@ use crate::fixtures::{Fixture, all};
 /// Stands for the token that API Gateway passes on.
 const NO_TOKEN: &str = "Bearer redacted";
 
-/// The fixtures of the functions with routes, each with the route that it names, or else the function's first.
+/// The fixtures of the functions with routes, each with the route that it names, or else the function's
+/// first.
 fn http_fixtures() -> Vec<(Fixture, String)> {
     let routes = resources().routes;
     let with_route = all().into_iter().filter_map(|fixture| {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{File, refuse, rust_files};
 
-/// The modules of `common`, from the roof to the ground. A module uses modules on lower floors, or on its own.
+/// The modules of `common`, from the roof to the ground. A module uses modules on lower floors, or on its
+/// own.
 const FLOORS: [&[&str]; 6] = [
     &["api"],
     &["ledger", "uploads"],
@@ -67,7 +68,8 @@ fn arrows(files: &[File]) -> Vec<Arrow> {
     arrows
 }
 
-/// The top modules that a line names, through `crate::` or, `depth` modules below the root, through `super::`.
+/// The top modules that a line names, through `crate::` or, `depth` modules below the root, through
+/// `super::`.
 fn named_in(code: &str, depth: usize) -> Vec<String> {
     let mut named = Vec::new();
     for root in ["crate::", &"super::".repeat(depth)] {

@@ -1,4 +1,5 @@
-//! Rules about `openapi.yaml`: it has the routes, codes, lists and limits of the code, and the fixtures as examples.
+//! Rules about `openapi.yaml`: it has the routes, codes, lists and limits of the code, and the fixtures as
+//! examples.
 
 use std::collections::BTreeSet;
 

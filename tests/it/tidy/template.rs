@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{differences, file, files, refuse, rust_files};
 use crate::harness::{Potret, Response};
 
-/// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are the real
-/// ones.
+/// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are
+/// the real ones.
 const LOCAL_ONLY: [&str; 6] =
     ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY", "JWT_SECRET"];
 
@@ -82,7 +82,7 @@ fn every_route_needs_a_token_except_the_public_ones() {
         differences("template.yaml as public", public, "FOR_ANYBODY", FOR_ANYBODY.map(str::to_owned));
     refuse(
         &breaches,
-        "remove `Authorizer: NONE`, or add the route to FOR_ANYBODY if its response tells nothing about any user:",
+        "remove `Authorizer: NONE`, or add the route to FOR_ANYBODY if it tells nothing about a user:",
     );
 }
 
