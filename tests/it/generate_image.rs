@@ -57,7 +57,8 @@ async fn options_become_the_prompt() {
     assert_eq!(
         merchant.generate(&body).await.body["debug_info"]["prompt_sent"],
         "A Woman model, for Fashion, in Mirror selfie using iPhone pose, in Cinematic style, \
-         with Natural Daylight lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic resolusi HD"
+         with Natural Daylight lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic \
+         resolusi HD"
     );
 }
 
@@ -105,7 +106,8 @@ async fn the_general_model_gets_the_first_photo_and_the_response_names_the_other
     let products = [pictures::png(), pictures::jpeg()];
     let body = json!({"prompt": "a bag", "product_images": products, "background_image": pictures::png()});
     let expected = json!({
-        "prompt_sent": "a bag", "model": model, "generation_mode": "image-to-image", "image_urls": ["product-1.png"], "image_size": null, "strength": 0.5, "num_inference_steps": 4,
+        "prompt_sent": "a bag", "model": model, "generation_mode": "image-to-image",
+        "image_urls": ["product-1.png"], "image_size": null, "strength": 0.5, "num_inference_steps": 4,
         "guidance_scale": 3.5, "loras": [], "dropped_inputs": ["product_images[1]", "background_image"]
     });
     assert_eq!(debug_info(&merchant.generate(&body).await), expected);

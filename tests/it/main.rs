@@ -1,5 +1,4 @@
 //! The integration tests. Each test starts its own stack and calls it over HTTP.
-#![allow(missing_docs, reason = "test names are facts")]
 
 mod description;
 mod flaky_dynamodb;

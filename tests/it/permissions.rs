@@ -17,13 +17,10 @@ const FOLDERS: [&str; 1] = ["UploadsBucket/uploads/*"];
 
 /// The functions of the template with their properties.
 fn functions() -> Vec<(String, Value)> {
-    let resources = template()["Resources"].as_object().expect("resources").clone();
-    let functions =
-        resources.into_values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
-    let name = |function: &Value| {
-        function["Metadata"]["BuildProperties"]["Binary"].as_str().expect("a name").to_owned()
-    };
-    functions.map(|function| (name(&function), function["Properties"].clone())).collect()
+    let template = template();
+    let properties = |resource: &str| template["Resources"][resource]["Properties"].clone();
+    let functions = resources().functions.into_iter();
+    functions.map(|function| (function.name, properties(&function.logical_id))).collect()
 }
 
 fn several(value: &Value) -> Vec<Value> {
@@ -246,10 +243,14 @@ fn the_bucket_is_private_and_refuses_plain_http() {
     assert_eq!(policy[0]["Resource"].as_array().expect("resources").len(), 2, "the bucket and its objects");
 }
 
+/// A property that a condition sets to a parameter, or leaves out.
+fn limit(condition: &str, parameter: &str) -> Value {
+    json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]})
+}
+
 #[test]
 fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
     let template = template();
-    let limit = |condition: &str, parameter: &str| json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]});
     let shared = &template["Globals"]["Function"]["ReservedConcurrentExecutions"];
     assert_eq!(*shared, limit("LimitsOthers", "OtherConcurrency"));
     for (function, properties) in functions() {

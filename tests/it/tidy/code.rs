@@ -44,15 +44,6 @@ fn the_aws_sdk_is_named_in_the_adapters_only() {
 }
 
 #[test]
-fn no_function_depends_on_the_aws_sdk() {
-    let files = files();
-    let manifests = files.iter().filter(|file| file.path.starts_with("functions/"));
-    let manifests = manifests.filter(|file| file.path.ends_with("/Cargo.toml"));
-    let breaches = lines(manifests, |line| line.trim_start().starts_with("aws-"));
-    refuse(&breaches, "remove the dependency and use common's adapters:");
-}
-
-#[test]
 fn every_adapter_in_the_list_uses_the_sdk() {
     let files = rust_files();
     let mut unused = ADAPTERS.map(str::to_owned).to_vec();

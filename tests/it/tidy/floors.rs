@@ -163,26 +163,30 @@ fn an_upward_arrow_and_a_circle_are_found() {
 }
 
 #[test]
-fn of_this_repository_a_deployed_package_depends_on_common_only() {
+fn deployed_packages_depend_on_common_only_and_functions_not_on_the_aws_sdk() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--no-deps", "--format-version=1"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let root = metadata["workspace_root"].as_str().expect("a path");
-    let folder = |path: &Value| path.as_str().and_then(|path| path.strip_prefix(root)).map(str::to_owned);
-    let mut breaches = Vec::new();
-    let mut deployed = 0;
+    let in_repository =
+        |path: &Value| path.as_str().and_then(|path| path.strip_prefix(root)).map(str::to_owned);
+    let (mut breaches, mut deployed) = (Vec::new(), 0);
     for package in metadata["packages"].as_array().expect("packages") {
-        let manifest = folder(&package["manifest_path"]).expect("a package of this repository");
-        if !["/common/", "/functions/"].iter().any(|deployed| manifest.starts_with(deployed)) {
+        let manifest = in_repository(&package["manifest_path"]).expect("a package of this repository");
+        let is_function = manifest.starts_with("/functions/");
+        if !is_function && !manifest.starts_with("/common/") {
             continue;
         }
         deployed += 1;
-        let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
-        let others = dependencies.filter_map(|dependency| folder(&dependency["path"]));
-        let others = others.filter(|folder| folder != "/common");
-        breaches.extend(others.map(|folder| format!("{manifest} depends on {folder}")));
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let name = dependency["name"].as_str().expect("a name");
+            let is_ours = in_repository(&dependency["path"]).is_some();
+            if (is_ours && name != "common") || (is_function && name.starts_with("aws-")) {
+                breaches.push(format!("{manifest} depends on {name}"));
+            }
+        }
     }
-    refuse(&breaches, "move the shared part to common:");
+    refuse(&breaches, "move the shared part to common, and use common's adapters of the AWS SDK:");
     assert!(deployed > 5, "only {deployed} packages are deployed");
 }
