@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Potret, a_prompt};
 
 #[tokio::test]
-async fn a_repeated_payment_is_credited_once_and_gets_the_first_answer() {
+async fn a_repeated_payment_is_credited_once_and_has_the_same_output() {
     let (potret, merchant) = Potret::with_merchant(10).await;
     let payment = json!({"user_id": "merchant", "coins": 100, "reference": "payment-123"});
     let credited = Ok(json!({"user_id": "merchant", "coins_balance": 110}));
@@ -49,7 +49,7 @@ async fn all_parallel_payments_are_credited_once_each() {
     let payment =
         |number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{number}")});
     let payments: Vec<_> = (0..80).map(|number| payment(number % 40)).collect();
-    // A webhook repeats what was answered with TryAgain.
+    // A webhook repeats a payment after TryAgain.
     let pay = async |payment| {
         while let Err(error) = potret.add_coins(payment).await {
             assert_eq!(error["errorType"], "TryAgain");

@@ -1,6 +1,6 @@
-//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: what a timeout and a
-//! panic do to a real instance. `CONTRIBUTING.md` says how to run these tests. The fixtures run there in the
-//! same way.
+//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: the effect of a timeout and of
+//! a panic on a real instance. `CONTRIBUTING.md` says how to run these tests. The fixtures run there in the same
+//! way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
