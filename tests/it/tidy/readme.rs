@@ -1,9 +1,8 @@
 //! Rules about the README: it names everything that a user can set, call or be told.
 
 use common::api::Code;
-use common::config::NAMES;
 
-use super::template::resources;
+use super::template::{resources, settings};
 use super::{file, refuse};
 
 /// The words of a text. `FAL_KEY` is not one of `FAL_KEY_PARAMETER`, nor `/api` one of `/api/coins`.
@@ -21,7 +20,8 @@ fn missing<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
 
 #[test]
 fn readme_names_every_setting() {
-    refuse(&missing(NAMES), "describe these settings in README.md:");
+    let settings = settings();
+    refuse(&missing(settings.iter().map(String::as_str)), "describe these settings in README.md:");
 }
 
 #[test]
