@@ -15,7 +15,6 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// The name of the package, and so of the binary: `env!("CARGO_PKG_NAME")`.
     const NAME: &'static str;
 
-    /// The function's own settings.
     type Config;
 
     /// Reads the settings. All faults are noted before nothing is returned.

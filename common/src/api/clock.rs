@@ -38,7 +38,6 @@ impl Clock {
         self.arrived_at
     }
 
-    /// The time now.
     pub fn now(&self) -> Timestamp {
         self.after(self.started.elapsed())
     }

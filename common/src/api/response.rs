@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::{Anyone, Call, Problem};
 
-/// An HTTP response.
 pub type Response = lambda_http::Response<Body>;
 
 /// A 200 with a JSON body of the caller's own, which nobody may cache.

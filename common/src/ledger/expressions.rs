@@ -39,13 +39,10 @@ pub(super) enum GiveBack<'a> {
 pub(super) struct Entry {
     /// `charge#<attempt>` or `topup#<reference>`.
     pub entry_id: String,
-    /// Whose coins.
     pub user_id: UserId,
     /// What was added to the settled balance.
     pub delta: i64,
-    /// The settled balance afterwards.
     pub coins_balance: Coins,
-    /// When.
     #[serde(with = "timestamps::text")]
     pub at: Timestamp,
 }

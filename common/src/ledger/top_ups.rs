@@ -23,9 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 /// A payment to be credited.
 #[derive(Debug, Clone)]
 pub struct TopUp {
-    /// Who gets the coins.
     pub user_id: UserId,
-    /// How many.
     pub coins: Coins,
     /// The payment's own id: what is credited once.
     pub reference: String,

@@ -23,7 +23,6 @@ pub use request::most_photos;
 
 use request::GenerationRequest;
 
-/// The function's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     tables: Tables,
@@ -33,7 +32,6 @@ pub struct Config {
     fal: FalConfig,
 }
 
-/// The function.
 #[derive(Debug)]
 pub struct GenerateImage {
     ledger: Ledger,
