@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use common::aws::{Aws, Credentials, Region};
 use common::fal::FalKey;
-use common::net;
+use common::net::{self, Trust};
 use common::secrets::Secret;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
@@ -33,7 +33,7 @@ fn setting(name: &str) -> Option<String> {
 
 fn function() -> GenerateImage {
     let key = FalKey::parse("bench-id:bench-secret".into()).expect("a key");
-    let http = net::client();
+    let http = net::client(Trust::MozillaThenSystem);
     let nowhere = "http://127.0.0.1:9".parse().expect("a URL");
     let credentials = Credentials::new("id", "secret", None, None, "bench");
     let aws = Aws::at(&nowhere, Region::new("us-east-1"), credentials, http.clone());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::aws::{Aws, Credentials, Region};
-use common::net;
+use common::net::{self, Trust};
 use fal_double::Fault;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -120,7 +120,8 @@ impl Recorded {
     /// A Systems Manager client of the recorded one.
     fn aws(&self) -> Aws {
         let credentials = Credentials::new("id", "secret", None, None, "test");
-        Aws::at(&self.recorders[2].endpoint, Region::from_static("us-east-1"), credentials, net::client())
+        let http = net::client(Trust::MozillaThenSystem);
+        Aws::at(&self.recorders[2].endpoint, Region::from_static("us-east-1"), credentials, http)
     }
 }
 

@@ -129,7 +129,7 @@ impl FalClient {
         let request = request.header(AUTHORIZATION, self.authorization.clone()).header(USER_AGENT, OUR_NAME);
         let request = request.body(body).map_err(|_| Lost::unbuildable())?;
         let answer = net::send(&self.http, request, MAX_ANSWER_BYTES).await?;
-        let net::Answer { status, headers, body } = answer;
+        let net::Response { status, headers, body } = answer;
         match status {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
             _ => Err(Lost::Answered(status, FalError::of_answer(status, &headers, &body))),

@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
 use common::aws::Aws;
 use common::config::{Tables, environment};
 use common::identity::UserId;
-use common::{logs, net};
+use common::logs;
+use common::net::{self, Trust};
 use indicatif::ProgressBar;
 use local_stack::binaries::{Binaries, Functions};
 use local_stack::demo;
@@ -148,7 +149,7 @@ fn token(user: &str) -> anyhow::Result<()> {
 }
 
 async fn import(file: &Path, tables: Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
     let add_coins = AddCoins::new(add_coins::Config { log_level: Level::ERROR, tables }, dynamodb);
     let progress = ProgressBar::new(0);
     let imported = operate::import::import(file, &add_coins, &progress).await?;
@@ -168,7 +169,7 @@ async fn import(file: &Path, tables: Tables) -> anyhow::Result<()> {
 }
 
 async fn audit(tables: &Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
     let report = operate::audit::audit(&dynamodb, tables).await?;
     for (user, violations) in &report.violations {
         violations.iter().for_each(|violation| println!("{user}: {violation}"));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::routing::get;
 use axum::{Json, Router};
-use common::net;
+use common::net::{self, Trust};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -116,7 +116,8 @@ impl Stack {
                 (Connection::embedded(server.endpoint().clone()), Some(server))
             }
         };
-        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3(), http: net::client() };
+        let http = net::client(Trust::of(&options.environment)?);
+        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3(), http };
         create_missing_tables(&back_ends.dynamodb, &resources.tables).await?;
         for bucket in &resources.buckets {
             create_missing_bucket(&back_ends.s3, bucket).await?;

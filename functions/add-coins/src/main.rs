@@ -2,6 +2,7 @@
 
 use add_coins::{AddCoins, Config};
 use common::aws::Aws;
+use common::net::Trust;
 use common::{config, logs, net};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
@@ -11,7 +12,8 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
+    let http = net::client(Trust::of(&config::environment)?);
+    let aws = Aws::from_environment(&config::environment, http)?;
     let function = &AddCoins::new(config, aws.dynamodb());
     run(service_fn(async |event: LambdaEvent<Value>| {
         function.handle(event, Timestamp::now()).await.map_err(Diagnostic::from)

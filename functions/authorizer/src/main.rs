@@ -2,6 +2,7 @@
 
 use authorizer::{Authorizer, Config, Event};
 use common::aws::Aws;
+use common::net::Trust;
 use common::{config, logs, net};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 
@@ -9,7 +10,7 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let http = net::client();
+    let http = net::client(Trust::of(&config::environment)?);
     let secret = match config.tokens.secret.clone() {
         Some(secret) => {
             Some(secret.fetch(&Aws::from_environment(&config::environment, http.clone())?).await?)

@@ -1,6 +1,7 @@
 //! The Lambda binary of `POST /api/uploads`.
 
 use common::aws::Aws;
+use common::net::Trust;
 use common::{api, config, logs, net};
 use create_upload::{Config, CreateUpload};
 use jiff::Timestamp;
@@ -10,7 +11,8 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
+    let http = net::client(Trust::of(&config::environment)?);
+    let aws = Aws::from_environment(&config::environment, http)?;
     let function = &CreateUpload::new(config, aws.s3());
     api::run(|request| function.handle(request, Timestamp::now())).await
 }

@@ -1,6 +1,7 @@
 //! The Lambda binary of `GET /api/debug/last-prompt`.
 
 use common::aws::Aws;
+use common::net::Trust;
 use common::{api, config, logs, net};
 use debug_last_prompt::{Config, DebugLastPrompt};
 use jiff::Timestamp;
@@ -10,7 +11,8 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     let config = Config::load(&config::environment)?;
     logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
+    let http = net::client(Trust::of(&config::environment)?);
+    let aws = Aws::from_environment(&config::environment, http)?;
     let function = &DebugLastPrompt::new(config, aws.dynamodb());
     api::run(|request| function.handle(request, Timestamp::now())).await
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
-use common::net::{self, HttpClient};
+use common::net::{self, HttpClient, Trust};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -28,7 +28,7 @@ impl Connection {
     #[must_use]
     pub fn embedded(endpoint: Url) -> Self {
         let (region, credentials) = (Region::from_static(REGION), local_credentials());
-        Self { http: net::client(), endpoint, region, credentials }
+        Self { http: net::client(Trust::MozillaThenSystem), endpoint, region, credentials }
     }
 
     /// A connection to another server, with the region and the credentials that `lookup` finds

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::net;
+use common::net::{self, Trust};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -92,7 +92,7 @@ pub fn authorizer(jwks_url: &str, secret: Option<&str>) -> Authorizer {
         Some(common::secrets::Source::Value(secret)) => Some(secret),
         _ => None,
     };
-    Authorizer::new(config, secret.as_ref(), net::client())
+    Authorizer::new(config, secret.as_ref(), net::client(Trust::MozillaThenSystem))
 }
 
 /// The algorithm and the private key of that name.
