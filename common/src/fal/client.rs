@@ -133,8 +133,8 @@ impl FalClient {
     async fn send(&self, request: Builder, body: Bytes) -> Result<(HeaderMap, Bytes), RequestError> {
         let request = request.header(AUTHORIZATION, self.authorization.clone()).header(USER_AGENT, OUR_NAME);
         let request = request.body(body).map_err(|_| RequestError::unbuildable())?;
-        let answer = net::send(&self.http, request, MAX_RESPONSE_BYTES).await?;
-        let net::Answer { status, headers, body } = answer;
+        let response = net::send(&self.http, request, MAX_RESPONSE_BYTES).await?;
+        let net::Response { status, headers, body } = response;
         match status {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
             _ => Err(RequestError::Refused(status, FalError::of_response(status, &headers, &body))),

@@ -87,7 +87,7 @@ impl Function for Authorizer {
             None => None,
         };
         // The issuer's keys are fetched when the first token needs one.
-        let jwks = Jwks::new(platform.http(), jwks_url);
+        let jwks = Jwks::new(platform.http()?, jwks_url);
         Ok(Self { rules: Rules { issuer, audience }, jwks, secret })
     }
 }

@@ -68,7 +68,7 @@ impl Function for GenerateImage {
             ledger: Ledger::new(dynamodb, tables),
             uploads: Uploads::new(platform.s3()?, bucket),
             photo_delivery,
-            fal: FalClient::new(platform.http(), fal.hosts, &key, fal.timeout),
+            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
             batch,
         })
     }
