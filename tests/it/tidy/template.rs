@@ -11,11 +11,11 @@ use super::{file, files, refuse, rust_files};
 use crate::harness::Potret;
 
 /// Settings for laptops. In the cloud the secrets come from Systems Manager, and fal's hosts are fal's own.
-const LOCAL_ONLY: [&str; 6] =
+pub const LOCAL_ONLY: [&str; 6] =
     ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY", "JWT_SECRET"];
 
 /// What the template sets for a function that is no setting of ours.
-const OF_THE_C_LIBRARY: &str = "MALLOC_MMAP_THRESHOLD_";
+pub const OF_THE_C_LIBRARY: &str = "MALLOC_MMAP_THRESHOLD_";
 
 /// The routes that answer without a token.
 const FOR_ANYBODY: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];
