@@ -13,6 +13,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use strum::VariantArray;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Potret";
@@ -24,7 +25,7 @@ pub const DIMENSION: &str = "service";
 pub(crate) const TARGET: &str = "embedded_metrics";
 
 /// What is counted or measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum Metric {
     /// Invocations that were handled to their end.
     Invocations,
@@ -61,25 +62,8 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric there is.
-    pub const ALL: [Self; 16] = [
-        Self::Invocations,
-        Self::Batches,
-        Self::Replays,
-        Self::CoinsSettled,
-        Self::CoinsReleased,
-        Self::CoinsExpired,
-        Self::CoinsAdded,
-        Self::HoldsPastLease,
-        Self::FalLatency,
-        Self::FalCost,
-        Self::FalKeyRefused,
-        Self::FalAccountLocked,
-        Self::FalBusy,
-        Self::FalTimeout,
-        Self::FalRejected,
-        Self::FalFailed,
-    ];
+    /// Every metric.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name in CloudWatch.
     pub fn name(self) -> String {

@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use thiserror::Error;
 
-use crate::config::environment;
+use crate::settings::environment;
 
 /// Sends HTTP requests, over TLS where the address asks for it. Clones share the connections. It follows no
 /// redirect and asks no proxy, so a secret goes to the host that it was meant for.

@@ -13,9 +13,10 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::aws::describe;
-use crate::generations::AttemptId;
 use crate::identity::UserId;
+use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
+use crate::settings::Settings;
 
 /// How long fal may fetch a photo. It fetches when processing starts, which a queue can delay.
 const PRESIGNED_FOR: Duration = Duration::from_secs(60 * 60);
@@ -140,6 +141,22 @@ pub enum UploadError {
     },
 }
 
+/// Why an uploaded photo cannot be used.
+#[derive(Debug, Error)]
+pub enum InspectError {
+    /// The photo is at fault.
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    /// S3 did not answer.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+}
+
+/// The bucket's name, from `UPLOADS_BUCKET`.
+pub fn bucket(settings: &mut Settings<'_>) -> Option<String> {
+    settings.required("UPLOADS_BUCKET")
+}
+
 /// The bucket of the merchants' photos.
 #[derive(Debug, Clone)]
 pub struct Uploads {
@@ -182,22 +199,20 @@ impl Uploads {
         Ok(PresignedUrl(request.uri().into()))
     }
 
-    /// Tells the format of the photo at `key` by its first bytes, and holds it to the limits.
-    pub async fn inspect(&self, key: &ObjectKey) -> Result<Result<PhotoFormat, PhotoError>, UploadError> {
-        let mut told = Err(PhotoError::NotAnImage);
+    /// Tells the format of the photo at `key` by its first bytes, and holds the photo to the limits.
+    pub async fn inspect(&self, key: &ObjectKey) -> Result<PhotoFormat, InspectError> {
+        let mut format = Err(PhotoError::NotAnImage);
         for bytes in HEADER_BYTES {
-            let Some((header, size)) = self.read(key, Some(bytes)).await? else {
-                return Ok(Err(PhotoError::NoSuchUpload));
-            };
+            let (header, size) = self.read(key, Some(bytes)).await?.ok_or(PhotoError::NoSuchUpload)?;
             if size > MAX_UPLOAD_BYTES {
-                return Ok(Err(PhotoError::TooManyBytes));
+                return Err(PhotoError::TooManyBytes.into());
             }
-            told = PhotoFormat::of_header(&header);
-            if told != Err(PhotoError::NotAnImage) || size <= bytes {
+            format = PhotoFormat::of_header(&header);
+            if format != Err(PhotoError::NotAnImage) || size <= bytes {
                 break;
             }
         }
-        Ok(told)
+        Ok(format?)
     }
 
     /// The whole photo at `key`, which was inspected before, as a `data:` URL.
@@ -250,15 +265,6 @@ fn not_presigned(key: &ObjectKey, cause: String) -> UploadError {
     UploadError::Presign { key: key.clone(), cause }
 }
 
-/// `url` without its query string and fragment, where signatures are; a `data:` URL without its data. Only
-/// this form may reach a response, a log or a table.
-pub fn without_secrets(url: &str) -> String {
-    if let Some((label, _)) = url.strip_prefix("data:").and_then(|rest| rest.split_once(',')) {
-        return format!("data:{label},…");
-    }
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,11 +278,5 @@ mod tests {
         assert!(key.len() < 120 && !key.contains(".."), "{key}");
         let other = UserId::parse("somebody else").expect("a user id");
         assert_ne!(key, ObjectKey::photo(&other, attempt, "product-1", PhotoFormat::Jpeg).to_string());
-    }
-
-    #[test]
-    fn signatures_and_image_data_are_cut() {
-        assert_eq!(without_secrets("https://b/face.jpg?X-Amz-Signature=abc#f"), "https://b/face.jpg");
-        assert_eq!(without_secrets("data:image/png;base64,AAAA"), "data:image/png;base64,…");
     }
 }

@@ -14,9 +14,9 @@ use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
-use lambda_http::lambda_runtime::{self, Diagnostic};
+use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Error, IntoResponse, LambdaEvent, Request, Service, service_fn};
+use lambda_http::{Adapter, Body, IntoResponse, LambdaEvent, Request, Service, service_fn};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -30,19 +30,6 @@ const MAX_ADDRESS_BYTES: usize = 10_240;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct HttpEvent(Box<RawValue>);
-
-/// Serves HTTP events with `handler` until the process ends.
-///
-/// # Errors
-///
-/// When Lambda's runtime interface cannot be reached.
-pub async fn run<H, F>(handler: H) -> Result<(), Error>
-where
-    H: Fn(Request) -> F,
-    F: Future<Output: IntoResponse> + Send,
-{
-    lambda_runtime::run(service_fn(|event| serve(event, &handler))).await
-}
 
 /// `handler`'s answer to one event, for Lambda.
 ///

@@ -1,14 +1,14 @@
 //! Problem details (RFC 9457): the one form of every error answer, and the one table of their codes.
 
+use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
-use super::{Detail, Language};
+use super::{Detail, Language, Response};
 
 /// What a client tells problems apart by. Names and statuses are a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table below says what each means")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Code {
     MalformedRequest,
     Unauthenticated,
@@ -32,28 +32,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code there is.
-    pub const ALL: [Self; 19] = [
-        Self::MalformedRequest,
-        Self::Unauthenticated,
-        Self::InsufficientCoins,
-        Self::NoPromptLog,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::UnsupportedMediaType,
-        Self::GenerationInProgress,
-        Self::PayloadTooLarge,
-        Self::InvalidRequest,
-        Self::InvalidImage,
-        Self::ContentRejected,
-        Self::IdempotencyKeyReused,
-        Self::TooManyGenerations,
-        Self::ImageProviderFailed,
-        Self::ImageProviderBusy,
-        Self::TryAgain,
-        Self::ImageProviderTimeout,
-        Self::InternalError,
-    ];
+    /// Every code.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Status and name of every code; and after how many seconds to come again, where that helps.
     const fn row(self) -> (u16, &'static str, Option<u32>) {
@@ -157,7 +137,7 @@ impl Problem {
     }
 
     /// Logs the problem, once, here at the boundary, and makes the answer of it in `language`.
-    pub fn into_response(self, language: Language) -> Response<Body> {
+    pub fn into_response(self, language: Language) -> Response {
         let (status, code, _) = self.code().row();
         let said = |language| self.detail.text().in_language(language).replace("{}", &self.about);
         let cause = self.cause.clone().unwrap_or_else(|| said(Language::English));
@@ -174,7 +154,7 @@ impl Problem {
         for (name, value) in self.members {
             body[name] = value;
         }
-        let mut response = Response::builder()
+        let mut response = lambda_http::Response::builder()
             .status(self.detail.code().status())
             .header("content-type", "application/problem+json")
             .header("content-language", language.tag())
@@ -228,7 +208,7 @@ mod tests {
 
     #[test]
     fn who_may_come_again_is_told_when() {
-        for detail in Detail::ALL {
+        for detail in Detail::ALL.iter().copied() {
             let response = Problem::new(detail).into_response(Language::Indonesian);
             let waits = matches!(detail.code().row().0, 409 | 429 | 503);
             assert_eq!(response.headers().contains_key("retry-after"), waits, "{detail:?}");

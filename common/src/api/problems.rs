@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{Detail, Problem};
-use crate::coins::{HoldRefused, SettleRefused, Unavailable};
 use crate::fal::{FalError, FalErrorKind};
 use crate::generations::ReadError;
 use crate::idempotency::InvalidIdempotencyKey;
+use crate::ledger::{HoldRefused, SettleRefused, Unavailable};
 use crate::uploads::UploadError;
 use crate::validation::{FaultKind, Faults};
 

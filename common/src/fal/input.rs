@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::uploads::without_secrets;
+use crate::redaction::without_secrets;
 
 /// The same for every picture: how closely it follows the prompt.
 const GUIDANCE_SCALE: f64 = 3.5;

@@ -1,7 +1,7 @@
 //! A key and the one algorithm that it is for. Whatever a token claims, no key is ever used for another one: a public
 //! RSA key taken for an HS256 secret would let everybody sign.
 
-use common::config::JwtSecret;
+use common::issuer::JwtSecret;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;

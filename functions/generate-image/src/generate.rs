@@ -5,11 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use common::api::{Caller, Detail, Problem};
-use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
+use common::api::{Clock, Detail, Problem};
+use common::coins::Coins;
 use common::fal::{FalError, Input, Picture};
-use common::generations::{AttemptId, Generation, GenerationId, Status};
+use common::generations::{Generation, Status};
 use common::idempotency::IdempotencyKey;
+use common::identity::UserId;
+use common::ids::{AttemptId, GenerationId};
+use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use common::metrics::{self, Metric};
 use common::uploads::UploadError;
 use futures::FutureExt;
@@ -18,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::GenerateImage;
-use crate::answer::Answer;
+use crate::delivered::Delivered;
 use crate::plan::Plan;
 use crate::request::GenerationRequest;
 use crate::uploaded;
@@ -26,8 +29,8 @@ use crate::uploaded;
 /// Kept back from the function's time to settle or release; of a short time, a quarter.
 const SETTLE_MARGIN: Duration = Duration::from_secs(3);
 
-/// Kept back from that to answer, whatever the database does: of a short time, a twentieth.
-const ANSWER_MARGIN: Duration = Duration::from_millis(500);
+/// Kept back from that to respond, whatever the database does: of a short time, a twentieth.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
 /// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
 /// delivered, and clocks differ.
@@ -37,16 +40,15 @@ impl GenerateImage {
     /// Makes the batch that `request` asks for, or finds it made.
     pub(crate) async fn generate(
         &self,
-        caller: &Caller,
+        user_id: &UserId,
+        clock: &Clock,
         key: Option<&IdempotencyKey>,
         request: GenerationRequest,
-    ) -> Result<Answer, Problem> {
-        let (started, time_left) = (caller.arrived, caller.time_left);
-        let work_until = started + (time_left - SETTLE_MARGIN.min(time_left / 4));
-        let answer_until = started + (time_left - ANSWER_MARGIN.min(time_left / 20));
+    ) -> Result<Delivered, Problem> {
+        let work_until = clock.before_deadline(SETTLE_MARGIN, 4);
+        let decide_until = clock.before_deadline(RESPONSE_MARGIN, 20);
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
-        let user_id = &caller.user_id;
         let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
         if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
             // A batch that was delivered long ago is replayed although its photos are gone.
@@ -56,22 +58,22 @@ impl GenerateImage {
                 None => Err(faults.into()),
             };
         }
-        let plan = self.plan(request, caller, attempt_id).await?;
+        let plan = self.plan(request, user_id, attempt_id).await?;
         let pending = Generation {
             user_id: user_id.clone(),
             generation_id,
             attempt_id,
             body_hash,
             status: Status::Pending,
-            lease_until: caller.deadline() + LEASE_AFTER_DEADLINE,
+            lease_until: clock.deadline() + LEASE_AFTER_DEADLINE,
             coins: self.batch.coins,
-            created_at: caller.now,
+            created_at: clock.arrived_at(),
             job: plan.job.clone(),
             images: Vec::new(),
             remaining_coins: None,
             error_code: None,
         };
-        let hold = match self.ledger.hold(&pending, caller.now).await? {
+        let hold = match self.ledger.hold(&pending, clock.arrived_at()).await? {
             HoldOutcome::Held(hold) => hold,
             HoldOutcome::Replay(generation) => return Ok(replay(*generation)),
         };
@@ -81,12 +83,12 @@ impl GenerateImage {
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
         match made {
             Ok(images) => {
-                let settle = self.settle(&hold, pending, images, balance, caller.time());
-                let settled = timeout_at(answer_until, settle).await;
+                let settle = self.settle(&hold, pending, images, balance, clock.now());
+                let settled = timeout_at(decide_until, settle).await;
                 settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
             }
             Err(problem) => {
-                if timeout_at(answer_until, self.release(&hold, &problem, caller.time())).await.is_err() {
+                if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
                     left_to_the_lease(&hold, "no decision in time");
                 }
                 Err(problem)
@@ -97,14 +99,13 @@ impl GenerateImage {
     async fn plan(
         &self,
         request: GenerationRequest,
-        caller: &Caller,
+        user_id: &UserId,
         attempt_id: AttemptId,
     ) -> Result<Plan, UploadError> {
         if request.photos.is_empty() {
             return Ok(Plan::from_text(request, &self.batch));
         }
-        let (delivery, user_id) = (self.photo_delivery, &caller.user_id);
-        Plan::from_photos(request, &self.batch, delivery, &self.uploads, user_id, attempt_id).await
+        Plan::from_photos(request, &self.batch, self.photo_delivery, &self.uploads, user_id, attempt_id).await
     }
 
     /// Has the pictures made, and meanwhile reads the settled balance, which so costs no time. A balance that
@@ -164,7 +165,7 @@ impl GenerateImage {
         images: Vec<String>,
         balance: Option<Coins>,
         now: Timestamp,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Delivered, Problem> {
         let Hold { user_id, generation_id, coins, .. } = hold;
         let remaining_coins = match self.ledger.settle(hold, &images, balance, now).await {
             Ok(remaining) => remaining,
@@ -181,7 +182,7 @@ impl GenerateImage {
             remaining_coins: Some(remaining_coins),
             ..pending
         };
-        Ok(Answer { generation, replayed: false })
+        Ok(Delivered { generation, replayed: false })
     }
 
     /// A settle without a decision may have applied. Releasing decides: it gives the coins back, or learns
@@ -191,11 +192,11 @@ impl GenerateImage {
         hold: &Hold,
         problem: Problem,
         now: Timestamp,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Delivered, Problem> {
         match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(Released::WasSettled(generation)) => {
                 count_paid(hold);
-                Ok(Answer { generation: *generation, replayed: false })
+                Ok(Delivered { generation: *generation, replayed: false })
             }
             Ok(Released::GivenBack) => Err(problem),
             Err(cause) => Err(undecided(hold, cause)),
@@ -222,11 +223,11 @@ fn count_paid(hold: &Hold) {
 }
 
 /// The answer of a batch that was delivered before.
-fn replay(generation: Generation) -> Answer {
+fn replay(generation: Generation) -> Delivered {
     let Generation { user_id, generation_id, .. } = &generation;
     metrics::count(Metric::Replays, 1);
     tracing::info!(%user_id, %generation_id, "delivered batch replayed");
-    Answer { generation, replayed: true }
+    Delivered { generation, replayed: true }
 }
 
 /// The answer when it is not known whether the batch was paid. Its record or its lease will tell.

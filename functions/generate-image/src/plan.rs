@@ -1,12 +1,13 @@
 //! From a valid request to what will be done: the body for fal, the photos to store, the record to keep.
 
-use common::config::{BatchConfig, PhotoDelivery};
 use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell};
-use common::generations::{AttemptId, Job, Mode, PhotoCount};
+use common::generations::{Job, Mode, PhotoCount};
 use common::identity::UserId;
+use common::ids::AttemptId;
 use common::photos::Photo;
 use common::uploads::{ObjectKey, UploadError, Uploads};
 
+use crate::batch::{BatchConfig, PhotoDelivery};
 use crate::request::{GenerationRequest, PhotoSource};
 
 /// What will be done.

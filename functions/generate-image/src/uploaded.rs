@@ -1,7 +1,7 @@
 //! Photos that were uploaded before: there, the caller's own, and really pictures.
 
 use common::identity::UserId;
-use common::uploads::{ObjectKey, UploadError, Uploads};
+use common::uploads::{InspectError, ObjectKey, UploadError, Uploads};
 use common::validation::Faults;
 use futures::future::try_join_all;
 
@@ -17,12 +17,16 @@ pub(crate) async fn check(
         PhotoSource::Uploaded(id) => Some((*role, ObjectKey::upload(user, *id))),
         PhotoSource::Inline(_) => None,
     });
-    let inspected = uploaded.map(|(role, key)| async move { Ok((role, uploads.inspect(&key).await?)) });
-    let mut faults = Faults::default();
-    for (role, told) in try_join_all(inspected).await? {
-        if let Err(error) = told {
-            note(&mut faults, role, error);
+    let inspected = uploaded.map(|(role, key)| async move {
+        match uploads.inspect(&key).await {
+            Ok(_) => Ok(None),
+            Err(InspectError::Photo(error)) => Ok(Some((role, error))),
+            Err(InspectError::Upload(error)) => Err(error),
         }
+    });
+    let mut faults = Faults::default();
+    for (role, error) in try_join_all(inspected).await?.into_iter().flatten() {
+        note(&mut faults, role, error);
     }
     Ok(faults)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::template::{LOCAL_ONLY, OF_THE_C_LIBRARY, resources, template};
+use super::template::{resources, settings, template};
 use super::{File, file, files, refuse};
 use crate::description::DESCRIPTION;
 
@@ -31,11 +31,11 @@ fn the_readme_is_a_front_page() {
 
 #[test]
 fn every_setting_and_every_parameter_is_documented() {
-    let settings = resources().functions.into_iter().flat_map(|function| function.environment.into_keys());
-    let settings = settings.filter(|name| name != OF_THE_C_LIBRARY);
-    let settings = settings.chain(LOCAL_ONLY.map(str::to_owned));
     let parameters = template()["Parameters"].as_object().expect("parameters").clone();
-    expect_words("docs/deploy.md", settings.chain(parameters.into_iter().map(|(name, _)| name)));
+    expect_words(
+        "docs/deploy.md",
+        settings().into_iter().chain(parameters.into_iter().map(|(name, _)| name)),
+    );
 }
 
 #[test]

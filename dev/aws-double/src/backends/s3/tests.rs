@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method};
 use reqwest::StatusCode;
 
 use super::*;
-use crate::backends::{Connection, local_credentials};
+use crate::backends::{Connection, Identity};
 
 const BUCKET: &str = "potret-uploads";
 const KEY: &str = "uploads/u/face.png";
@@ -17,8 +17,8 @@ async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, Client) {
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static("http://localhost:5173"))
         .allow_methods([Method::GET]);
-    let server = EmbeddedS3::start(data_dir, &local_credentials(), cors).await.unwrap();
-    let client = Connection::embedded(server.endpoint().clone()).s3();
+    let server = EmbeddedS3::start(data_dir, Identity::local().credentials(), cors).await.unwrap();
+    let client = Connection::new(server.endpoint().clone(), Identity::local()).s3();
     create_missing_bucket(&client, BUCKET).await.unwrap();
     (server, client)
 }
@@ -89,7 +89,8 @@ async fn tampered_expired_or_unsigned_url_is_refused() {
 #[tokio::test]
 async fn other_credentials_are_refused() {
     let (server, _) = start(None).await;
-    let stranger = Connection::external(server.endpoint().clone(), |name| Some(name.to_owned())).s3();
+    let stranger = Identity::from_environment(|name| Some(name.to_owned()));
+    let stranger = Connection::new(server.endpoint().clone(), stranger).s3();
     assert!(create_missing_bucket(&stranger, BUCKET).await.is_err());
 }
 

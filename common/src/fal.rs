@@ -4,6 +4,7 @@
 
 mod answer;
 mod client;
+mod config;
 mod error;
 mod input;
 mod queue;
@@ -17,6 +18,7 @@ use url::Url;
 use crate::secrets::Secret;
 
 pub use client::{FalClient, Picture};
+pub use config::FalConfig;
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
 
@@ -52,11 +54,11 @@ impl fmt::Debug for FalKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FalHosts {
     /// Answers on the connection that asked.
-    pub(super) run: Url,
+    run: Url,
     /// Stands in when `run` cannot be connected to, in which case nothing was sent.
-    pub(super) backup: Option<Url>,
+    backup: Option<Url>,
     /// Keeps what `run` decided to queue.
-    pub(super) queue: Url,
+    queue: Url,
 }
 
 impl FalHosts {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use thiserror::Error;
@@ -51,7 +51,12 @@ pub struct Unavailable {
 
 /// Sends `actions` as one transaction. Conflicts, throttling and lost replies are tried again under one
 /// request token, so that however often it arrives it applies once.
-pub(super) async fn transact(client: &Client, actions: Vec<TransactWriteItem>) -> Result<(), TransactError> {
+pub(super) async fn transact<const N: usize>(
+    client: &Client,
+    actions: [Result<TransactWriteItem, BuildError>; N],
+) -> Result<(), TransactError> {
+    let actions: Result<Vec<_>, _> = actions.into_iter().collect();
+    let actions = actions.map_err(|error| TransactError::Unavailable(broken(error)))?;
     // The SDK's own retries are off: it never repeats a conflict, and two layers of retries multiply.
     let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
     let call = client.transact_write_items().set_transact_items(Some(actions));
@@ -88,6 +93,22 @@ pub(super) async fn transact(client: &Client, actions: Vec<TransactWriteItem>) -
 
 fn unavailable(cause: String, may_have_applied: bool, transient: bool) -> TransactError {
     TransactError::Unavailable(Unavailable { cause, may_have_applied, transient })
+}
+
+/// The findings about a transaction's first two actions.
+pub(super) fn first_two(findings: Vec<Finding>) -> [Finding; 2] {
+    let mut findings = findings.into_iter();
+    [findings.next().flatten(), findings.next().flatten()]
+}
+
+/// The tables hold what the ledger never writes, or cannot read.
+pub(super) fn broken(cause: impl ToString) -> Unavailable {
+    Unavailable { cause: cause.to_string(), may_have_applied: false, transient: false }
+}
+
+/// Other requests were faster every time.
+pub(super) fn kept_changing(cause: &str) -> Unavailable {
+    Unavailable { cause: cause.to_owned(), may_have_applied: false, transient: true }
 }
 
 /// What one try's error says about the transaction.

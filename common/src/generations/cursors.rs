@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::generations::Position;
+use super::Position;
 use crate::identity::UserId;
 use crate::secrets::Secret;
 
@@ -90,7 +90,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::generations::GenerationId;
+    use crate::ids::GenerationId;
 
     fn cursors(key: &str) -> Cursors {
         Cursors::new(&CursorKey::parse(key.into()).expect("a key"))

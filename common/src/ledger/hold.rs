@@ -4,9 +4,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::Coins;
-use crate::generations::{AttemptId, Generation, GenerationId};
+use crate::coins::Coins;
+use crate::generations::Generation;
 use crate::identity::UserId;
+use crate::ids::{AttemptId, GenerationId};
 
 /// Coins set aside for one attempt. Settling or releasing names the very hold it ends, so that a repeat of
 /// either finds it gone and takes nothing twice.
@@ -45,7 +46,7 @@ impl Hold {
             user_id: user_id.clone(),
             generation_id: GenerationId::parse(generation)?,
             attempt_id: AttemptId::parse(attempt)?,
-            coins: Coins(coins.parse().ok()?),
+            coins: Coins::new(coins.parse().ok()?),
             lease_until: Timestamp::from_millisecond(lease.parse().ok()?).ok()?,
         };
         (parts.next().is_none() && hold.to_string() == element).then_some(hold)
@@ -77,7 +78,7 @@ mod tests {
             user_id: user_id.clone(),
             generation_id: GenerationId::random(),
             attempt_id: AttemptId::random(),
-            coins: Coins(3),
+            coins: Coins::new(3),
             lease_until: Timestamp::from_millisecond(1_790_000_000_123).expect("in range"),
         };
         assert_eq!(Hold::parse(&user_id, &hold.to_string()), Some(hold.clone()));
@@ -93,7 +94,7 @@ mod tests {
             user_id: UserId::parse("u").expect("a user id"),
             generation_id: GenerationId::random(),
             attempt_id: AttemptId::random(),
-            coins: Coins(1),
+            coins: Coins::new(1),
             lease_until,
         };
         assert!(!hold.is_expired(lease_until));

@@ -1,0 +1,165 @@
+//! What a generation is: the record of one request, which is the idempotency record and the prompt log at once.
+
+use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::millisecond;
+use serde::{Deserialize, Serialize};
+
+use crate::coins::Coins;
+use crate::identity::UserId;
+use crate::ids::{AttemptId, GenerationId};
+use crate::timestamps;
+
+/// How far a generation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// Its coins are held and its pictures are being made.
+    Pending,
+    /// Paid and delivered.
+    Succeeded,
+    /// It failed and its coins were given back.
+    Failed,
+    /// Its lease passed without a word, and its coins were given back.
+    Expired,
+}
+
+impl Status {
+    /// The word in the table.
+    pub fn stored(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+
+    /// The word in an answer.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Whether photos went in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// From the prompt alone.
+    TextToImage,
+    /// From the prompt and photos.
+    ImageToImage,
+}
+
+/// Which photos the request brought, sent on or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhotoCount {
+    /// Whether a face came.
+    pub face: bool,
+    /// How many product photos came.
+    pub products: usize,
+    /// Whether a background came.
+    pub background: bool,
+}
+
+/// What is asked of fal, in a form fit to keep and to show: URLs are without their query strings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Whether photos go in.
+    pub mode: Mode,
+    /// fal's endpoint id.
+    pub model: String,
+    /// The prompt as sent.
+    pub prompt: String,
+    /// The photos of the request.
+    pub photos: PhotoCount,
+    /// What the model cannot take and was left out, by field name.
+    pub dropped_inputs: Vec<String>,
+    /// The body sent to fal. Kept as its text: DynamoDB's numbers would make `1` of `1.0`.
+    #[serde(with = "json_text")]
+    pub payload: serde_json::Value,
+}
+
+/// serde's view of a JSON value as the text it has.
+mod json_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        serde_json::from_str(&String::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+impl Job {
+    /// The URLs of the photos that were sent, whatever the model calls the field.
+    pub fn image_urls(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let several = self.payload.get("image_urls").and_then(serde_json::Value::as_array);
+        several.into_iter().flatten().chain(self.payload.get("image_url"))
+    }
+}
+
+/// One generation, as its record in the `generations` table has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its id.
+    pub generation_id: GenerationId,
+    /// The attempt that owns the record now.
+    pub attempt_id: AttemptId,
+    /// A hash of the validated request: two bodies that mean the same have the same.
+    pub body_hash: String,
+    /// How far it has come.
+    pub status: Status,
+    /// Until when the attempt may be running; after that, anyone may expire it.
+    #[serde(with = "millisecond::required")]
+    pub lease_until: Timestamp,
+    /// Its price.
+    pub coins: Coins,
+    /// When the attempt began.
+    #[serde(with = "timestamps::text")]
+    pub created_at: Timestamp,
+    /// What was asked of fal.
+    pub job: Job,
+    /// The pictures' URLs, once delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
+    /// The settled balance after this generation was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_coins: Option<Coins>,
+    /// Why it failed: the problem's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+}
+
+impl Generation {
+    /// How far it has come by `now`: a pending one whose lease has passed is as good as expired.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::Pending if self.lease_until < now => Status::Expired,
+            status => status,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_status_is_the_serialized_one() {
+        for status in [Status::Pending, Status::Succeeded, Status::Failed, Status::Expired] {
+            assert_eq!(serde_json::to_value(status).expect("a string"), status.stored());
+            assert_eq!(status.shown(), status.stored().to_lowercase());
+        }
+    }
+}
