@@ -16,8 +16,8 @@ use crate::invocation;
 
 /// A function that API Gateway calls.
 pub trait Endpoint: Function {
-    /// Who may call it: [`UserId`](crate::identity::UserId) for users with a token, [`Anyone`](super::Anyone) for an
-    /// open route.
+    /// Who may call it: [`UserId`](crate::identity::UserId) for users with a token, [`Anyone`](super::Anyone)
+    /// for an open route.
     type Caller: Caller;
 
     /// The routes, as `template.yaml` has them.
@@ -64,8 +64,8 @@ pub async fn run<E: Endpoint>() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event| event::serve(event, handler))).await
 }
 
-/// The response to one request, which arrived at `now`. There always is one: a problem in the caller's language, and
-/// a 500 after a panic.
+/// The response to one request, which arrived at `now`. There always is one: a problem in the caller's
+/// language, and a 500 after a panic.
 pub async fn handle<E: Endpoint>(endpoint: &E, mut request: Request, now: Timestamp) -> Response {
     // Taken out here, so that megabytes can be freed as soon as they are read.
     let body = std::mem::take(request.body_mut());
