@@ -47,9 +47,9 @@ impl Route {
     /// Whether `path` is an address of this route, whatever the method.
     pub(super) fn has_path(&self, path: &str) -> bool {
         let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-        let path = path.trim_end_matches('/');
-        path.split('/').count() == self.path.split('/').count()
-            && path.split('/').zip(self.path.split('/')).all(|(asked, own)| asked == own || is_parameter(own))
+        let [asked, own] = [path, self.path].map(|path| path.trim_end_matches('/').split('/'));
+        asked.clone().count() == own.clone().count()
+            && asked.zip(own).all(|(asked, own)| asked == own || is_parameter(own))
     }
 }
 
@@ -94,5 +94,6 @@ mod tests {
         for path in ["/api/generations", "/api/generations/1/2", "/api/uploads/1", ""] {
             assert!(!route.has_path(path), "{path}");
         }
+        assert!(Route::post("/").has_path("/"));
     }
 }
