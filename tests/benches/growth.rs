@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use aws_double::tokens;
 use common::identity::UserId;
+use common::tables::GenerationsTable;
 use futures::future::join_all;
 use local_stack::binaries::Functions;
 use local_stack::demo::TOKEN_LIFETIME;
@@ -32,7 +33,7 @@ async fn main() {
     for (user, count) in HISTORIES {
         bench.join(user).await;
         let (client, id) = (bench.stack.dynamodb.dynamodb(), UserId::parse(user).expect("a user id"));
-        give_a_past(&client, "growth-generations", &id, count - 1).await;
+        give_a_past(&client, &GenerationsTable::new("growth-generations"), &id, count - 1).await;
     }
     println!("{:<26} {:>16} {:>16} {:>7}", "", "10 generations", "100,000", "ratio");
     for path in PATHS {
@@ -58,7 +59,7 @@ impl Bench {
             function_timeout: None,
             functions: Functions::InProcess,
         });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = aws_double::http_client();
         Self { stack: stack.await.expect("a stack"), http }
     }
 

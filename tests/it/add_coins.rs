@@ -38,7 +38,8 @@ async fn an_invalid_payment_is_refused_with_every_fault() {
     let error = potret.add_coins(&payment).await.expect_err("a refusal");
     assert_eq!(error["errorType"], "InvalidRequest");
     let message = "the event is not valid: /user_id must be a string; \
-                   /coins must be a whole number from 1 to 1000000; /reference is required: the payment's own id; \
+                   /coins must be a whole number from 1 to 1000000; \
+                   /reference is required: the payment's own id; \
                    /currency is not a field of this event";
     assert_eq!(error["errorMessage"], message);
 }

@@ -11,7 +11,7 @@ use crate::rows::rows;
 async fn a_new_user_has_no_coins_and_the_request_stores_nothing() {
     let potret = Potret::start().await;
     assert_eq!(potret.user("nobody").coins().await, (0, 0));
-    assert!(rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().profiles).await.is_empty());
+    assert!(rows(&potret.stack.dynamodb.dynamodb(), potret.tables().profiles.name()).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
-//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: the effect of a timeout and of
-//! a panic on a real instance. `CONTRIBUTING.md` says how to run these tests. The fixtures run there in the same
-//! way.
+//! The functions as `sam build` makes them, under AWS's Runtime Interface Emulator: how a real instance behaves
+//! at a timeout and after a panic. `CONTRIBUTING.md` says how to run these tests; the fixtures run there as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,16 +70,16 @@ async fn a_panic_fails_its_request_and_the_same_process_serves_the_next_one() {
     let file =
         harness::path_of_the_environment("POTRET_PANICS").expect("POTRET_PANICS: the path of the binary");
     let lambda = LocalLambda::new([panicking(file)]);
-    let first = invoke(&lambda, "").await.expect("a response");
+    let first = invoke(&lambda, "nowhere").await.expect("a response");
     assert_eq!(first["statusCode"], 200, "{first}");
 
-    let problem = invoke(&lambda, "panic in the handler").await.expect("a response");
+    let problem = invoke(&lambda, "in the handler").await.expect("a response");
     assert_eq!(problem["statusCode"], 500, "{problem}");
     assert!(problem["body"].as_str().expect("a body").contains("internal_error"), "{problem}");
-    let error = invoke(&lambda, "panic before the handler").await.expect_err("an error");
-    assert!(error.contains("as asked"), "{error}");
+    let error = invoke(&lambda, "before the handler").await.expect_err("an error");
+    assert!(error.contains("as the request asks"), "{error}");
 
-    let second = invoke(&lambda, "").await.expect("a response");
+    let second = invoke(&lambda, "nowhere").await.expect("a response");
     assert_eq!(second["body"], first["body"], "the process's id");
 }
 
@@ -91,9 +90,12 @@ fn panicking(file: PathBuf) -> Function {
     emulated(&emulator, bootstrap)
 }
 
-async fn invoke(lambda: &LocalLambda, body: &str) -> Result<Value, String> {
+/// Invokes the function with a request that says where to panic.
+async fn invoke(lambda: &LocalLambda, panic: &str) -> Result<Value, String> {
     let mut event = fixtures::event("generate-image", "text-to-image", "merchant");
-    event["body"] = json!(body);
+    event["rawPath"] = json!("/");
+    event["requestContext"]["http"]["path"] = json!("/");
+    event["body"] = json!(json!({"panic": panic}).to_string());
     let invocation = lambda.invoke("panics", Bytes::from(event.to_string())).await;
     match invocation.expect("the function exists").outcome {
         Ok(output) => Ok(serde_json::from_slice(&output).expect("JSON")),

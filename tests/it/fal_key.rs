@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
-use common::aws::Aws;
+use common::aws::{Aws, Credentials, Region};
 use common::fal::FalKey;
-use common::secrets::Source;
+use common::net::{self, Trust};
+use common::secrets;
 use serde_json::{Value, json};
 
-use crate::harness::{aws_at, serve};
+use crate::harness::serve;
 
 /// A Systems Manager with one parameter, and the requests that it receives.
 async fn systems_manager(value: &'static str) -> (Aws, Arc<Mutex<Vec<Value>>>) {
@@ -26,13 +27,16 @@ async fn systems_manager(value: &'static str) -> (Aws, Arc<Mutex<Vec<Value>>>) {
         (status, response.to_string())
     };
     let endpoint = serve(Router::new().fallback(respond)).await;
-    (aws_at(&endpoint.parse().expect("a URL")), requests)
+    let endpoint = endpoint.parse().expect("a URL");
+    let credentials = Credentials::new("id", "secret", None, None, "test");
+    let http = net::client(Trust::MozillaThenSystem);
+    (Aws::at(&endpoint, Region::from_static("us-east-1"), credentials, http), requests)
 }
 
 #[tokio::test]
 async fn the_parameter_is_read_decrypted_and_once() {
     let (aws, requests) = systems_manager("id:secret-of-the-parameter\n").await;
-    let key = Source::<FalKey>::Parameter("/potret/fal-key".to_owned()).fetch(&aws).await.expect("a key");
+    let key = secrets::fetch::<FalKey>("/potret/fal-key".to_owned(), &aws).await.expect("a key");
     assert_eq!(format!("{key:?}"), "FalKey([redacted])");
     assert_eq!(*requests.lock().unwrap(), [json!({"Name": "/potret/fal-key", "WithDecryption": true})]);
 }
@@ -41,8 +45,7 @@ async fn the_parameter_is_read_decrypted_and_once() {
 async fn without_a_usable_parameter_the_function_does_not_start_and_says_why() {
     let (aws, _) = systems_manager("a-secret-without-its-id").await;
     let error = async |name: &str| {
-        let source = Source::<FalKey>::Parameter(name.to_owned());
-        source.fetch(&aws).await.expect_err("no key").to_string()
+        secrets::fetch::<FalKey>(name.to_owned(), &aws).await.expect_err("no key").to_string()
     };
     let form = "must hold a fal key of the form <id>:<secret>, in visible ASCII characters";
     assert_eq!(error("/potret/fal-key").await, format!("the parameter /potret/fal-key {form}"));

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use aws_double::tokens;
 use axum::body::Bytes;
-use common::aws::{Aws, Credentials, Region};
-use common::coins::Ledger;
-use common::config::Tables;
-use common::generations::GenerationId;
+use common::ids::GenerationId;
+use common::ledger::Ledger;
+use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
 use jiff::{SignedDuration, Timestamp};
 use local_stack::binaries::{Binaries, Functions};
@@ -38,12 +37,6 @@ pub async fn serve(router: axum::Router) -> String {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
-}
-
-/// The AWS clients of a server that stands in for AWS.
-pub fn aws_at(endpoint: &Url) -> Aws {
-    let credentials = Credentials::new("id", "secret", None, None, "test");
-    Aws::at(endpoint, Region::from_static("us-east-1"), credentials, common::net::client())
 }
 
 /// How a test's stack differs from the default one.
@@ -96,8 +89,7 @@ impl Setup {
                 Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
             },
         });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Potret { stack: stack.await.expect("a stack"), name, http }
+        Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
 
     /// Starts the stack for one merchant who has `coins`.
@@ -111,7 +103,7 @@ impl Setup {
 /// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests use that server instead of the embedded one. Each test has
 /// tables of its own there.
 fn other_dynamodb() -> Option<String> {
-    common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
+    common::settings::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
 
 /// With `POTRET_BINARIES` set to a folder, the tests run the functions' binaries from there as processes.
@@ -127,7 +119,7 @@ pub fn emulator() -> Option<PathBuf> {
 /// A path in the environment variable `name`. A relative one begins at the root of the repository, where
 /// `cargo` was called.
 pub fn path_of_the_environment(name: &str) -> Option<PathBuf> {
-    let path = common::config::environment(name)?;
+    let path = common::settings::environment(name)?;
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(path))
 }
 
@@ -201,7 +193,11 @@ impl Potret {
 
     pub fn tables(&self) -> Tables {
         let table = |noun: &str| format!("{}-{noun}", self.name);
-        Tables { profiles: table("profiles"), generations: table("generations"), ledger: table("ledger") }
+        Tables {
+            profiles: ProfilesTable::new(table("profiles")),
+            generations: GenerationsTable::new(table("generations")),
+            ledger: LedgerTable::new(table("ledger")),
+        }
     }
 
     pub fn bucket(&self) -> &str {

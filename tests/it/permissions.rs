@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::aws::Aws;
+use common::net::{self, Trust};
+use common::settings::Lookup;
 use fal_double::Fault;
+use local_stack::functions;
 use serde_json::{Value, json};
 
-use crate::harness::{Potret, Setup, User, a_prompt, aws_at};
+use crate::harness::{Potret, Setup, User, a_prompt};
 use crate::pictures;
 use crate::recorder::Recorder;
 use crate::tidy::template::{resources, template};
@@ -16,7 +18,7 @@ use crate::tidy::{differences, refuse};
 const FOLDERS: [&str; 1] = ["UploadsBucket/uploads/*"];
 
 /// The functions of the template with their properties.
-fn functions() -> Vec<(String, Value)> {
+fn deployed() -> Vec<(String, Value)> {
     let template = template();
     let properties = |resource: &str| template["Resources"][resource]["Properties"].clone();
     let functions = resources().functions.into_iter();
@@ -47,7 +49,7 @@ fn resource(of_policy: &Value) -> String {
 /// `<function>: <action> on <resource>` for everything that the template allows.
 fn allowed() -> BTreeSet<String> {
     let mut allowed = BTreeSet::new();
-    for (function, properties) in functions() {
+    for (function, properties) in deployed() {
         for policy in properties["Policies"].as_array().into_iter().flatten() {
             // A policy under a condition counts as well, because the function makes the calls that it allows.
             let policy = policy.get("Fn::If").map_or(policy, |choice| &choice[1]);
@@ -85,9 +87,9 @@ impl Recorded {
         let potret = setup.setting("AWS_ENDPOINT_URL_S3", s3.endpoint.as_str()).start().await;
         let tables = potret.tables();
         let names = [
-            (tables.profiles, "ProfilesTable"),
-            (tables.generations, "GenerationsTable"),
-            (tables.ledger, "LedgerTable"),
+            (tables.profiles.name().to_owned(), "ProfilesTable"),
+            (tables.generations.name().to_owned(), "GenerationsTable"),
+            (tables.ledger.name().to_owned(), "LedgerTable"),
             (potret.bucket().to_owned(), "UploadsBucket"),
         ];
         let names = names.map(|(local, logical)| (local, logical.to_owned())).into();
@@ -111,9 +113,18 @@ impl Recorded {
         needed.map(logical).collect()
     }
 
-    /// The clients whose calls of Systems Manager are recorded.
-    fn aws(&self) -> Aws {
-        aws_at(&self.recorders[2].endpoint)
+    /// Starts a function as Lambda does, so that it reads its secrets from the recorded Systems Manager.
+    async fn start_function(&self, name: &str, lookup: &Lookup<'_>) {
+        let endpoint = self.recorders[2].endpoint.to_string();
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => lookup(name),
+        };
+        let function = functions::named(name).expect("a function that is deployed");
+        let started = function.connect(&lookup, net::client(Trust::MozillaThenSystem)).await;
+        assert!(started.is_ok(), "{name} does not start");
     }
 }
 
@@ -141,19 +152,17 @@ async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
     let environments: BTreeMap<_, _> =
         resources().functions.into_iter().map(|function| (function.name, function.environment)).collect();
     let mut needed = BTreeSet::new();
-    for (function, _) in functions() {
+    for (function, _) in deployed() {
         let lookup = |name: &str| environments[&function].get(name).cloned();
         let uploaded = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
         recorded.begin();
         match function.as_str() {
             "generate-image" => {
-                let config = generate_image::Config::load(&lookup).expect("settings");
-                config.fal.key.fetch(&recorded.aws()).await.expect("a key");
+                recorded.start_function(&function, &lookup).await;
                 generate_in_every_way(&recorded.potret, &merchant, &uploaded).await;
             }
             "generations" => {
-                let config = generations::Config::load(&lookup).expect("settings");
-                config.cursor_key.fetch(&recorded.aws()).await.expect("a key");
+                recorded.start_function(&function, &lookup).await;
                 let list = merchant.get("/api/generations").await;
                 let id = list.body["generations"][0]["generation_id"].as_str().expect("an id").to_owned();
                 assert_eq!(merchant.get(&format!("/api/generations/{id}")).await.status, 200);
@@ -178,8 +187,7 @@ async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
                     "JWT_ISSUER" => Some("https://issuer.example".to_owned()),
                     _ => lookup(name),
                 };
-                let config = authorizer::Config::load(&with_secret).expect("settings");
-                config.tokens.secret.expect("a secret").fetch(&recorded.aws()).await.expect("a secret");
+                recorded.start_function(&function, &with_secret).await;
             }
             other => panic!("add an arm that goes through every path of {other}"),
         }
@@ -204,7 +212,7 @@ fn no_policy_has_a_wildcard_and_no_permission_comes_from_outside_the_policies() 
     // because X-Ray has no resources. A function with a role of its own would not have the policies that are
     // checked here.
     assert_eq!(template["Globals"]["Function"]["Tracing"], "Active");
-    for (function, properties) in functions() {
+    for (function, properties) in deployed() {
         for other in ["Role", "Connectors", "PermissionsBoundary"] {
             if properties.get(other).is_some() {
                 breaches.push(format!("{function} has {other}"));
@@ -253,7 +261,7 @@ fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
     let template = template();
     let shared = &template["Globals"]["Function"]["ReservedConcurrentExecutions"];
     assert_eq!(*shared, limit("LimitsOthers", "OtherConcurrency"));
-    for (function, properties) in functions() {
+    for (function, properties) in deployed() {
         let own = properties.get("ReservedConcurrentExecutions");
         let expected = limit("LimitsGenerateImage", "GenerateImageConcurrency");
         assert_eq!(own, (function == "generate-image").then_some(&expected), "{function}");

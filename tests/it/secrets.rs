@@ -29,7 +29,7 @@ async fn no_secret_is_logged_stored_or_sent_to_a_client() {
         places.push(("a response", format!("{:?} {}", response.headers, response.body)));
     }
     let (client, tables) = (potret.stack.dynamodb.dynamodb(), potret.tables());
-    for table in [&tables.profiles, &tables.generations, &tables.ledger] {
+    for table in [tables.profiles.name(), tables.generations.name(), tables.ledger.name()] {
         places.push(("a table", format!("{:?}", rows(&client, table).await)));
     }
     let secrets = [

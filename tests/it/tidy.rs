@@ -2,10 +2,10 @@
 
 mod alarms;
 mod code;
+mod documents;
 mod events;
 mod floors;
 mod openapi;
-mod readme;
 pub mod template;
 
 use std::collections::BTreeSet;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::settings::LocalSettings;
-use aws_double::backends::Connection;
+use aws_double::backends::{Connection, Identity};
 use aws_double::lambda::Bootstrap;
 use sam_template::FunctionSpec;
 
@@ -53,62 +53,37 @@ impl Functions {
     }
 }
 
-/// What a function that runs elsewhere must find in its environment, of all functions together.
+/// What every function finds in its environment beside the template's settings, or in their place.
 #[must_use]
-pub fn environment_of_all(
-    specs: &[FunctionSpec],
+pub fn local_environment(
     settings: &LocalSettings,
+    identity: &Identity,
     dynamodb: &Connection,
     s3: &Connection,
 ) -> BTreeMap<String, String> {
-    let mut environment: BTreeMap<_, _> = specs.iter().flat_map(|spec| spec.environment.clone()).collect();
-    environment.extend(local(settings, dynamodb, s3));
-    environment
-}
-
-/// What is other than the template's.
-fn local(
-    settings: &LocalSettings,
-    dynamodb: &Connection,
-    s3: &Connection,
-) -> impl Iterator<Item = (String, String)> {
     let endpoints = [
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
         ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
     ];
     let own = settings.function_settings().map(|(name, value)| (name, value.to_owned()));
-    let all: Vec<_> = own.chain(dynamodb.identity()).chain(endpoints).collect();
-    all.into_iter().map(|(name, value)| (name.to_owned(), value))
+    let all = own.chain(identity.variables()).chain(endpoints);
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Binaries {
-    /// What the binary of `spec` is started with.
+    /// How the binary of `spec` is started.
     ///
     /// # Errors
     ///
-    /// When it is not there, or when the function could not be at home in both services at once.
+    /// When there is no such file.
     pub fn bootstrap(
         &self,
         spec: &FunctionSpec,
         timeout: Duration,
-        settings: &LocalSettings,
-        dynamodb: &Connection,
-        s3: &Connection,
+        environment: BTreeMap<String, String>,
     ) -> anyhow::Result<Bootstrap> {
-        ensure!(
-            dynamodb.identity() == s3.identity(),
-            "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
-             AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
-        );
-        let mut environment = spec.environment.clone();
-        environment.extend(local(settings, dynamodb, s3));
-        Ok(Bootstrap {
-            function: spec.name.clone(),
-            file: find(&self.folder, spec)?,
-            memory_mb: spec.memory_mb,
-            timeout,
-            environment,
-        })
+        let (function, file) = (spec.name.clone(), find(&self.folder, spec)?);
+        Ok(Bootstrap { function, file, memory_mb: spec.memory_mb, timeout, environment })
     }
 }
 

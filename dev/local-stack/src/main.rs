@@ -12,13 +12,17 @@ use aws_double::tokens;
 use axum::body::Bytes;
 use clap::{Args, Parser, Subcommand};
 use common::aws::Aws;
-use common::config::{Tables, environment};
+use common::function;
 use common::identity::UserId;
-use common::{logs, net};
+use common::logs;
+use common::net::{self, Trust};
+use common::settings::environment;
+use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use indicatif::ProgressBar;
 use local_stack::binaries::{Binaries, Functions};
 use local_stack::demo;
 use local_stack::docs::DOCS_PATH;
+use local_stack::functions;
 use local_stack::settings::FAL_PATH;
 use local_stack::stack::{NAME, Options, Stack};
 use sam_template::JwtSpec;
@@ -125,11 +129,14 @@ async fn main() -> ExitCode {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
         Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
-        Some(Command::Import { file, profiles, ledger }) => {
-            import(&file, Tables { profiles, ledger, ..Tables::default() }).await
-        }
+        Some(Command::Import { file, profiles, ledger }) => import(&file, profiles, ledger).await,
         Some(Command::Audit { profiles, generations, ledger }) => {
-            audit(&Tables { profiles, generations, ledger }).await
+            audit(&Tables {
+                profiles: ProfilesTable::new(profiles),
+                generations: GenerationsTable::new(generations),
+                ledger: LedgerTable::new(ledger),
+            })
+            .await
         }
     };
     match done {
@@ -147,9 +154,13 @@ fn token(user: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn import(file: &Path, tables: Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
-    let add_coins = AddCoins::new(add_coins::Config { log_level: Level::ERROR, tables }, dynamodb);
+async fn import(file: &Path, profiles: String, ledger: String) -> anyhow::Result<()> {
+    let lookup = |name: &str| match name {
+        "PROFILES_TABLE" => Some(profiles.clone()),
+        "LEDGER_TABLE" => Some(ledger.clone()),
+        _ => environment(name),
+    };
+    let add_coins = function::connect::<AddCoins>(&lookup, net::client(Trust::of(&environment)?)).await?;
     let progress = ProgressBar::new(0);
     let imported = operate::import::import(file, &add_coins, &progress).await?;
     progress.finish_and_clear();
@@ -168,7 +179,7 @@ async fn import(file: &Path, tables: Tables) -> anyhow::Result<()> {
 }
 
 async fn audit(tables: &Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
     let report = operate::audit::audit(&dynamodb, tables).await?;
     for (user, violations) in &report.violations {
         violations.iter().for_each(|violation| println!("{user}: {violation}"));
@@ -280,7 +291,13 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
 fn start_logs(default: Level) {
     let level = environment("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(logs::filter(level))).init();
+    tracing_subscriber::registry().with(lines.with_filter(logs::filter(level, &packages()))).init();
+}
+
+/// The packages whose events are shown: the functions, and the stack itself.
+fn packages() -> Vec<&'static str> {
+    let functions = functions::ALL.iter().map(|function| function.name);
+    functions.chain(["local-stack", "aws-double", "fal-double"]).collect()
 }
 
 /// Waits for Ctrl-C, or for the signal by which a process manager stops a program.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::routing::get;
 use axum::{Json, Router};
-use common::net;
+use common::net::{self, Trust};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -18,12 +18,12 @@ use url::Url;
 
 use crate::binaries::{self, Functions};
 use crate::docs;
-use crate::functions::{self, BackEnds};
+use crate::functions;
 use crate::playground;
 use crate::settings::{FAL_PATH, Fal, JWKS_PATH, LocalSettings};
 use aws_double::backends::dynamodb::EmbeddedDynamoDb;
 use aws_double::backends::s3::{EmbeddedS3, create_missing_bucket};
-use aws_double::backends::{Connection, answering_at_once, local_credentials};
+use aws_double::backends::{Connection, Identity, answering_at_once};
 use aws_double::gateway::{self, INTEGRATION_TIMEOUT};
 use aws_double::invoke_api;
 use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
@@ -101,46 +101,54 @@ impl Stack {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
 
+        let identity = match (&settings.dynamodb_endpoint, &settings.s3_endpoint) {
+            (None, None) => Identity::local(),
+            _ => Identity::from_environment(&options.environment),
+        };
+        let folder = options.data_dir.as_deref();
         let (dynamodb, embedded_dynamodb) = match settings.dynamodb_endpoint.clone() {
-            Some(endpoint) => (Connection::external(endpoint, &options.environment), None),
+            Some(endpoint) => (Connection::new(endpoint, identity.clone()), None),
             None => {
-                let server = EmbeddedDynamoDb::start(options.data_dir.as_deref()).await?;
-                (Connection::embedded(server.endpoint().clone()), Some(server))
+                let server = EmbeddedDynamoDb::start(folder).await?;
+                (Connection::new(server.endpoint().clone(), identity.clone()), Some(server))
             }
         };
         let (s3, embedded_s3) = match settings.s3_endpoint.clone() {
-            Some(endpoint) => (Connection::external(endpoint, &options.environment), None),
+            Some(endpoint) => (Connection::new(endpoint, identity.clone()), None),
             None => {
-                let folder = options.data_dir.as_deref();
-                let server = EmbeddedS3::start(folder, &local_credentials(), bucket_cors()).await?;
-                (Connection::embedded(server.endpoint().clone()), Some(server))
+                let server = EmbeddedS3::start(folder, identity.credentials(), bucket_cors()).await?;
+                (Connection::new(server.endpoint().clone(), identity.clone()), Some(server))
             }
         };
-        let back_ends = BackEnds { dynamodb: dynamodb.dynamodb(), s3: s3.s3(), http: net::client() };
-        create_missing_tables(&back_ends.dynamodb, &resources.tables).await?;
+        let local = binaries::local_environment(&settings, &identity, &dynamodb, &s3);
+        let http = net::client(Trust::MozillaThenSystem);
+        create_missing_tables(&dynamodb.dynamodb(), &resources.tables).await?;
         for bucket in &resources.buckets {
-            create_missing_bucket(&back_ends.s3, bucket).await?;
+            create_missing_bucket(&s3.s3(), bucket).await?;
         }
 
         let fal = settings.fal_double_key().map(|key| fal_double(&url, key, &options)).transpose()?;
-        let overrides = |name: &str| settings.function_setting(name);
         let processes = Processes::default();
-        let functions: anyhow::Result<Vec<_>> = (resources.functions.iter())
-            .map(|spec| {
-                let timeout = options.function_timeout.unwrap_or(spec.timeout);
-                // Also where a binary takes its place: a wrong setting is found now and not at the first call.
-                let mut function = functions::load(spec, timeout, &overrides, &back_ends)?;
-                if let Functions::Binaries(binaries) = &options.functions {
-                    let bootstrap = binaries.bootstrap(spec, timeout, &settings, &dynamodb, &s3)?;
-                    function = match &binaries.emulator {
-                        None => Function { handler: processes.handler(bootstrap), ..function },
-                        Some(emulator) => emulated(emulator, bootstrap),
-                    };
-                }
-                Ok(function)
-            })
-            .collect();
-        let lambda = LocalLambda::new(functions?);
+        let mut running = Vec::new();
+        for spec in &resources.functions {
+            let timeout = options.function_timeout.unwrap_or(spec.timeout);
+            let environment =
+                [spec.environment.clone(), local.clone()].into_iter().flatten().collect::<BTreeMap<_, _>>();
+            // Also where a binary takes its place: a wrong setting is found now and not at the first call.
+            let lookup = |name: &str| environment.get(name).cloned();
+            let mut function = functions::load(spec, timeout, &lookup, &http).await?;
+            if let Functions::Binaries(binaries) = &options.functions {
+                let bootstrap = binaries.bootstrap(spec, timeout, environment)?;
+                function = match &binaries.emulator {
+                    None => Function { handler: processes.handler(bootstrap), ..function },
+                    Some(emulator) => emulated(emulator, bootstrap),
+                };
+            }
+            running.push(function);
+        }
+        let all = resources.functions.iter().flat_map(|spec| spec.environment.clone());
+        let environment: BTreeMap<_, _> = all.chain(local).collect();
+        let lambda = LocalLambda::new(running);
 
         let gateway = gateway::Settings {
             routes: resources.routes.clone(),
@@ -152,10 +160,9 @@ impl Stack {
             url: url.clone(),
             s3: s3.endpoint().clone(),
             fal: settings.fal.clone(),
-            batch: functions::batch(&resources.functions, &overrides)?,
+            batch: functions::batch(&|name| environment.get(name).cloned())?,
             tokens: JwtSpec::local(),
         })?;
-        let environment = binaries::environment_of_all(&resources.functions, &settings, &dynamodb, &s3);
         let mut router = match options.functions {
             Functions::Elsewhere => Router::new(),
             _ => Router::new()

@@ -82,7 +82,7 @@ async fn the_printed_line_makes_two_pictures_for_a_coin_and_ctrl_c_stops() {
     let [_, _, url, _, content_type, _, authorization, _, body] = words.as_slice() else {
         panic!("{words:?}")
     };
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = aws_double::http_client();
     let mut request = http.post(url).body(body.clone());
     for header in [content_type, authorization] {
         let (name, value) = header.split_once(": ").expect("a header");
@@ -148,7 +148,7 @@ async fn the_services_alone_print_the_environment_of_every_function() {
         assert_eq!(stack.line(&format!("export {name}=")), format!("export {name}='{value}'"));
     }
     let fal = variables["Parameters"]["FAL_BASE_URL"].as_str().expect("an address");
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = aws_double::http_client();
     assert_eq!(http.get(format!("{fal}/_control")).send().await.expect("an answer").status(), 200);
     let gateway = fal.replace("/_local/fal", "/api/prompt-options");
     assert_eq!(http.get(gateway).send().await.expect("an answer").status(), 404, "functions run elsewhere");
@@ -165,7 +165,7 @@ async fn a_file_of_balances_is_imported_once_however_often_it_is_run() {
     std::fs::write(&file, lines).expect("a file");
     for _ in 0..2 {
         let mut command = on_tables_of(&stack, "import");
-        command.arg(&file).args(["--profiles", &tables.profiles, "--ledger", &tables.ledger]);
+        command.arg(&file).args(["--profiles", tables.profiles.name(), "--ledger", tables.ledger.name()]);
         let output =
             tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("no panic");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -177,7 +177,7 @@ async fn a_file_of_balances_is_imported_once_however_often_it_is_run() {
         );
         assert!(!output.status.success());
     }
-    let ledger = common::coins::Ledger::new(stack.dynamodb.dynamodb(), tables);
+    let ledger = common::ledger::Ledger::new(stack.dynamodb.dynamodb(), tables);
     for (user, coins) in [("ana", 12), ("budi", 0), ("dewi", 3)] {
         let user = common::identity::UserId::parse(user).expect("a user");
         let balance = ledger.balance(&user, jiff::Timestamp::now()).await.expect("a balance");
@@ -200,11 +200,11 @@ async fn empty_stack() -> local_stack::stack::Stack {
     stack.await.expect("a stack")
 }
 
-fn tables(stack: &local_stack::stack::Stack) -> common::config::Tables {
+fn tables(stack: &local_stack::stack::Stack) -> common::tables::Tables {
     let functions = &stack.resources.functions;
     let generate = functions.iter().find(|spec| spec.name == "generate-image").expect("the function");
     let setting = |name: &str| generate.environment.get(name).cloned();
-    common::config::load(&setting, common::config::Tables::all).expect("tables")
+    common::settings::load(&setting, common::tables::Tables::load).expect("tables")
 }
 
 /// The command with the environment of somebody who may use the stack's tables.
@@ -224,8 +224,8 @@ async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
     let tables = tables(&stack);
     let audit = || {
         let mut command = on_tables_of(&stack, "audit");
-        command.args(["--profiles", &tables.profiles, "--generations", &tables.generations]);
-        command.args(["--ledger", &tables.ledger]);
+        command.args(["--profiles", tables.profiles.name(), "--generations", tables.generations.name()]);
+        command.args(["--ledger", tables.ledger.name()]);
         tokio::task::spawn_blocking(move || command.output().expect("it runs"))
     };
     let output = audit().await.expect("no panic");
@@ -235,7 +235,7 @@ async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
     let client = stack.dynamodb.dynamodb();
     let attribute = aws_sdk_dynamodb::types::AttributeValue::S;
     let key = attribute("demo".to_owned());
-    let steal = client.update_item().table_name(&tables.profiles).key("user_id", key);
+    let steal = client.update_item().table_name(tables.profiles.name()).key("user_id", key);
     let steal = steal.update_expression("SET coins_available = :n");
     let coins = aws_sdk_dynamodb::types::AttributeValue::N("11".to_owned());
     steal.expression_attribute_values(":n", coins).send().await.expect("an update");

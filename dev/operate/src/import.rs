@@ -4,10 +4,10 @@ use std::path::Path;
 
 use add_coins::AddCoins;
 use anyhow::Context;
+use common::events::EventFunction;
 use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -87,10 +87,7 @@ async fn credit(add_coins: &AddCoins, line: &Line, number: u64) -> Outcome {
     }
     let reference = format!("import:{}", line.user_id);
     let event = json!({"user_id": line.user_id, "coins": coins, "reference": reference});
-    match add_coins
-        .handle(LambdaEvent::new(event, lambda_runtime::Context::default()), Timestamp::now())
-        .await
-    {
+    match add_coins.handle(event, Timestamp::now()).await {
         Ok(_) => Outcome::Credited,
         Err(error) => Outcome::Refused(number, error.to_string()),
     }

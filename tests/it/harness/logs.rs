@@ -5,13 +5,14 @@ use std::sync::{Mutex, OnceLock};
 
 use axum::body::Bytes;
 use common::logs;
+use local_stack::functions;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Potret;
 
-/// Everything that any test of this binary has logged, at the most talkative level.
+/// Everything that any test of this binary has logged, at the most detailed level.
 static LOGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct ToMemory;
@@ -31,7 +32,8 @@ impl Write for ToMemory {
 pub fn capture() {
     static CAPTURING: OnceLock<()> = OnceLock::new();
     CAPTURING.get_or_init(|| {
-        tracing_subscriber::registry().with(logs::layer(logs::MOST_TALKATIVE, || ToMemory)).init();
+        let packages: Vec<_> = functions::ALL.iter().map(|function| function.name).collect();
+        tracing_subscriber::registry().with(logs::layer(logs::MOST_DETAILED, &packages, || ToMemory)).init();
     });
 }
 

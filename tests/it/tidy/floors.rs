@@ -10,23 +10,23 @@ use super::{File, refuse, rust_files};
 /// The modules of `common`, from the roof to the ground. A module uses modules on lower floors, or on its
 /// own.
 const FLOORS: [&[&str]; 6] = [
-    &["api"],
+    &["api", "events"],
     &["ledger", "uploads"],
-    &["generations", "fal", "issuer"],
+    &["fal", "function", "generations", "issuer"],
     &["secrets"],
-    &["tables", "aws", "logs", "invocation", "prompt"],
+    &["aws", "invocation", "logs", "prompt", "tables"],
     &[
-        "settings",
         "coins",
-        "ids",
-        "identity",
         "idempotency",
-        "timestamps",
-        "redaction",
-        "validation",
-        "photos",
+        "identity",
+        "ids",
         "metrics",
         "net",
+        "photos",
+        "redaction",
+        "settings",
+        "timestamps",
+        "validation",
     ],
 ];
 

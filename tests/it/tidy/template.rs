@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::config::NAMES;
+use local_stack::functions::{self, Deployed};
 use reqwest::Method;
 use sam_template::{LocalStack, Stack, Template};
 use serde_json::{Value, json};
 
-use super::{differences, file, files, refuse, rust_files};
+use super::{differences, file, files, refuse};
 use crate::harness::{Potret, Response};
 
 /// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are
@@ -34,24 +34,9 @@ pub fn resources() -> Stack {
     template.resolve(&LocalStack { name: "potret".to_owned(), parameters }).expect("resources")
 }
 
-/// What each function passes to `expect_route`, as `<function>: <METHOD> <path>`.
-fn expected_routes() -> BTreeSet<String> {
-    let mut routes = BTreeSet::new();
-    for file in rust_files() {
-        let Some(path) = file.path.strip_prefix("functions/") else { continue };
-        let function = path.split('/').next().unwrap_or_default();
-        for call in file.text.split("expect_route(").skip(1) {
-            let arguments: Vec<_> =
-                call.split(')').next().unwrap_or_default().split(',').map(str::trim).collect();
-            let [_, method, path, ..] = arguments.as_slice() else { panic!("{}: {arguments:?}", file.path) };
-            routes.insert(format!(
-                "{function}: {} {}",
-                method.replace("Method::", ""),
-                path.trim_matches('"')
-            ));
-        }
-    }
-    routes
+/// Every setting that a function reads.
+pub fn settings() -> BTreeSet<String> {
+    functions::ALL.iter().flat_map(Deployed::settings).chain(["LOG_LEVEL".to_owned()]).collect()
 }
 
 #[test]
@@ -67,12 +52,14 @@ fn cargo_lambda_watch_serves_the_routes_of_the_template() {
 }
 
 #[test]
-fn every_function_checks_the_route_that_the_template_gives_it() {
+fn every_function_has_the_routes_of_the_template() {
     let routes = resources().routes.into_iter();
     let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path));
-    let calls = "the functions' calls of expect_route";
-    let breaches = differences("template.yaml", routes, calls, expected_routes());
-    refuse(&breaches, "make the function's Event in template.yaml and its expect_route the same:");
+    let own = functions::ALL.iter().flat_map(|function| {
+        function.routes.iter().map(|route| format!("{}: {} {}", function.name, route.method, route.path))
+    });
+    let breaches = differences("template.yaml", routes, "the functions' ROUTES", own);
+    refuse(&breaches, "make the function's Event in template.yaml and its ROUTES the same:");
 }
 
 #[test]
@@ -124,7 +111,7 @@ fn every_function_has_the_same_name_everywhere() {
             }
         }
         let manifest = files.get(&format!("{folder}/Cargo.toml")).map(String::as_str).unwrap_or_default();
-        if !manifest.starts_with(&format!("[package]\nname = \"{name}\"\n")) || manifest.contains("[[bin]]") {
+        if !manifest.starts_with(&format!("[package]\nname = \"{name}\"\n")) {
             breaches.push(format!("{folder}/Cargo.toml must name the package, and so the binary, {name}"));
         }
         if !files["tests/it/main.rs"].contains(&format!("\nmod {module};\n")) {
@@ -164,7 +151,7 @@ fn every_folder_of_functions_and_of_events_is_a_function_of_the_template() {
 fn the_template_sets_exactly_the_settings_that_are_not_local() {
     let names = resources().functions.into_iter().flat_map(|function| function.environment.into_keys());
     let set = names.filter(|name| name != OF_THE_C_LIBRARY);
-    let known = NAMES.into_iter().filter(|name| !LOCAL_ONLY.contains(name)).map(str::to_owned);
-    let breaches = differences("template.yaml", set, "common::config::NAMES", known);
-    refuse(&breaches, "set it in template.yaml and add it to common::config::NAMES, or remove it from both:");
+    let read = settings().into_iter().filter(|name| !LOCAL_ONLY.contains(&name.as_str()));
+    let breaches = differences("template.yaml", set, "the functions", read);
+    refuse(&breaches, "set it in template.yaml and read it in a function, or do neither:");
 }

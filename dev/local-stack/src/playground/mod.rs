@@ -72,7 +72,7 @@ pub struct Settings {
     /// Which fal is asked.
     pub fal: Fal,
     /// What a batch is and costs, and which model gets the photos.
-    pub batch: common::config::BatchConfig,
+    pub batch: generate_image::BatchConfig,
     /// Whose tokens the gateway takes.
     pub tokens: JwtSpec,
 }

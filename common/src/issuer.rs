@@ -1,12 +1,12 @@
-//! The settings of whose access tokens are taken.
+//! The issuer of access tokens: who it is, and where its keys are.
 
 use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::{Settings, secret};
 use crate::secrets::{Secret, Source};
+use crate::settings::Settings;
 
 /// Where an issuer publishes its keys unless it says otherwise, below its own address.
 const USUAL_JWKS_PATH: &str = ".well-known/jwks.json";
@@ -14,9 +14,9 @@ const USUAL_JWKS_PATH: &str = ".well-known/jwks.json";
 /// Shortest secret for HS256: RFC 7518 wants as many bits as the hash has.
 const LEAST_SECRET_BYTES: usize = 32;
 
-/// Whose tokens are taken.
+/// Which tokens are accepted.
 #[derive(Debug, Clone)]
-pub struct TokensConfig {
+pub struct IssuerConfig {
     /// The `iss` of every token, character for character.
     pub issuer: String,
     /// A token must name one of these.
@@ -27,39 +27,42 @@ pub struct TokensConfig {
     pub secret: Option<Source<JwtSecret>>,
 }
 
-impl TokensConfig {
+impl IssuerConfig {
     /// Reads `JWT_ISSUER`, `JWT_AUDIENCE`, `JWKS_URL`, and `JWT_SECRET` or `JWT_SECRET_PARAMETER`.
-    pub fn load(settings: &mut Settings<'_>) -> Self {
+    pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
         let issuer = settings.required("JWT_ISSUER");
         let audience = settings.required("JWT_AUDIENCE");
-        let audience = audience.split(',').map(str::trim).filter(|audience| !audience.is_empty());
+        let jwks_url = jwks_url(settings, issuer.as_deref());
         let has_secret = ["JWT_SECRET", "JWT_SECRET_PARAMETER"].map(|name| settings.optional(name).is_some());
-        Self {
+        let secret = match has_secret.contains(&true) {
+            true => Source::load(settings, "JWT_SECRET").map(Some),
+            false => Some(None),
+        };
+        let audience = audience?;
+        let audience = audience.split(',').map(str::trim).filter(|audience| !audience.is_empty());
+        Some(Self {
             audience: audience.map(str::to_owned).collect(),
-            jwks_url: jwks_url(settings, &issuer),
-            secret: has_secret.contains(&true).then(|| secret(settings, "JWT_SECRET")),
-            issuer,
-        }
+            issuer: issuer?,
+            jwks_url: jwks_url?,
+            secret: secret?,
+        })
     }
 }
 
 /// `JWKS_URL`, or the usual place below the issuer.
-fn jwks_url(settings: &mut Settings<'_>, issuer: &str) -> Url {
+fn jwks_url(settings: &mut Settings<'_>, issuer: Option<&str>) -> Option<Url> {
     let (name, text) = match settings.optional("JWKS_URL") {
         Some(text) => ("JWKS_URL", text),
-        None => ("JWT_ISSUER", format!("{}/{USUAL_JWKS_PATH}", issuer.trim_end_matches('/'))),
+        None => ("JWT_ISSUER", format!("{}/{USUAL_JWKS_PATH}", issuer?.trim_end_matches('/'))),
     };
     let url = Url::parse(&text).ok().filter(cannot_be_changed_on_the_way);
-    url.unwrap_or_else(|| {
-        // A missing issuer is named already.
-        if !issuer.is_empty() || name == "JWKS_URL" {
-            settings.faults.push(format!("{name} must be an https URL, or an http one of this machine"));
-        }
-        unusable()
-    })
+    if url.is_none() {
+        settings.fault(format!("{name} must be an https URL, or an http one of this machine"));
+    }
+    url
 }
 
-/// Whoever can change the keys can sign in as anybody.
+/// Keys fetched over plain HTTP could be replaced, and with them anybody could sign in as anybody.
 fn cannot_be_changed_on_the_way(url: &Url) -> bool {
     let is_this_machine = match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
@@ -70,12 +73,7 @@ fn cannot_be_changed_on_the_way(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_this_machine)
 }
 
-/// Stands in a configuration that has a fault and is never used.
-fn unusable() -> Url {
-    Url::parse("https://invalid/").expect("a constant that is a URL")
-}
-
-/// The secret with which an issuer signs HS256 tokens, and with which anybody could.
+/// The secret with which an issuer signs HS256 tokens.
 #[derive(Debug, Clone)]
 pub struct JwtSecret(SecretString);
 
@@ -88,7 +86,6 @@ impl Secret for JwtSecret {
 }
 
 impl JwtSecret {
-    /// The bytes that sign.
     pub fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }
@@ -97,18 +94,18 @@ impl JwtSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConfigError, load};
+    use crate::settings::{SettingsError, load};
 
-    fn tokens(pairs: &[(&str, &str)]) -> Result<TokensConfig, ConfigError> {
+    fn issuer(pairs: &[(&str, &str)]) -> Result<IssuerConfig, SettingsError> {
         let lookup = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
-        load(&lookup, TokensConfig::load)
+        load(&lookup, IssuerConfig::load)
     }
 
     #[test]
     fn the_keys_are_below_the_issuer_unless_they_are_elsewhere() {
-        let jwks_url = |issuer: &str, url: &str| {
-            let settings = [("JWT_ISSUER", issuer), ("JWT_AUDIENCE", "app"), ("JWKS_URL", url)];
-            tokens(&settings).map(|tokens| tokens.jwks_url.to_string())
+        let jwks_url = |name: &str, url: &str| {
+            let settings = [("JWT_ISSUER", name), ("JWT_AUDIENCE", "app"), ("JWKS_URL", url)];
+            issuer(&settings).map(|issuer| issuer.jwks_url.to_string())
         };
         let supabase = "https://abc.supabase.co/auth/v1/.well-known/jwks.json";
         assert_eq!(jwks_url("https://abc.supabase.co/auth/v1", "").unwrap(), supabase);
@@ -127,20 +124,20 @@ mod tests {
     #[test]
     fn issuer_and_audience_are_needed_and_a_secret_is_not() {
         assert_eq!(
-            tokens(&[]).unwrap_err().to_string(),
+            issuer(&[]).unwrap_err().to_string(),
             "the configuration is unusable: JWT_ISSUER is not set; JWT_AUDIENCE is not set"
         );
         let asked = [("JWT_ISSUER", "https://issuer.test"), ("JWT_AUDIENCE", "app, admin")];
-        let config = tokens(&asked).unwrap();
+        let config = issuer(&asked).unwrap();
         assert_eq!((config.audience, config.secret.is_none()), (vec!["app".into(), "admin".into()], true));
     }
 
     #[test]
     fn a_short_secret_is_refused_and_never_shown() {
         let asked = [("JWT_ISSUER", "https://issuer.test"), ("JWT_AUDIENCE", "app")];
-        let error = tokens(&[asked[0], asked[1], ("JWT_SECRET", "too-short")]).unwrap_err().to_string();
+        let error = issuer(&[asked[0], asked[1], ("JWT_SECRET", "too-short")]).unwrap_err().to_string();
         assert!(error.contains("JWT_SECRET must hold") && !error.contains("too-short"), "{error}");
-        let config = tokens(&[asked[0], asked[1], ("JWT_SECRET", &"s".repeat(32))]).unwrap();
+        let config = issuer(&[asked[0], asked[1], ("JWT_SECRET", &"s".repeat(32))]).unwrap();
         assert!(!format!("{config:?}").contains("sss"));
     }
 }

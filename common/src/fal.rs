@@ -2,11 +2,12 @@
 //!
 //! The rules come from fal's public documentation, the types of its OpenAPI and its official clients.
 
-mod answer;
 mod client;
+mod config;
 mod error;
 mod input;
 mod queue;
+mod response;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,10 +18,11 @@ use url::Url;
 use crate::secrets::Secret;
 
 pub use client::{FalClient, Picture};
+pub use config::FalConfig;
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
 
-/// A fal key, `<id>:<secret>`. It shows itself to nobody but the client.
+/// A fal key, `<id>:<secret>`. Debug output is redacted.
 #[derive(Clone)]
 pub struct FalKey(SecretString);
 
@@ -51,12 +53,12 @@ impl fmt::Debug for FalKey {
 /// The hosts that may see the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FalHosts {
-    /// Answers on the connection that asked.
-    pub(super) run: Url,
-    /// Stands in when `run` cannot be connected to, in which case nothing was sent.
-    pub(super) backup: Option<Url>,
-    /// Keeps what `run` decided to queue.
-    pub(super) queue: Url,
+    /// Responds on the same connection.
+    run: Url,
+    /// Used when there is no connection to `run`, so that nothing was sent.
+    backup: Option<Url>,
+    /// Has the requests that `run` decided to queue.
+    queue: Url,
 }
 
 impl FalHosts {
@@ -101,7 +103,6 @@ pub enum ImageToImageModel {
 }
 
 impl ImageToImageModel {
-    /// fal's endpoint id.
     pub fn endpoint(self) -> &'static str {
         match self {
             Self::FluxTwoEdit => FluxTwoEdit::ENDPOINT,
@@ -140,7 +141,6 @@ impl FromStr for ImageToImageModel {
 pub struct Steps(u8);
 
 impl Steps {
-    /// The number of steps.
     pub fn count(self) -> u8 {
         self.0
     }

@@ -1,16 +1,15 @@
-//! The answer to a delivered batch. A replay is made from the same record, so it says the same.
+//! A delivered batch and the response to it. A replay is made from the same record, so it says the same.
 
-use common::api::{self, Problem};
+use common::api::{self, Problem, Response};
 use common::coins::Coins;
-use common::generations::{Generation, GenerationId, Job, Mode};
+use common::generations::{Generation, Job, Mode};
+use common::ids::GenerationId;
 use lambda_http::http::HeaderValue;
-use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A delivered batch.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Delivered {
     /// Its record, settled.
     pub generation: Generation,
     /// Whether it was delivered before, under the same Idempotency-Key.
@@ -18,7 +17,7 @@ pub(crate) struct Answer {
 }
 
 #[derive(Serialize)]
-struct AnswerBody<'g> {
+struct DeliveredBody<'g> {
     generation_id: GenerationId,
     images: &'g [String],
     remaining_coins: Option<Coins>,
@@ -40,11 +39,10 @@ struct DebugInfo<'g> {
     dropped_inputs: &'g [String],
 }
 
-impl Answer {
-    /// The HTTP form.
-    pub fn into_response(self) -> Result<Response<Body>, Problem> {
+impl Delivered {
+    pub fn into_response(self) -> Result<Response, Problem> {
         let generation = &self.generation;
-        let mut response = api::ok(&AnswerBody {
+        let mut response = api::ok(&DeliveredBody {
             generation_id: generation.generation_id,
             images: &generation.images,
             remaining_coins: generation.remaining_coins,

@@ -4,23 +4,22 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::Coins;
-use crate::generations::{AttemptId, Generation, GenerationId};
+use crate::coins::Coins;
+use crate::generations::Generation;
 use crate::identity::UserId;
+use crate::ids::{AttemptId, GenerationId};
 
-/// Coins set aside for one attempt. Settling or releasing names the very hold it ends, so that a repeat of
-/// either finds it gone and takes nothing twice.
+/// Coins set aside for one attempt. A settle or release names the hold that it ends, so a repeat finds the
+/// hold gone and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a hold must be settled or released"]
 pub struct Hold {
-    /// Whose coins.
     pub user_id: UserId,
-    /// For which generation.
     pub generation_id: GenerationId,
     /// For which attempt at it.
     pub attempt_id: AttemptId,
-    /// How many.
     pub coins: Coins,
-    /// When anyone may give them back, if the attempt has not been heard of.
+    /// After this time any request may give them back.
     pub lease_until: Timestamp,
 }
 
@@ -45,7 +44,7 @@ impl Hold {
             user_id: user_id.clone(),
             generation_id: GenerationId::parse(generation)?,
             attempt_id: AttemptId::parse(attempt)?,
-            coins: Coins(coins.parse().ok()?),
+            coins: Coins::new(coins.parse().ok()?),
             lease_until: Timestamp::from_millisecond(lease.parse().ok()?).ok()?,
         };
         (parts.next().is_none() && hold.to_string() == element).then_some(hold)
@@ -77,7 +76,7 @@ mod tests {
             user_id: user_id.clone(),
             generation_id: GenerationId::random(),
             attempt_id: AttemptId::random(),
-            coins: Coins(3),
+            coins: Coins::new(3),
             lease_until: Timestamp::from_millisecond(1_790_000_000_123).expect("in range"),
         };
         assert_eq!(Hold::parse(&user_id, &hold.to_string()), Some(hold.clone()));
@@ -93,7 +92,7 @@ mod tests {
             user_id: UserId::parse("u").expect("a user id"),
             generation_id: GenerationId::random(),
             attempt_id: AttemptId::random(),
-            coins: Coins(1),
+            coins: Coins::new(1),
             lease_until,
         };
         assert!(!hold.is_expired(lease_until));

@@ -1,19 +1,9 @@
-//! Coins: whole numbers, and the ledger that holds, settles and releases them.
-
-mod expressions;
-mod hold;
-mod ledger;
-mod profile;
-mod transact;
+//! Coins as numbers: whole, and never negative.
 
 use std::fmt;
 use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
-
-pub use hold::Hold;
-pub use ledger::{HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUpRefused};
-pub use transact::Unavailable;
 
 /// A number of coins: what a batch costs, what a user has. Never negative, never a fraction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,7 +16,6 @@ impl Coins {
         Self(count)
     }
 
-    /// How many.
     pub const fn count(self) -> u64 {
         self.0
     }

@@ -1,17 +1,56 @@
 //! A user's row in the `profiles` table, as it is read.
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::transact::Item;
-use super::{Balance, Coins, Hold};
+use super::Hold;
+use super::transact::{Item, Unavailable, broken};
+use crate::aws::{describe, is_transient};
+use crate::coins::{Balance, Coins};
 use crate::identity::UserId;
+use crate::tables::ProfilesTable;
+
+/// The profiles, for reading.
+#[derive(Debug, Clone)]
+pub struct Profiles {
+    client: Client,
+    table: ProfilesTable,
+}
+
+impl Profiles {
+    /// Reads `table` through `client`.
+    pub fn new(client: Client, table: ProfilesTable) -> Self {
+        Self { client, table }
+    }
+
+    /// What `user` has, read consistently. A user never seen before has nothing, and nothing is written.
+    pub async fn balance(&self, user: &UserId, now: Timestamp) -> Result<Balance, Unavailable> {
+        Ok(self.read(user).await?.balance(user, now))
+    }
+
+    pub(super) fn table(&self) -> &ProfilesTable {
+        &self.table
+    }
+
+    pub(super) async fn read(&self, user: &UserId) -> Result<Profile, Unavailable> {
+        let get = self.client.get_item().table_name(self.table.name()).consistent_read(true);
+        let get = get.key("user_id", AttributeValue::S(user.to_string()));
+        let response = get.send().await.map_err(|error| Unavailable {
+            cause: describe(&error),
+            may_have_applied: false,
+            transient: is_transient(&error),
+        })?;
+        Profile::read(response.item.unwrap_or_default()).map_err(broken)
+    }
+}
 
 /// The attributes that the ledger knows; a row may have others, which are left alone.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Profile {
-    /// Settled coins; absent in a row that somebody else made and that never had a coin.
+    /// Settled coins; absent in a row that another system made and that never had a coin.
     pub coins_balance: Option<Coins>,
     /// Free coins; absent in an imported row, where it means all of them.
     coins_available: Option<Coins>,
@@ -52,23 +91,21 @@ impl Profile {
         let settled = self.coins_balance.unwrap_or_default();
         let free = self.coins_available.unwrap_or(settled);
         let reclaimable: Coins = self.expired_holds(user, now).iter().map(|hold| hold.coins).sum();
-        Balance { settled, available: Coins(free.0.saturating_add(reclaimable.0)) }
+        Balance { settled, available: Coins::new(free.count().saturating_add(reclaimable.count())) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
-
     use super::*;
-    use crate::generations::{AttemptId, GenerationId};
+    use crate::ids::{AttemptId, GenerationId};
 
     fn hold(lease_until_ms: i64) -> Hold {
         Hold {
             user_id: UserId::parse("u").expect("a user id"),
             generation_id: GenerationId::random(),
             attempt_id: AttemptId::random(),
-            coins: Coins(2),
+            coins: Coins::new(2),
             lease_until: Timestamp::from_millisecond(lease_until_ms).expect("in range"),
         }
     }
@@ -87,7 +124,10 @@ mod tests {
             ("coins_balance", AttributeValue::N("7".into())),
             ("email", AttributeValue::S("x".into())),
         ]);
-        assert_eq!(imported.balance(&user, now), Balance { settled: Coins(7), available: Coins(7) });
+        assert_eq!(
+            imported.balance(&user, now),
+            Balance { settled: Coins::new(7), available: Coins::new(7) }
+        );
     }
 
     #[test]
@@ -99,7 +139,10 @@ mod tests {
             ("coins_available", AttributeValue::N("6".into())),
             ("holds", AttributeValue::Ss(vec![old.to_string(), running.to_string()])),
         ]);
-        assert_eq!(profile.balance(&old.user_id, now), Balance { settled: Coins(10), available: Coins(8) });
+        assert_eq!(
+            profile.balance(&old.user_id, now),
+            Balance { settled: Coins::new(10), available: Coins::new(8) }
+        );
         assert_eq!(profile.expired_holds(&old.user_id, now), [old]);
         assert!(profile.has(&running));
     }

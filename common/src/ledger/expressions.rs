@@ -10,13 +10,13 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Coins, Hold};
-use crate::config::Tables;
+use super::Hold;
+use super::transact::Item;
+use crate::coins::Coins;
 use crate::generations::{Generation, Status};
 use crate::identity::UserId;
+use crate::tables::{GenerationsTable, LedgerTable, ProfilesTable};
 use crate::timestamps;
-
-use super::transact::Item;
 
 /// How long the table keeps a finished generation. Hygiene: no rule depends on it, and a pending one has no
 /// end, because its hold could not be given back without it.
@@ -39,33 +39,24 @@ pub(super) enum GiveBack<'a> {
 pub(super) struct Entry {
     /// `charge#<attempt>` or `topup#<reference>`.
     pub entry_id: String,
-    /// Whose coins.
     pub user_id: UserId,
     /// What was added to the settled balance.
     pub delta: i64,
-    /// The settled balance afterwards.
     pub coins_balance: Coins,
-    /// When.
     #[serde(with = "timestamps::text")]
     pub at: Timestamp,
 }
 
-/// The tables, and the actions upon them.
-#[derive(Debug, Clone)]
-pub(super) struct Expressions {
-    tables: Tables,
-}
-
-impl Expressions {
-    pub fn new(tables: Tables) -> Self {
-        Self { tables }
-    }
-
-    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy of a
-    /// hold that was under way until its own attempt, or a newer one, had ended begins nothing.
-    pub fn put_pending(&self, item: Item, pending: &Generation) -> Result<TransactWriteItem, BuildError> {
+impl GenerationsTable {
+    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy
+    /// of a hold that was under way until its own attempt, or a newer one, had ended begins nothing.
+    pub(super) fn put_pending(
+        &self,
+        item: Item,
+        pending: &Generation,
+    ) -> Result<TransactWriteItem, BuildError> {
         let put = Put::builder()
-            .table_name(&self.tables.generations)
+            .table_name(self.name())
             .set_item(Some(item))
             .condition_expression(
                 "attribute_not_exists(generation_id) OR (body_hash = :hash AND #status IN (:failed, :expired) \
@@ -81,26 +72,8 @@ impl Expressions {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Takes the coins from what is available and notes who holds them. An imported profile that never had
-    /// `coins_available` counts as holding nothing.
-    pub fn place_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
-        let update = self
-            .profile(&hold.user_id)
-            .update_expression(
-                "SET coins_available = if_not_exists(coins_available, coins_balance) - :coins ADD holds :holds",
-            )
-            .condition_expression(
-                "(coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) \
-                 AND (attribute_not_exists(holds) OR size(holds) < :most)",
-            )
-            .expression_attribute_values(":coins", number(hold.coins))
-            .expression_attribute_values(":holds", AttributeValue::Ss(vec![hold.to_string()]))
-            .expression_attribute_values(":most", AttributeValue::N(MAX_HOLDS.to_string()));
-        built(update)
-    }
-
     /// Marks the attempt's generation as delivered.
-    pub fn mark_succeeded(
+    pub(super) fn mark_succeeded(
         &self,
         hold: &Hold,
         images: &[String],
@@ -109,7 +82,7 @@ impl Expressions {
     ) -> Result<TransactWriteItem, BuildError> {
         let images = images.iter().map(text).collect();
         let update = self
-            .generation(hold)
+            .update(hold)
             .update_expression(
                 "SET #status = :status, images = :images, remaining_coins = :remaining, completed_at = :now, \
                  expires_at = :expires_at",
@@ -123,26 +96,8 @@ impl Expressions {
         built(update)
     }
 
-    /// Takes the held coins out of the settled balance, which must be `before`, and ends the hold.
-    pub fn settle_hold(
-        &self,
-        hold: &Hold,
-        before: Coins,
-        after: Coins,
-    ) -> Result<TransactWriteItem, BuildError> {
-        let update = self
-            .profile(&hold.user_id)
-            .update_expression("SET coins_balance = :after DELETE holds :holds")
-            .condition_expression("contains(holds, :hold) AND coins_balance = :before")
-            .expression_attribute_values(":before", number(before))
-            .expression_attribute_values(":after", number(after))
-            .expression_attribute_values(":hold", text(hold.to_string()))
-            .expression_attribute_values(":holds", AttributeValue::Ss(vec![hold.to_string()]));
-        built(update)
-    }
-
     /// Marks the attempt's generation as ended without pictures.
-    pub fn mark_ended(
+    pub(super) fn mark_ended(
         &self,
         hold: &Hold,
         how: GiveBack<'_>,
@@ -154,7 +109,7 @@ impl Expressions {
             GiveBack::Expired => (Status::Expired, "expired", format!("{mine} AND lease_until < :now_ms")),
         };
         let mut update = self
-            .generation(hold)
+            .update(hold)
             .update_expression(
                 "SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at",
             )
@@ -170,10 +125,58 @@ impl Expressions {
         built(update)
     }
 
-    /// Makes the held coins available again and ends the hold.
-    pub fn release_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
+    fn update(&self, hold: &Hold) -> UpdateBuilder {
+        Update::builder()
+            .table_name(self.name())
+            .key("user_id", text(hold.user_id.as_str()))
+            .key("generation_id", text(hold.generation_id.to_string()))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":attempt", text(hold.attempt_id.to_string()))
+            .expression_attribute_values(":pending", text(Status::Pending.stored()))
+    }
+}
+
+impl ProfilesTable {
+    /// Takes the coins from what is available and notes who holds them. An imported profile that never had
+    /// `coins_available` counts as holding nothing.
+    pub(super) fn place_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
         let update = self
-            .profile(&hold.user_id)
+            .update(&hold.user_id)
+            .update_expression(
+                "SET coins_available = if_not_exists(coins_available, coins_balance) - :coins ADD holds :holds",
+            )
+            .condition_expression(
+                "(coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) \
+                 AND (attribute_not_exists(holds) OR size(holds) < :most)",
+            )
+            .expression_attribute_values(":coins", number(hold.coins))
+            .expression_attribute_values(":holds", AttributeValue::Ss(vec![hold.to_string()]))
+            .expression_attribute_values(":most", AttributeValue::N(MAX_HOLDS.to_string()));
+        built(update)
+    }
+
+    /// Takes the held coins out of the settled balance, which must be `before`, and ends the hold.
+    pub(super) fn settle_hold(
+        &self,
+        hold: &Hold,
+        before: Coins,
+        after: Coins,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let update = self
+            .update(&hold.user_id)
+            .update_expression("SET coins_balance = :after DELETE holds :holds")
+            .condition_expression("contains(holds, :hold) AND coins_balance = :before")
+            .expression_attribute_values(":before", number(before))
+            .expression_attribute_values(":after", number(after))
+            .expression_attribute_values(":hold", text(hold.to_string()))
+            .expression_attribute_values(":holds", AttributeValue::Ss(vec![hold.to_string()]));
+        built(update)
+    }
+
+    /// Makes the held coins available again and ends the hold.
+    pub(super) fn release_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
+        let update = self
+            .update(&hold.user_id)
             .update_expression("SET coins_available = coins_available + :coins DELETE holds :holds")
             .condition_expression("contains(holds, :hold)")
             .expression_attribute_values(":coins", number(hold.coins))
@@ -182,9 +185,9 @@ impl Expressions {
         built(update)
     }
 
-    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile that
-    /// never had `coins_available` has all of `before` available.
-    pub fn add_coins(
+    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile
+    /// that never had `coins_available` has all of `before` available.
+    pub(super) fn add_coins(
         &self,
         user: &UserId,
         coins: Coins,
@@ -196,7 +199,7 @@ impl Expressions {
             Some(_) => "coins_balance = :before",
         };
         let update = self
-            .profile(user)
+            .update(user)
             .update_expression(
                 "SET coins_balance = :after, coins_available = if_not_exists(coins_available, :before) + :coins",
             )
@@ -207,29 +210,21 @@ impl Expressions {
         built(update)
     }
 
+    fn update(&self, user: &UserId) -> UpdateBuilder {
+        Update::builder().table_name(self.name()).key("user_id", text(user.as_str()))
+    }
+}
+
+impl LedgerTable {
     /// Appends an entry that must be new.
-    pub fn append(&self, item: Item) -> Result<TransactWriteItem, BuildError> {
+    pub(super) fn append(&self, item: Item) -> Result<TransactWriteItem, BuildError> {
         let put = Put::builder()
-            .table_name(&self.tables.ledger)
+            .table_name(self.name())
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(entry_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    fn profile(&self, user: &UserId) -> UpdateBuilder {
-        Update::builder().table_name(&self.tables.profiles).key("user_id", text(user.as_str()))
-    }
-
-    fn generation(&self, hold: &Hold) -> UpdateBuilder {
-        Update::builder()
-            .table_name(&self.tables.generations)
-            .key("user_id", text(hold.user_id.as_str()))
-            .key("generation_id", text(hold.generation_id.to_string()))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":attempt", text(hold.attempt_id.to_string()))
-            .expression_attribute_values(":pending", text(Status::Pending.stored()))
     }
 }
 

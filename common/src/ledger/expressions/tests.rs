@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::generations::{AttemptId, Generation, GenerationId, Job, Mode, PhotoCount};
+use crate::generations::{Generation, Job, Mode, PhotoCount};
+use crate::ids::{AttemptId, GenerationId};
 
 fn hold() -> Hold {
     let id = Uuid::from_u128(7).to_string();
@@ -11,7 +12,7 @@ fn hold() -> Hold {
         user_id: UserId::parse("merchant").expect("a user"),
         generation_id: GenerationId::parse(&id).expect("an id"),
         attempt_id: AttemptId::parse(&id).expect("an id"),
-        coins: Coins(1),
+        coins: Coins::new(1),
         lease_until: Timestamp::UNIX_EPOCH,
     }
 }
@@ -64,39 +65,36 @@ fn words(action: Result<TransactWriteItem, BuildError>) -> String {
 
 #[test]
 fn every_condition_and_every_change_is_as_agreed() {
-    let tables =
-        Tables { profiles: "profiles".into(), generations: "generations".into(), ledger: "ledger".into() };
-    let (expressions, hold, now) = (Expressions::new(tables), hold(), Timestamp::UNIX_EPOCH);
+    let (profiles, generations) = (ProfilesTable::new("profiles"), GenerationsTable::new("generations"));
+    let ledger = LedgerTable::new("ledger");
+    let (hold, now) = (hold(), Timestamp::UNIX_EPOCH);
     let failed = GiveBack::Failed { error_code: "code" };
     let sections = [
-        ("hold", vec![expressions.put_pending(Item::new(), &pending()), expressions.place_hold(&hold)]),
+        ("hold", vec![generations.put_pending(Item::new(), &pending()), profiles.place_hold(&hold)]),
         (
             "settle",
             vec![
-                expressions.mark_succeeded(&hold, &[], Coins(0), now),
-                expressions.settle_hold(&hold, Coins(1), Coins(0)),
-                expressions.append(Item::new()),
+                generations.mark_succeeded(&hold, &[], Coins::new(0), now),
+                profiles.settle_hold(&hold, Coins::new(1), Coins::new(0)),
+                ledger.append(Item::new()),
             ],
         ),
-        ("release", vec![expressions.mark_ended(&hold, failed, now), expressions.release_hold(&hold)]),
-        (
-            "expire",
-            vec![expressions.mark_ended(&hold, GiveBack::Expired, now), expressions.release_hold(&hold)],
-        ),
+        ("release", vec![generations.mark_ended(&hold, failed, now), profiles.release_hold(&hold)]),
+        ("expire", vec![generations.mark_ended(&hold, GiveBack::Expired, now), profiles.release_hold(&hold)]),
         (
             "top up",
             vec![
-                expressions.append(Item::new()),
-                expressions.add_coins(&hold.user_id, Coins(1), None, Coins(1)),
-                expressions.add_coins(&hold.user_id, Coins(1), Some(Coins(1)), Coins(2)),
+                ledger.append(Item::new()),
+                profiles.add_coins(&hold.user_id, Coins::new(1), None, Coins::new(1)),
+                profiles.add_coins(&hold.user_id, Coins::new(1), Some(Coins::new(1)), Coins::new(2)),
             ],
         ),
     ];
-    let told = sections.map(|(name, actions)| {
+    let sections = sections.map(|(name, actions)| {
         let actions: Vec<_> = actions.into_iter().map(words).collect();
         format!("# {name}\n{}", actions.join("\n"))
     });
-    insta::assert_snapshot!(told.join("\n\n"), @"
+    insta::assert_snapshot!(sections.join("\n\n"), @"
     # hold
     generations: put
       if attribute_not_exists(generation_id) OR (body_hash = :hash AND #status IN (:failed, :expired) AND created_at < :created_at)
