@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_double::lambda::{Bootstrap, Function, LocalLambda, emulated};
 use axum::body::Bytes;
+use kit::events::HttpApiEvent;
 use serde_json::{Value, json};
 
 use crate::harness::{self, Potret, Setup, a_prompt};
@@ -92,11 +93,7 @@ async fn lambda_answer(lambda: &LocalLambda, panic: &str) -> Value {
 }
 
 async fn invoke(lambda: &LocalLambda, panic: &str) -> Result<Value, String> {
-    let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {"content-type": "application/json"},
-        "requestContext": {"http": {"method": "POST", "path": "/"}, "stage": "$default", "timeEpoch": 0},
-        "body": json!({"panic": panic}).to_string(), "isBase64Encoded": false,
-    });
+    let event = HttpApiEvent::new("POST", "/").body(json!({"panic": panic}).to_string()).into_json();
     let invocation = lambda.invoke("panics", Bytes::from(event.to_string())).await.expect("a function");
     match invocation.outcome {
         Ok(answer) => Ok(serde_json::from_slice(&answer).expect("JSON")),

@@ -1,5 +1,6 @@
 //! `POST /api/generate-image`: what goes in, what goes to fal, what comes out.
 
+use kit::events::HttpApiEvent;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -325,17 +326,7 @@ async fn a_body_that_cannot_be_read_is_refused() {
 async fn a_direct_invocation_is_held_to_route_and_sign_in() {
     let potret = Potret::start().await;
     let invoke = |method: &str, path: &str, claims: Value| {
-        let event = json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
-            "headers": {"content-type": "application/json"},
-            "requestContext": {
-                "accountId": "1", "apiId": "a", "domainName": "d", "domainPrefix": "d", "requestId": "r",
-                "routeKey": "$default", "stage": "$default", "time": "t", "timeEpoch": 1,
-                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "t"},
-                "authorizer": {"jwt": {"claims": claims, "scopes": null}}
-            },
-            "body": "{}", "isBase64Encoded": false
-        });
+        let event = HttpApiEvent::new(method, path).claims(claims).body("{}").into_json();
         let url = potret.url("/2015-03-31/functions/generate-image/invocations");
         let request = potret.http.post(url).json(&event);
         async move {

@@ -4,27 +4,24 @@ use common::identity::UserId;
 use reqwest::Method;
 use tests::give_a_past;
 
-use crate::flaky_dynamodb::FlakyDynamoDb;
-use crate::harness::{Answer, Potret, Setup, User, a_prompt};
+use crate::flaky_dynamodb::{Flaky, FlakyDynamoDb};
+use crate::harness::{Answer, User, a_prompt};
 
 /// The calls and the items that each of the three takes to be answered.
 async fn costs(user: &User<'_>, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
     let mut costs = Vec::new();
     for path in ["/api/coin-balance", "/api/debug/last-prompt", "/api/generations?limit=5"] {
-        dynamodb.take_calls();
+        dynamodb.troubles().take_calls();
         dynamodb.take_items_read();
         assert_eq!(Answer::of(user.request(Method::GET, path)).await.status, 200);
-        costs.push((dynamodb.take_calls(), dynamodb.take_items_read()));
+        costs.push((dynamodb.troubles().take_calls(), dynamodb.take_items_read()));
     }
     costs
 }
 
 #[tokio::test]
 async fn a_balance_the_last_prompt_and_a_page_cost_the_same_after_ten_generations_and_after_a_thousand() {
-    let behind = Potret::start().await;
-    let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-    let potret =
-        Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str()).start().await;
+    let Flaky { potret, dynamodb, behind: _behind } = Flaky::start().await;
     let merchant = potret.user_with("merchant", 1).await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     let (client, table) = (potret.stack.dynamodb.dynamodb(), potret.tables().generations);

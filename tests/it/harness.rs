@@ -10,6 +10,9 @@ use axum::body::Bytes;
 use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
+use jiff::{SignedDuration, Timestamp};
+use kit::auditor::Snapshot;
+use kit::records::pending;
 use local_stack::binaries::{Binaries, Functions};
 use local_stack::demo;
 use local_stack::stack::{Options, Stack};
@@ -18,6 +21,7 @@ use reqwest::{Method, RequestBuilder};
 use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
+use crate::audit::rows;
 use crate::description;
 
 /// The simplest request that can run.
@@ -70,7 +74,7 @@ impl Setup {
         if let Some(endpoint) = other_dynamodb() {
             environment.entry("AWS_ENDPOINT_URL_DYNAMODB".to_owned()).or_insert(endpoint);
         }
-        let name = format!("potret-{}", jiff::Timestamp::now().as_nanosecond());
+        let name = format!("potret-{}", Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
             name: name.clone(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -180,6 +184,16 @@ impl Potret {
         }
     }
 
+    /// All items of all tables.
+    pub async fn snapshot(&self) -> Snapshot {
+        let (client, tables) = (self.stack.dynamodb.dynamodb(), self.tables());
+        Snapshot {
+            profiles: rows(&client, tables.profiles.name()).await,
+            generations: rows(&client, tables.generations.name()).await,
+            ledger: rows(&client, tables.ledger.name()).await,
+        }
+    }
+
     pub fn bucket(&self) -> &str {
         &self.stack.resources.buckets[0]
     }
@@ -187,6 +201,12 @@ impl Potret {
     /// The ledger itself, for what no route can bring about.
     pub fn ledger(&self) -> Ledger {
         Ledger::new(self.stack.dynamodb.dynamodb(), self.tables())
+    }
+
+    /// Leaves a hold of `merchant` behind whose lease has passed, as a function does that dies.
+    pub async fn leave_a_hold_past_its_lease(&self) {
+        let then = Timestamp::now() - SignedDuration::from_mins(5);
+        self.ledger().hold(&pending("merchant", then), then).await.expect("a hold");
     }
 
     /// Checks every invariant of the coins. Nothing may be running.

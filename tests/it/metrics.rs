@@ -1,12 +1,9 @@
 //! What an invocation logs: events under Powertools' names, and one line of metrics.
 
 use axum::body::Bytes;
-use common::ids::GenerationId;
 use fal_double::Fault;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::crashes::pending;
 use crate::fixtures;
 use crate::harness::{Potret, Setup};
 use crate::secrets::logged;
@@ -42,13 +39,6 @@ fn an_event(function: &str, name: &str) -> Value {
         claims["sub"] = json!("merchant");
     }
     event
-}
-
-/// Leaves a hold of `merchant` behind whose lease has passed, as a function does that dies.
-pub async fn leave_a_hold_past_its_lease(potret: &Potret) {
-    let then = Timestamp::now() - SignedDuration::from_mins(5);
-    let left = pending("merchant", GenerationId::random(), then, then + SignedDuration::from_secs(89));
-    potret.ledger().hold(&left, then).await.expect("a hold");
 }
 
 /// The metrics of a line by name, without the directive and the ids.
@@ -122,7 +112,7 @@ async fn a_failed_batch_counts_what_it_gave_back_and_how_fal_failed() {
 async fn a_hold_past_its_lease_is_counted_by_whoever_ends_it() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 1).await;
-    leave_a_hold_past_its_lease(&potret).await;
+    potret.leave_a_hold_past_its_lease().await;
     let line = invoke(&potret, "generate-image", a_batch()).await.metrics;
     assert_eq!((&line["HoldsPastLease"], &line["CoinsExpired"]), (&json!(1.0), &json!(1.0)), "{line}");
     assert_eq!(line["CoinsSettled"], 1.0, "{line}");

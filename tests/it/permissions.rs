@@ -10,7 +10,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Potret, Setup, User, a_prompt};
-use crate::metrics::leave_a_hold_past_its_lease;
 use crate::pictures;
 use crate::recorder::Recorder;
 use crate::tidy::refuse;
@@ -149,7 +148,7 @@ async fn upload(user: &User<'_>) -> String {
 
 /// Goes through everything that generate-image does: both ways of a photo, replays, failures, expired holds.
 async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
-    leave_a_hold_past_its_lease(merchant.potret).await;
+    merchant.potret.leave_a_hold_past_its_lease().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
     for (key, body) in [("text", a_prompt()), ("photos", photos)] {
         for _ in 0..2 {

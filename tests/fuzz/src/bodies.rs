@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-/// The largest event of Lambda's.
+/// Lambda accepts no larger event.
 const BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// Every one, with what it is.
+/// All of them, with their names.
 #[must_use]
 pub fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let photo = |bytes: usize| {

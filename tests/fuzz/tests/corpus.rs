@@ -1,4 +1,4 @@
-//! The corpus, replayed: what once was interesting to the fuzzers stays a test, on every machine.
+//! The corpus, replayed: input that was interesting to the fuzzers once stays a test, on every machine.
 #![allow(clippy::print_stdout, reason = "a failed test shows which input it was")]
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fuzz::bodies::bodies;
 use fuzz::generation::{refusal, request};
-use fuzz::{TARGETS, answers};
+use fuzz::{TARGETS, responses};
 
 fn replay(target: &str, folder: &Path) -> usize {
     let run = TARGETS.iter().find(|(name, _)| *name == target).expect("a target").1;
@@ -48,8 +48,8 @@ fn no_idempotency_key_does_harm() {
 }
 
 #[test]
-fn no_answer_of_fals_does_harm() {
-    replay_corpus("fal_answer");
+fn no_fal_response_does_harm() {
+    replay_corpus("fal_response");
 }
 
 #[test]
@@ -58,19 +58,19 @@ fn no_http_event_does_harm() {
     assert!(replay("http_event", &here("../../events")) > 0);
 }
 
-/// One of them is a good photo, which is not refused.
+/// The one that is not refused is a good photo.
 #[test]
-fn every_body_of_6_mb_gets_a_short_answer_or_is_good() {
+fn every_hostile_body_of_6_mb_gets_a_short_refusal() {
     let refused = bodies().into_iter().filter_map(|(name, body)| {
         println!("{name}");
-        answers::check(&refusal(&request(&body, None))?);
+        responses::check(&refusal(&request(&body, None))?);
         Some(name)
     });
     assert_eq!(refused.count(), 15);
 }
 
 #[test]
-fn every_target_has_its_corpus_and_every_corpus_its_target() {
+fn every_target_has_a_corpus_and_every_corpus_a_target() {
     let mut folders: Vec<_> = fs::read_dir(here("corpus"))
         .expect("a corpus")
         .map(|entry| entry.expect("an entry").file_name())

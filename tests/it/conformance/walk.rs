@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
 use common::coins::Coins;
-use common::generations::{Generation, Job, Mode, PhotoCount, Status};
+use common::generations::Generation;
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
-use common::ids::{AttemptId, GenerationId};
+use common::ids::GenerationId;
 use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
 use common::tables::Tables;
 use jiff::{SignedDuration, Timestamp};
+use kit::records;
 use model::state::{ATTEMPTS, Answer, At, Attempt, Attempts, Items, Reason, Who};
 use model::{Model, Scenario};
 
@@ -119,9 +120,8 @@ impl<'p> Walk<'p> {
 
     async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (At, At) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
-        let images = ["https://example.com/1.png".to_owned(), "https://example.com/2.png".to_owned()];
         let before = seen.map(|coins| Coins::new(u64::from(coins.unsigned_abs())));
-        let at = match self.ledger.settle(&hold, &images, before, self.now).await {
+        let at = match self.ledger.settle(&hold, &records::images(), before, self.now).await {
             Ok(coins) => At::Done(Answer::Delivered(tables::small(coins))),
             Err(SettleRefused::LeaseLost) => At::Done(Answer::LeaseLost),
             Err(SettleRefused::Unavailable(_)) => At::Release(Reason::LostSettle),
@@ -167,25 +167,12 @@ fn remaining(found: &Generation) -> i8 {
 fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestamp) -> Generation {
     let (plan, order) = (scenario.plan(attempt), i32::from(attempt.0));
     let key = IdempotencyKey::parse(&format!("key-{}", plan.key)).expect("a key");
+    let created_at = began + SignedDuration::from_secs(order.into());
     Generation {
-        user_id: user.clone(),
         generation_id: GenerationId::for_key(user, &key),
-        attempt_id: AttemptId::random(),
         body_hash: format!("body-{}", plan.body),
-        status: Status::Pending,
         lease_until: began + LEASE * (order + 1),
         coins: Coins::new(plan.coins.unsigned_abs().into()),
-        created_at: began + SignedDuration::from_secs(order.into()),
-        job: Job {
-            mode: Mode::TextToImage,
-            model: "fal-ai/flux/schnell".to_owned(),
-            prompt: "a bag".to_owned(),
-            photos: PhotoCount::default(),
-            dropped_inputs: Vec::new(),
-            payload: serde_json::json!({"prompt": "a bag"}),
-        },
-        images: Vec::new(),
-        remaining_coins: None,
-        error_code: None,
+        ..records::pending(user.as_str(), created_at)
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::template::{resources, template};
 use super::{file, refuse};
 use crate::harness::Potret;
-use crate::metrics::{a_batch, invoke, leave_a_hold_past_its_lease};
+use crate::metrics::{a_batch, invoke};
 
 /// Metrics that AWS itself makes, with the dimensions under which it makes them:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html> and
@@ -105,7 +105,7 @@ async fn bring_about(metric: &str) -> Value {
     match metric {
         "FalKeyRefused" => potret.fal_fails(Fault::BadKey),
         "FalAccountLocked" => potret.fal_fails(Fault::AccountLocked),
-        "HoldsPastLease" => leave_a_hold_past_its_lease(&potret).await,
+        "HoldsPastLease" => potret.leave_a_hold_past_its_lease().await,
         _ => panic!("say here how {metric} comes about"),
     }
     invoke(&potret, "generate-image", a_batch()).await.metrics
