@@ -5,7 +5,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{api, function, net};
+use common::net::{self, Trust};
+use common::{api, function};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use generate_image::GenerateImage;
@@ -31,7 +32,7 @@ fn setting(name: &str) -> Option<String> {
 }
 
 fn function(runtime: &Runtime) -> GenerateImage {
-    runtime.block_on(function::connect(&setting, net::client())).expect("settings")
+    runtime.block_on(function::connect(&setting, net::client(Trust::MozillaThenSystem))).expect("settings")
 }
 
 /// An event whose photos have `photo_bytes` bytes each, four of them.

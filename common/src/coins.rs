@@ -16,7 +16,6 @@ impl Coins {
         Self(count)
     }
 
-    /// How many.
     pub const fn count(self) -> u64 {
         self.0
     }

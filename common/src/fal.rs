@@ -2,12 +2,12 @@
 //!
 //! The rules come from fal's public documentation, the types of its OpenAPI and its official clients.
 
-mod answer;
 mod client;
 mod config;
 mod error;
 mod input;
 mod queue;
+mod response;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ pub use config::FalConfig;
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
 
-/// A fal key, `<id>:<secret>`. It shows itself to nobody but the client.
+/// A fal key, `<id>:<secret>`. Debug output is redacted.
 #[derive(Clone)]
 pub struct FalKey(SecretString);
 
@@ -53,11 +53,11 @@ impl fmt::Debug for FalKey {
 /// The hosts that may see the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FalHosts {
-    /// Answers on the connection that asked.
+    /// Responds on the same connection.
     run: Url,
-    /// Stands in when `run` cannot be connected to, in which case nothing was sent.
+    /// Used when there is no connection to `run`, so that nothing was sent.
     backup: Option<Url>,
-    /// Keeps what `run` decided to queue.
+    /// Has the requests that `run` decided to queue.
     queue: Url,
 }
 
@@ -103,7 +103,6 @@ pub enum ImageToImageModel {
 }
 
 impl ImageToImageModel {
-    /// fal's endpoint id.
     pub fn endpoint(self) -> &'static str {
         match self {
             Self::FluxTwoEdit => FluxTwoEdit::ENDPOINT,
@@ -142,7 +141,6 @@ impl FromStr for ImageToImageModel {
 pub struct Steps(u8);
 
 impl Steps {
-    /// The number of steps.
     pub fn count(self) -> u8 {
         self.0
     }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::aws::{Aws, AwsError, DynamoDb, S3};
 use crate::logs;
-use crate::net::{self, HttpClient};
+use crate::net::{self, HttpClient, Trust, TrustError};
 use crate::secrets::{self, Secret, SecretError, Source};
 use crate::settings::{self, Lookup, Settings, SettingsError, environment, log_level};
 
@@ -15,7 +15,6 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// The name of the package, and so of the binary: `env!("CARGO_PKG_NAME")`.
     const NAME: &'static str;
 
-    /// The function's own settings.
     type Config;
 
     /// Reads the settings. All faults are noted before nothing is returned.
@@ -34,13 +33,15 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
 
-/// What a function can connect to. A client is made when a function asks for one, so that a function without AWS needs
-/// no credentials and carries no SDK.
+/// What a function can connect to. A client is made when a function asks for one, so that a function without
+/// AWS needs no credentials and carries no SDK.
 pub struct Platform<'a> {
     lookup: &'a Lookup<'a>,
     http: OnceCell<HttpClient>,
@@ -58,15 +59,19 @@ impl<'a> Platform<'a> {
     }
 
     /// The process's one HTTP client.
-    pub fn http(&self) -> HttpClient {
-        self.http.get_or_init(net::client).clone()
+    pub fn http(&self) -> Result<HttpClient, TrustError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
+        }
+        let http = net::client(Trust::of(self.lookup)?);
+        Ok(self.http.get_or_init(|| http).clone())
     }
 
-    pub fn dynamodb(&self) -> Result<DynamoDb, AwsError> {
+    pub fn dynamodb(&self) -> Result<DynamoDb, StartError> {
         Ok(self.aws()?.dynamodb())
     }
 
-    pub fn s3(&self) -> Result<S3, AwsError> {
+    pub fn s3(&self) -> Result<S3, StartError> {
         Ok(self.aws()?.s3())
     }
 
@@ -78,12 +83,13 @@ impl<'a> Platform<'a> {
         }
     }
 
-    fn aws(&self) -> Result<Aws, AwsError> {
-        Aws::from_environment(self.lookup, self.http())
+    fn aws(&self) -> Result<Aws, StartError> {
+        Ok(Aws::from_environment(self.lookup, self.http()?)?)
     }
 }
 
-/// Starts the function of this process: its settings come from the environment, its log goes to standard output.
+/// Starts the function of this process: its settings come from the environment, its log goes to standard
+/// output.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Generations: one record a request. The ledger alone writes them, because they change together with coins; this
-//! module says what they are and reads them.
+//! Generations: one record a request. The ledger alone writes them, because they change together with coins;
+//! this module says what they are and reads them.
 
 mod cursors;
 mod record;
@@ -29,7 +29,6 @@ const BY_CREATED_AT: &str = "by_created_at";
 pub struct Position {
     /// When the generation there began.
     pub created_at: Timestamp,
-    /// Its id.
     pub generation_id: GenerationId,
 }
 
@@ -81,7 +80,8 @@ impl Generations {
         Self { client, table }
     }
 
-    /// The user's newest generation, whatever became of it. A generation that has just been answered is seen.
+    /// The user's newest generation, whatever its status. Reads are consistent, so a generation that has just
+    /// ended is seen.
     pub async fn newest(&self, user: &UserId) -> Result<Option<Generation>, ReadError> {
         Ok(self.page(user, 1, None).await?.generations.pop())
     }
@@ -111,7 +111,7 @@ impl Generations {
         Ok(Page { generations, next })
     }
 
-    /// One of the user's generations, if it is theirs.
+    /// The user's generation with this id.
     pub async fn find(&self, user: &UserId, id: GenerationId) -> Result<Option<Generation>, ReadError> {
         let get = self.client.get_item().table_name(self.table.name()).consistent_read(true);
         let get = get.key("user_id", AttributeValue::S(user.to_string()));

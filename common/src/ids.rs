@@ -24,12 +24,11 @@ impl GenerationId {
 
     /// The id of every request that `user` makes under `key` (UUIDv5), so that a repeat meets the first.
     pub fn for_key(user: &UserId, key: &IdempotencyKey) -> Self {
-        // The length keeps apart what concatenation would mix up.
+        // With the length, two pairs of user and key never make the same name.
         let name = format!("{}:{user}:{}", user.as_str().len(), key.as_str());
         Self(Uuid::new_v5(&KEYED_IDS, name.as_bytes()))
     }
 
-    /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text).ok().map(Self)
     }
@@ -52,7 +51,6 @@ impl AttemptId {
         Self(Uuid::new_v4())
     }
 
-    /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text).ok().map(Self)
     }

@@ -62,7 +62,7 @@ fn jwks_url(settings: &mut Settings<'_>, issuer: Option<&str>) -> Option<Url> {
     url
 }
 
-/// Whoever can change the keys can sign in as anybody.
+/// Keys fetched over plain HTTP could be replaced, and with them anybody could sign in as anybody.
 fn cannot_be_changed_on_the_way(url: &Url) -> bool {
     let is_this_machine = match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
@@ -73,7 +73,7 @@ fn cannot_be_changed_on_the_way(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_this_machine)
 }
 
-/// The secret with which an issuer signs HS256 tokens, and with which anybody could.
+/// The secret with which an issuer signs HS256 tokens.
 #[derive(Debug, Clone)]
 pub struct JwtSecret(SecretString);
 
@@ -86,7 +86,6 @@ impl Secret for JwtSecret {
 }
 
 impl JwtSecret {
-    /// The bytes that sign.
     pub fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }

@@ -1,6 +1,7 @@
 //! The ledger: the one place that writes coins and generations.
 //!
-//! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a payment.
+//! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a
+//! payment.
 
 mod expressions;
 mod hold;
@@ -30,8 +31,8 @@ pub use profile::Profiles;
 pub use top_ups::{TopUp, TopUpRefused, TopUps};
 pub use transact::Unavailable;
 
-/// Most tries of one hold. Before a next one, expired holds are ended: the generation's own last attempt, then the
-/// profile's other holds. One more is for a race with a request that does the same.
+/// Most tries of one hold. Before a next one, expired holds are ended: the generation's own last attempt,
+/// then the profile's other holds. One more is for a race with a request that does the same.
 const MAX_HOLD_TRIES: usize = 4;
 
 /// How long a settle follows a balance that keeps changing.
@@ -46,7 +47,7 @@ pub struct Ledger {
     entries: LedgerTable,
 }
 
-/// What became of a request for a hold that was not refused.
+/// The result of a hold that was not refused.
 #[derive(Debug)]
 pub enum HoldOutcome {
     /// The coins are held, and the generation is pending. It must now be settled or released.
@@ -58,15 +59,10 @@ pub enum HoldOutcome {
 /// Why nothing is held.
 #[derive(Debug, Error)]
 pub enum HoldRefused {
-    /// Less is available than the price.
+    /// Fewer coins are available than the price.
     #[error("{required} coins are required and {} are available", balance.available)]
-    InsufficientCoins {
-        /// The price.
-        required: Coins,
-        /// What the user has.
-        balance: Balance,
-    },
-    /// The user has as many generations running as one may.
+    InsufficientCoins { required: Coins, balance: Balance },
+    /// As many of the user's generations are running as one user may have.
     #[error("{MAX_HOLDS} generations are running")]
     TooManyGenerations,
     /// The same request under the same key is running.
@@ -91,7 +87,7 @@ pub enum SettleRefused {
     Unavailable(#[from] Unavailable),
 }
 
-/// What a release found.
+/// The result of a release.
 #[derive(Debug)]
 pub enum Released {
     /// The coins are available again, by this release or because nothing was held any more.
@@ -114,8 +110,8 @@ impl Ledger {
 
     /// Sets the price of `pending` aside and records it, if its user has the coins and a free place.
     ///
-    /// A refusal is read generation first: with the balance first, the replay of the success that took the
-    /// last coin would be told that there are no coins.
+    /// When the transaction is refused, the generation is looked at first. With the balance first, a repeat
+    /// of the request that took the last coin would get `insufficient_coins` in place of its replay.
     pub async fn hold(&self, pending: &Generation, now: Timestamp) -> Result<HoldOutcome, HoldRefused> {
         let hold = Hold::of(pending);
         let record: Item = serde_dynamo::to_item(pending).map_err(broken)?;
@@ -145,9 +141,9 @@ impl Ledger {
         Err(kept_changing("expired holds stayed in the way").into())
     }
 
-    /// Takes the held coins for good and records the pictures. Answers the settled balance afterwards.
+    /// Takes the held coins for good and records the pictures. Returns the settled balance afterwards.
     ///
-    /// `seen` is the settled balance as last read; a wrong one costs one more round trip, no more.
+    /// `seen` is the settled balance as last read. A wrong one costs one more round trip.
     pub async fn settle(
         &self,
         hold: &Hold,
@@ -209,7 +205,7 @@ impl Ledger {
         })
     }
 
-    /// Gives back the coins of an attempt whose lease has passed. That somebody else was faster is fine.
+    /// Gives back the coins of an attempt whose lease has passed. Another request may have been faster.
     async fn expire(&self, hold: &Hold, now: Timestamp) -> Result<(), Unavailable> {
         match self.give_back(hold, GiveBack::Expired, now).await {
             Ok(()) => {
@@ -224,12 +220,12 @@ impl Ledger {
         }
     }
 
-    /// A hold whose reply was lost may be in force although its request is answered with an error. The lease
-    /// would free it; this is quicker.
+    /// A hold whose reply was lost may be in force although its request gets an error. The lease would free
+    /// the coins as well, but later.
     async fn undo_lost_hold(&self, hold: &Hold, unavailable: &Unavailable, now: Timestamp) {
         if unavailable.may_have_applied && self.release(hold, "try_again", now).await.is_err() {
             let Hold { user_id, generation_id, .. } = hold;
-            tracing::warn!(%user_id, %generation_id, "a hold of unknown fate is left to its lease");
+            tracing::warn!(%user_id, %generation_id, "it is unknown whether a hold was placed, its lease will end it");
         }
     }
 
@@ -268,14 +264,14 @@ fn explain_hold(
         let hold = Hold::of(&found);
         return match found.status {
             _ if found.body_hash != pending.body_hash => Err(HoldRefused::KeyReused),
-            // A lost reply of this very call.
+            // The reply to an earlier try of this call was lost.
             Status::Pending if found.attempt_id == pending.attempt_id => {
                 Ok(NextStep::Return(HoldOutcome::Held(hold)))
             }
             Status::Succeeded => Ok(NextStep::Return(HoldOutcome::Replay(Box::new(found)))),
             Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress),
             Status::Pending => Ok(NextStep::Expire(vec![hold])),
-            // A newer attempt has ended, or my own has and this is a late copy of its hold.
+            // A newer attempt has ended, or this attempt has ended and its hold arrived a second time.
             Status::Failed | Status::Expired => Ok(NextStep::TryAgain),
         };
     }
@@ -295,7 +291,7 @@ fn is_mine(found: &Generation, hold: &Hold, status: Status) -> bool {
     found.attempt_id == hold.attempt_id && found.status == status
 }
 
-/// A generation's record, or nothing where none was.
+/// A generation's record, or nothing from an empty item.
 fn read_generation(record: Item) -> Result<Option<Generation>, Unavailable> {
     if record.is_empty() {
         return Ok(None);

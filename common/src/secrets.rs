@@ -8,7 +8,7 @@ use crate::settings::Settings;
 
 /// A value that nobody may see.
 pub trait Secret: Sized {
-    /// What it must look like, to complete a sentence that begins with where it came from.
+    /// Its required form, as the end of a sentence whose subject is the setting.
     const FORM: &'static str;
 
     /// Reads the text, if it has the form.
@@ -24,29 +24,24 @@ pub enum Source<S> {
     Parameter(String),
 }
 
-/// Why there is no secret. No variant holds any part of it.
+/// Why a secret cannot be had. No variant holds any part of it.
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// Systems Manager did not give the parameter.
     #[error("the parameter {name} could not be read: {cause}")]
-    Unreadable {
-        /// The parameter's name.
-        name: String,
-        /// The SDK's account of it.
-        cause: String,
-    },
+    Unreadable { name: String, cause: String },
     /// The parameter holds something else.
     #[error("the parameter {name} {form}")]
     WrongForm {
-        /// The parameter's name.
         name: String,
-        /// What it must look like.
+        /// Its required form.
         form: &'static str,
     },
 }
 
 impl<S: Secret> Source<S> {
-    /// Reads the setting `name`, which holds the secret, or `<name>_PARAMETER`, which names a parameter that does.
+    /// Reads the setting `name`, which holds the secret, or `<name>_PARAMETER`, which names a parameter that
+    /// does.
     pub fn load(settings: &mut Settings<'_>, name: &str) -> Option<Self> {
         let parameter = format!("{name}_PARAMETER");
         let value = settings.optional(name).map(SecretString::from);

@@ -20,7 +20,6 @@ macro_rules! table {
                 Self(name.into())
             }
 
-            /// The table's name.
             pub fn name(&self) -> &str {
                 &self.0
             }

@@ -59,7 +59,7 @@ impl Bench {
             function_timeout: None,
             functions: Functions::InProcess,
         });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = aws_double::http_client();
         Self { stack: stack.await.expect("a stack"), http }
     }
 

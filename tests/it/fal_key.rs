@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use common::aws::{Aws, Credentials, Region};
 use common::fal::FalKey;
-use common::net;
+use common::net::{self, Trust};
 use common::secrets;
 use serde_json::{Value, json};
 
@@ -34,7 +34,15 @@ async fn systems_manager(value: &'static str) -> (Aws, Arc<Mutex<Vec<Value>>>) {
     let endpoint = serve(Router::new().fallback(answer)).await;
     let credentials = Credentials::new("id", "secret", None, None, "test");
     let endpoint = endpoint.parse().expect("a URL");
-    (Aws::at(&endpoint, Region::from_static("us-east-1"), credentials, net::client()), asked)
+    (
+        Aws::at(
+            &endpoint,
+            Region::from_static("us-east-1"),
+            credentials,
+            net::client(Trust::MozillaThenSystem),
+        ),
+        asked,
+    )
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl FlakyDynamoDb {
     async fn before(upstream: &Url) -> Self {
         let shared = Arc::new(Shared {
             upstream: upstream.clone(),
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            http: aws_double::http_client(),
             troubles: Mutex::default(),
             items_read: AtomicU64::default(),
             forgets_tokens: AtomicBool::default(),

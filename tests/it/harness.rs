@@ -87,11 +87,7 @@ impl Setup {
                 Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
             },
         });
-        Potret {
-            stack: stack.await.expect("a stack"),
-            name,
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        }
+        Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::net;
+use common::net::{self, Trust};
 use common::settings::Lookup;
 use fal_double::Fault;
 use local_stack::functions;
@@ -127,7 +127,10 @@ impl Recorded {
             _ => lookup(name),
         };
         let function = functions::named(name).expect("a function that is deployed");
-        assert!(function.connect(&lookup, net::client()).await.is_ok(), "{name} starts");
+        assert!(
+            function.connect(&lookup, net::client(Trust::MozillaThenSystem)).await.is_ok(),
+            "{name} starts"
+        );
     }
 }
 

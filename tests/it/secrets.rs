@@ -35,7 +35,7 @@ pub fn capture_logs() {
     static CAPTURING: OnceLock<()> = OnceLock::new();
     CAPTURING.get_or_init(|| {
         let packages: Vec<_> = local_stack::functions::ALL.iter().map(|function| function.name).collect();
-        tracing_subscriber::registry().with(logs::layer(logs::MOST_TALKATIVE, &packages, || ToMemory)).init();
+        tracing_subscriber::registry().with(logs::layer(logs::MOST_DETAILED, &packages, || ToMemory)).init();
     });
 }
 

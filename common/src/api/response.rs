@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::{Anyone, Call, Problem};
 
-/// An HTTP response.
 pub type Response = lambda_http::Response<Body>;
 
 /// A 200 with a JSON body of the caller's own, which nobody may cache.
@@ -23,8 +22,8 @@ pub fn created(body: &impl Serialize) -> Result<Response, Problem> {
     json(StatusCode::CREATED, text(body)?)
 }
 
-/// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the ETag; or a
-/// 304 if it is unchanged.
+/// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the
+/// ETag; or a 304 if it is unchanged.
 pub fn public(
     call: &Call<'_, Anyone>,
     body: &impl Serialize,

@@ -1,4 +1,4 @@
-//! Everything that is said to a person, in both languages: the one table of titles and details.
+//! The titles and details of problems, in both languages.
 
 use strum::VariantArray;
 
@@ -7,7 +7,7 @@ use super::Code;
 /// A language that people are answered in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Language {
-    /// For everybody who does not ask for Indonesian.
+    /// The default.
     #[default]
     English,
     /// `Accept-Language: id`.
@@ -15,7 +15,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The better liked of the two by an `Accept-Language` header (RFC 9110, 12.5.4).
+    /// The language that an `Accept-Language` header prefers (RFC 9110, section 12.5.4).
     pub fn preferred(header: &str) -> Self {
         let mut best = (Self::English, 0.0);
         for range in header.split(',') {
@@ -34,7 +34,6 @@ impl Language {
         best.0
     }
 
-    /// Its tag, for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -48,7 +47,6 @@ impl Language {
 pub struct Text(&'static str, &'static str);
 
 impl Text {
-    /// The text in `language`.
     pub const fn in_language(self, language: Language) -> &'static str {
         match language {
             Language::English => self.0,
@@ -58,7 +56,7 @@ impl Text {
 }
 
 impl Code {
-    /// What kind of problem it is, for a person.
+    /// The kind of problem, for a person.
     pub const fn title(self) -> Text {
         match self {
             Self::MalformedRequest => Text("The request cannot be read", "Permintaan tidak dapat dibaca"),
@@ -88,7 +86,7 @@ impl Code {
     }
 }
 
-/// What exactly happened, for a person. Each belongs to one code.
+/// What happened, for a person. Each detail belongs to one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Detail {
     NotJson,
@@ -125,10 +123,8 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Every detail.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Its code.
     pub const fn code(self) -> Code {
         self.row().0
     }
@@ -343,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_prefers_indonesian_gets_it() {
+    fn the_accept_language_header_chooses_the_language() {
         use Language::{English, Indonesian};
         for (header, language) in [
             ("id", Indonesian),

@@ -1,4 +1,5 @@
-//! Cursors: where the next page of a list begins, in a form that a client can keep but neither read nor change.
+//! Cursors: where the next page of a list begins, in a form that a client can keep but neither read nor
+//! change.
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ const MIN_KEY_CHARS: usize = 32;
 /// Length of an HMAC-SHA-256 in bytes.
 const TAG_BYTES: usize = 32;
 
-/// What makes cursors tamper-evident: the same on every instance of a deployment, known to nobody else.
+/// The key that makes cursors tamper-evident. Every instance of a deployment has the same one.
 #[derive(Clone)]
 pub struct CursorKey(SecretString);
 
@@ -38,7 +39,7 @@ impl fmt::Debug for CursorKey {
     }
 }
 
-/// The text is no cursor that this deployment gave to this user.
+/// The text is not a cursor that this deployment made for this user.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("is not a cursor that was answered to you")]
 pub struct InvalidCursor;
@@ -58,7 +59,7 @@ impl fmt::Debug for Cursors {
 impl Cursors {
     /// Seals with `key`.
     pub fn new(key: &CursorKey) -> Self {
-        // An HMAC takes a key of any length, so this fails for none.
+        // HMAC accepts keys of any length.
         let hmac = Hmac::new_from_slice(key.0.expose_secret().as_bytes());
         Self { hmac: hmac.unwrap_or_else(|_| unreachable!("an HMAC takes any key")) }
     }
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_key_is_none() {
+    fn a_short_key_is_refused_and_a_key_is_never_shown() {
         assert!(CursorKey::parse("short".into()).is_none());
         assert_eq!(format!("{:?}", CursorKey::parse("k".repeat(32).into())), "Some(CursorKey([redacted]))");
     }

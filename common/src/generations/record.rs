@@ -1,4 +1,5 @@
-//! What a generation is: the record of one request, which is the idempotency record and the prompt log at once.
+//! What a generation is: the record of one request, which is the idempotency record and the prompt log at
+//! once.
 
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond;
@@ -9,7 +10,7 @@ use crate::identity::UserId;
 use crate::ids::{AttemptId, GenerationId};
 use crate::timestamps;
 
-/// How far a generation has come.
+/// The status of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
@@ -19,7 +20,7 @@ pub enum Status {
     Succeeded,
     /// It failed and its coins were given back.
     Failed,
-    /// Its lease passed without a word, and its coins were given back.
+    /// Its lease passed and its coins were given back.
     Expired,
 }
 
@@ -34,7 +35,7 @@ impl Status {
         }
     }
 
-    /// The word in an answer.
+    /// The word in a response.
     pub fn shown(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -55,7 +56,7 @@ pub enum Mode {
     ImageToImage,
 }
 
-/// Which photos the request brought, sent on or not.
+/// Which photos the request had, whether they were sent to fal or not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhotoCount {
     /// Whether a face came.
@@ -66,20 +67,18 @@ pub struct PhotoCount {
     pub background: bool,
 }
 
-/// What is asked of fal, in a form fit to keep and to show: URLs are without their query strings.
+/// The request to fal in a form fit to keep and to show: URLs are without their query strings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Whether photos go in.
     pub mode: Mode,
-    /// fal's endpoint id.
     pub model: String,
-    /// The prompt as sent.
     pub prompt: String,
     /// The photos of the request.
     pub photos: PhotoCount,
-    /// What the model cannot take and was left out, by field name.
+    /// The fields that were left out because the model has no place for them.
     pub dropped_inputs: Vec<String>,
-    /// The body sent to fal. Kept as its text: DynamoDB's numbers would make `1` of `1.0`.
+    /// The body sent to fal. Stored as text, because DynamoDB's numbers would turn `1.0` into `1`.
     #[serde(with = "json_text")]
     pub payload: serde_json::Value,
 }
@@ -110,25 +109,21 @@ impl Job {
 /// One generation, as its record in the `generations` table has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Whose it is.
     pub user_id: UserId,
-    /// Its id.
     pub generation_id: GenerationId,
     /// The attempt that owns the record now.
     pub attempt_id: AttemptId,
-    /// A hash of the validated request: two bodies that mean the same have the same.
+    /// A hash of the validated request. Two bodies that mean the same have the same hash.
     pub body_hash: String,
-    /// How far it has come.
     pub status: Status,
     /// Until when the attempt may be running; after that, anyone may expire it.
     #[serde(with = "millisecond::required")]
     pub lease_until: Timestamp,
-    /// Its price.
     pub coins: Coins,
     /// When the attempt began.
     #[serde(with = "timestamps::text")]
     pub created_at: Timestamp,
-    /// What was asked of fal.
+    /// The request to fal.
     pub job: Job,
     /// The pictures' URLs, once delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,13 +131,13 @@ pub struct Generation {
     /// The settled balance after this generation was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_coins: Option<Coins>,
-    /// Why it failed: the problem's code.
+    /// The code of the problem that made it fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
 }
 
 impl Generation {
-    /// How far it has come by `now`: a pending one whose lease has passed is as good as expired.
+    /// Its status at `now`: a pending generation whose lease has passed counts as expired.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
             Status::Pending if self.lease_until < now => Status::Expired,

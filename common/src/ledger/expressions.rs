@@ -39,20 +39,17 @@ pub(super) enum GiveBack<'a> {
 pub(super) struct Entry {
     /// `charge#<attempt>` or `topup#<reference>`.
     pub entry_id: String,
-    /// Whose coins.
     pub user_id: UserId,
     /// What was added to the settled balance.
     pub delta: i64,
-    /// The settled balance afterwards.
     pub coins_balance: Coins,
-    /// When.
     #[serde(with = "timestamps::text")]
     pub at: Timestamp,
 }
 
 impl GenerationsTable {
-    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy of a
-    /// hold that was under way until its own attempt, or a newer one, had ended begins nothing.
+    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy
+    /// of a hold that was under way until its own attempt, or a newer one, had ended begins nothing.
     pub(super) fn put_pending(
         &self,
         item: Item,
@@ -188,8 +185,8 @@ impl ProfilesTable {
         built(update)
     }
 
-    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile that
-    /// never had `coins_available` has all of `before` available.
+    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile
+    /// that never had `coins_available` has all of `before` available.
     pub(super) fn add_coins(
         &self,
         user: &UserId,

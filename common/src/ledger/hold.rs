@@ -9,19 +9,17 @@ use crate::generations::Generation;
 use crate::identity::UserId;
 use crate::ids::{AttemptId, GenerationId};
 
-/// Coins set aside for one attempt. Settling or releasing names the very hold it ends, so that a repeat of
-/// either finds it gone and takes nothing twice.
+/// Coins set aside for one attempt. A settle or release names the hold that it ends, so a repeat finds the
+/// hold gone and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a hold must be settled or released"]
 pub struct Hold {
-    /// Whose coins.
     pub user_id: UserId,
-    /// For which generation.
     pub generation_id: GenerationId,
     /// For which attempt at it.
     pub attempt_id: AttemptId,
-    /// How many.
     pub coins: Coins,
-    /// When anyone may give them back, if the attempt has not been heard of.
+    /// After this time any request may give them back.
     pub lease_until: Timestamp,
 }
 

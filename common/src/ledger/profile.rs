@@ -50,7 +50,7 @@ impl Profiles {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Profile {
-    /// Settled coins; absent in a row that somebody else made and that never had a coin.
+    /// Settled coins; absent in a row that another system made and that never had a coin.
     pub coins_balance: Option<Coins>,
     /// Free coins; absent in an imported row, where it means all of them.
     coins_available: Option<Coins>,

@@ -16,16 +16,14 @@ use crate::identity::UserId;
 use crate::metrics::{self, Metric};
 use crate::tables::{LedgerTable, ProfilesTable};
 
-/// Longest pause before the balance is read again; the first is a thirty-second of it. Many payments of one user at
-/// once would otherwise spend their time refusing each other.
+/// Longest pause before the balance is read again; the first is a thirty-second of it. Many payments of one
+/// user at once would otherwise spend their time refusing each other.
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
 /// A payment to be credited.
 #[derive(Debug, Clone)]
 pub struct TopUp {
-    /// Who gets the coins.
     pub user_id: UserId,
-    /// How many.
     pub coins: Coins,
     /// The payment's own id: what is credited once.
     pub reference: String,

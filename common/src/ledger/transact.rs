@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use crate::aws::describe;
+use crate::aws::{describe, is_throttling};
 
 /// Most tries of one transaction, and the bounds of the pause between two (full jitter: uniformly random).
 const MAX_TRIES: u32 = 6;
@@ -22,16 +22,15 @@ const LONGEST_PAUSE_MS: u64 = 200;
 /// All tries of one transaction together.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// A DynamoDB item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What a condition found: nothing if the condition held, else the item as it is (empty if there is none).
+/// The item that a condition did not hold for, empty if there is no item; `None` if the condition held.
 pub(super) type Finding = Option<Item>;
 
 /// Why a transaction did not apply.
 #[derive(Debug)]
 pub(super) enum TransactError {
-    /// Some condition did not hold, and nothing was written. One finding an action, in their order.
+    /// Some condition did not hold, and nothing was written. One finding per action, in their order.
     Refused(Vec<Finding>),
     /// It is not known to have applied.
     Unavailable(Unavailable),
@@ -41,7 +40,7 @@ pub(super) enum TransactError {
 #[derive(Debug, Error)]
 #[error("DynamoDB did not decide: {cause}")]
 pub struct Unavailable {
-    /// The last account of it, for the log.
+    /// The last error, for the log.
     pub cause: String,
     /// Whether a lost try may have applied all the same.
     pub may_have_applied: bool,
@@ -57,7 +56,7 @@ pub(super) async fn transact<const N: usize>(
 ) -> Result<(), TransactError> {
     let actions: Result<Vec<_>, _> = actions.into_iter().collect();
     let actions = actions.map_err(|error| TransactError::Unavailable(broken(error)))?;
-    // The SDK's own retries are off: it never repeats a conflict, and two layers of retries multiply.
+    // The SDK's own retries are off: the SDK never repeats a conflict, and two layers of retries multiply.
     let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
     let call = client.transact_write_items().set_transact_items(Some(actions));
     let call = call.client_request_token(Uuid::new_v4().to_string());
@@ -68,14 +67,14 @@ pub(super) async fn transact<const N: usize>(
         let sent = call.clone().customize().config_override(once.clone()).send();
         let cause = match timeout_at(deadline, sent).await {
             Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => match judge(&error) {
+            Ok(Err(error)) => match verdict(&error) {
                 Verdict::Refused(findings) => return Err(TransactError::Refused(findings)),
                 Verdict::NotApplied => describe(&error),
                 Verdict::Unknown => {
                     may_have_applied = true;
                     describe(&error)
                 }
-                Verdict::Hopeless => {
+                Verdict::Permanent => {
                     let cause = describe(&error);
                     return Err(unavailable(cause, may_have_applied, false));
                 }
@@ -115,41 +114,36 @@ pub(super) fn kept_changing(cause: &str) -> Unavailable {
 enum Verdict {
     /// Decided against us.
     Refused(Vec<Finding>),
-    /// Not applied; the next try may be.
+    /// It was not applied. The next try may be.
     NotApplied,
-    /// The reply was lost or makes no statement.
+    /// The reply was lost, or does not say.
     Unknown,
     /// No try will do.
-    Hopeless,
+    Permanent,
 }
 
-fn judge(error: &SdkError<TransactWriteItemsError>) -> Verdict {
+fn verdict(error: &SdkError<TransactWriteItemsError>) -> Verdict {
     use aws_sdk_dynamodb::error::ProvideErrorMetadata;
     let SdkError::ServiceError(context) = error else {
         return match error {
-            SdkError::ConstructionFailure(_) => Verdict::Hopeless,
-            SdkError::DispatchFailure(failure) if failure.is_user() => Verdict::Hopeless,
+            SdkError::ConstructionFailure(_) => Verdict::Permanent,
+            SdkError::DispatchFailure(failure) if failure.is_user() => Verdict::Permanent,
             _ => Verdict::Unknown,
         };
     };
     if let TransactWriteItemsError::TransactionCanceledException(canceled) = context.err() {
-        return judge_reasons(canceled.cancellation_reasons());
+        return verdict_of_reasons(canceled.cancellation_reasons());
     }
     match context.err().code() {
-        Some(
-            "TransactionInProgressException"
-            | "ProvisionedThroughputExceededException"
-            | "ThrottlingException"
-            | "RequestLimitExceeded",
-        ) => Verdict::NotApplied,
+        Some(code) if is_throttling(code) => Verdict::NotApplied,
         _ if context.raw().status().is_server_error() => Verdict::Unknown,
-        _ => Verdict::Hopeless,
+        _ => Verdict::Permanent,
     }
 }
 
-/// A cancellation is one reason an action. A conflict beside a refusal leaves the refusal's story half told,
-/// so it is tried again.
-fn judge_reasons(reasons: &[CancellationReason]) -> Verdict {
+/// A cancellation has one reason per action. With a conflict beside it, a refusal does not show all items, so
+/// the transaction is tried again.
+fn verdict_of_reasons(reasons: &[CancellationReason]) -> Verdict {
     let codes = || reasons.iter().map(|reason| reason.code().unwrap_or("None"));
     let passing =
         ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"];
@@ -157,7 +151,7 @@ fn judge_reasons(reasons: &[CancellationReason]) -> Verdict {
         return Verdict::NotApplied;
     }
     if codes().any(|code| !matches!(code, "None" | "ConditionalCheckFailed")) || reasons.is_empty() {
-        return Verdict::Hopeless;
+        return Verdict::Permanent;
     }
     let finding = |reason: &CancellationReason| {
         (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item().cloned().unwrap_or_default())

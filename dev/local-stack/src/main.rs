@@ -14,9 +14,10 @@ use clap::{Args, Parser, Subcommand};
 use common::aws::Aws;
 use common::function;
 use common::identity::UserId;
+use common::logs;
+use common::net::{self, Trust};
 use common::settings::environment;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
-use common::{logs, net};
 use indicatif::ProgressBar;
 use local_stack::binaries::{Binaries, Functions};
 use local_stack::demo;
@@ -159,7 +160,7 @@ async fn import(file: &Path, profiles: String, ledger: String) -> anyhow::Result
         "LEDGER_TABLE" => Some(ledger.clone()),
         _ => environment(name),
     };
-    let add_coins = function::connect::<AddCoins>(&lookup, net::client()).await?;
+    let add_coins = function::connect::<AddCoins>(&lookup, net::client(Trust::of(&environment)?)).await?;
     let progress = ProgressBar::new(0);
     let imported = operate::import::import(file, &add_coins, &progress).await?;
     progress.finish_and_clear();
@@ -178,7 +179,7 @@ async fn import(file: &Path, profiles: String, ledger: String) -> anyhow::Result
 }
 
 async fn audit(tables: &Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
+    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
     let report = operate::audit::audit(&dynamodb, tables).await?;
     for (user, violations) in &report.violations {
         violations.iter().for_each(|violation| println!("{user}: {violation}"));

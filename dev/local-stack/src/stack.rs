@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::routing::get;
 use axum::{Json, Router};
-use common::net;
+use common::net::{self, Trust};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -121,7 +121,7 @@ impl Stack {
             }
         };
         let local = binaries::local_environment(&settings, &identity, &dynamodb, &s3);
-        let http = net::client();
+        let http = net::client(Trust::MozillaThenSystem);
         create_missing_tables(&dynamodb.dynamodb(), &resources.tables).await?;
         for bucket in &resources.buckets {
             create_missing_bucket(&s3.s3(), bucket).await?;

@@ -23,7 +23,6 @@ const MAX_REFERENCE_CHARS: usize = 255;
 /// What was credited.
 #[derive(Debug, Serialize)]
 pub struct Credited {
-    /// Who got the coins.
     pub user_id: UserId,
     /// The settled balance right after this payment, also when it was credited before.
     pub coins_balance: Coins,
@@ -54,7 +53,6 @@ impl From<AddCoinsError> for Diagnostic {
     }
 }
 
-/// The function.
 #[derive(Debug)]
 pub struct AddCoins {
     top_ups: TopUps,

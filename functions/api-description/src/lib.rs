@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: what this API is, for whoever writes a client.
+//! `GET /api/openapi.json`: the description of this API.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use common::settings::Settings;
 /// `openapi.yaml` as JSON.
 pub const DESCRIPTION: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// How long anybody may keep it. It changes with a deployment; afterwards the ETag tells.
+/// How long caches may keep it. It changes with a deployment only.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// The function. It has no state.

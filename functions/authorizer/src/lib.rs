@@ -46,11 +46,10 @@ pub struct Decision {
 /// What the functions find in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
 pub struct Context {
-    /// The user.
     pub sub: UserId,
 }
 
-/// Neither yes nor no. The name of the variant is the error type that API Gateway sees, which answers 500.
+/// No decision. The name of the variant is the error type that API Gateway sees; clients get a 500.
 #[derive(Debug, Error)]
 pub enum AuthorizerError {
     /// The issuer's keys were never seen and cannot be fetched now.
@@ -67,7 +66,6 @@ impl From<AuthorizerError> for Diagnostic {
     }
 }
 
-/// The function.
 pub struct Authorizer {
     rules: Rules,
     jwks: Jwks,
@@ -89,7 +87,7 @@ impl Function for Authorizer {
             None => None,
         };
         // The issuer's keys are fetched when the first token needs one.
-        let jwks = Jwks::new(platform.http(), jwks_url);
+        let jwks = Jwks::new(platform.http()?, jwks_url);
         Ok(Self { rules: Rules { issuer, audience }, jwks, secret })
     }
 }
@@ -112,7 +110,7 @@ impl EventFunction for Authorizer {
 }
 
 impl Authorizer {
-    /// Whose token it is: first its form, then its key, then everything else.
+    /// The token's user. The form is checked first, then the key, then everything else.
     async fn user(&self, event: &Event) -> Result<UserId, Refused> {
         let [identity] = event.identity_source.as_slice() else { return Err(Refused::Missing) };
         let token = token::of_header(identity)?;

@@ -8,7 +8,6 @@ use common::settings::Settings;
 use common::tables::ProfilesTable;
 use serde_json::json;
 
-/// The function.
 #[derive(Debug)]
 pub struct CoinBalance {
     profiles: Profiles,

@@ -1,4 +1,4 @@
-//! `POST /api/uploads`: a place for a photo that is too large to travel inside a request.
+//! `POST /api/uploads`: a presigned URL for a photo that is too large for a request's body.
 
 use common::api::{self, Call, Endpoint, Problem, Response, Route};
 use common::function::{Function, Platform, StartError};
@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 /// Longest media type that is read, in characters.
 const MAX_CONTENT_TYPE_CHARS: usize = 100;
 
-/// The function.
 #[derive(Debug)]
 pub struct CreateUpload {
     uploads: Uploads,
@@ -23,7 +22,6 @@ pub struct CreateUpload {
 
 impl Function for CreateUpload {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    /// The bucket's name.
     type Config = String;
 
     fn load(settings: &mut Settings<'_>) -> Option<String> {
@@ -55,7 +53,7 @@ impl Endpoint for CreateUpload {
     }
 }
 
-/// A place for one photo. The URL is a secret of the caller's own: it lets whoever has it put this one photo.
+/// A presigned URL for one photo. The URL is a secret: anybody who has it can put this photo.
 #[derive(Serialize)]
 struct Created {
     upload_id: UploadId,
@@ -65,7 +63,7 @@ struct Created {
     expires_at: String,
 }
 
-/// What must be sent with the photo; browsers add the length by themselves.
+/// Headers to send with the photo. Browsers add the length themselves.
 #[derive(Serialize)]
 struct Headers {
     #[serde(rename = "content-type")]
@@ -94,7 +92,7 @@ fn read(body: Map<String, Value>) -> Result<(PhotoFormat, u64), Faults> {
     faults.or_some(format.zip(bytes))
 }
 
-/// A whole number, which in JSON may be written `45631.0` as well.
+/// A whole number. JSON allows `45631.0` as well.
 fn whole(number: &Value) -> Option<u64> {
     let float = || number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0);
     number.as_u64().or_else(|| float().map(|number| number as u64))

@@ -1,4 +1,4 @@
-//! `GET /api/debug/last-prompt`: what the caller's newest generation asked of fal, and what became of it.
+//! `GET /api/debug/last-prompt`: the request that the caller's newest generation sent to fal, and its status.
 
 use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route};
 use common::function::{Function, Platform, StartError};
@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The function.
 #[derive(Debug)]
 pub struct DebugLastPrompt {
     generations: Generations,
@@ -57,7 +56,6 @@ struct LastPrompt<'g> {
     payload: &'g Value,
 }
 
-/// What the merchant sent.
 #[derive(Serialize)]
 struct MerchantRequest<'g> {
     has_product_images: bool,

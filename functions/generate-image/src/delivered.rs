@@ -8,7 +8,6 @@ use lambda_http::http::HeaderValue;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A delivered batch.
 #[derive(Debug)]
 pub(crate) struct Delivered {
     /// Its record, settled.
@@ -41,7 +40,6 @@ struct DebugInfo<'g> {
 }
 
 impl Delivered {
-    /// The HTTP form.
     pub fn into_response(self) -> Result<Response, Problem> {
         let generation = &self.generation;
         let mut response = api::ok(&DeliveredBody {

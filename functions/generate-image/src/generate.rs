@@ -32,12 +32,12 @@ const SETTLE_MARGIN: Duration = Duration::from_secs(3);
 /// Kept back from that to respond, whatever the database does: of a short time, a twentieth.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
-/// delivered, and clocks differ.
+/// How long a lease outlives its function. The coins of a batch that can still be delivered must not be given
+/// back, and clocks differ.
 const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 impl GenerateImage {
-    /// Makes the batch that `request` asks for, or finds it made.
+    /// Makes the batch that `request` asks for, or replays it if it was delivered before.
     pub(crate) async fn generate(
         &self,
         user_id: &UserId,
@@ -89,7 +89,7 @@ impl GenerateImage {
             }
             Err(problem) => {
                 if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
-                    left_to_the_lease(&hold, "no decision in time");
+                    log_left_to_the_lease(&hold, "no decision in time");
                 }
                 Err(problem)
             }
@@ -108,8 +108,8 @@ impl GenerateImage {
         Plan::from_photos(request, &self.batch, self.photo_delivery, &self.uploads, user_id, attempt_id).await
     }
 
-    /// Has the pictures made, and meanwhile reads the settled balance, which so costs no time. A balance that
-    /// comes later than the pictures is not waited for: the settling finds it out.
+    /// Makes the pictures and reads the settled balance at the same time. If the pictures come first, the
+    /// read is dropped, and the settle finds the balance out.
     async fn make_and_read_balance(
         &self,
         plan: &Plan,
@@ -125,7 +125,7 @@ impl GenerateImage {
         }
     }
 
-    /// Stores the photos and has both pictures made, the two at the same time.
+    /// Stores the photos, and then makes both pictures at the same time.
     async fn make(&self, plan: &Plan, pending: &Generation, until: Instant) -> Result<Vec<String>, Problem> {
         let photos = plan.photos.iter().map(|(key, photo)| self.uploads.store(key, photo));
         timeout_at(until, try_join_all(photos)).await.map_err(|_| UploadError::TimedOut)??;
@@ -185,8 +185,8 @@ impl GenerateImage {
         Ok(Delivered { generation, replayed: false })
     }
 
-    /// A settle without a decision may have applied. Releasing decides: it gives the coins back, or learns
-    /// that they were paid, and then the pictures are delivered.
+    /// A settle without a decision may have been applied. A release decides: it gives the coins back, or
+    /// finds that they were paid, and then the pictures are delivered.
     async fn settle_or_release(
         &self,
         hold: &Hold,
@@ -208,7 +208,7 @@ impl GenerateImage {
         let Hold { user_id, generation_id, coins, .. } = hold;
         match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
-            Err(cause) => left_to_the_lease(hold, cause),
+            Err(cause) => log_left_to_the_lease(hold, cause),
         }
     }
 }
@@ -222,7 +222,7 @@ fn count_paid(hold: &Hold) {
     metrics::count(Metric::CoinsSettled, hold.coins.count());
 }
 
-/// The answer of a batch that was delivered before.
+/// A batch that was delivered before.
 fn replay(generation: Generation) -> Delivered {
     let Generation { user_id, generation_id, .. } = &generation;
     metrics::count(Metric::Replays, 1);
@@ -230,14 +230,14 @@ fn replay(generation: Generation) -> Delivered {
     Delivered { generation, replayed: true }
 }
 
-/// The answer when it is not known whether the batch was paid. Its record or its lease will tell.
+/// The problem when it is not known whether the batch was paid. Its record or its lease will tell.
 fn undecided(hold: &Hold, cause: impl Display) -> Problem {
     let problem = Problem::new(Detail::OutcomeUnknown).caused_by(cause.to_string());
-    left_to_the_lease(hold, cause);
+    log_left_to_the_lease(hold, cause);
     problem
 }
 
-fn left_to_the_lease(hold: &Hold, cause: impl Display) {
+fn log_left_to_the_lease(hold: &Hold, cause: impl Display) {
     let Hold { user_id, generation_id, .. } = hold;
-    tracing::error!(%user_id, %generation_id, %cause, "no decision, the hold is left to its lease");
+    tracing::error!(%user_id, %generation_id, %cause, "no decision, the lease will end the hold");
 }

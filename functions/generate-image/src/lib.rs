@@ -23,7 +23,6 @@ pub use request::most_photos;
 
 use request::GenerationRequest;
 
-/// The function's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     tables: Tables,
@@ -33,7 +32,6 @@ pub struct Config {
     fal: FalConfig,
 }
 
-/// The function.
 #[derive(Debug)]
 pub struct GenerateImage {
     ledger: Ledger,
@@ -70,7 +68,7 @@ impl Function for GenerateImage {
             ledger: Ledger::new(dynamodb, tables),
             uploads: Uploads::new(platform.s3()?, bucket),
             photo_delivery,
-            fal: FalClient::new(platform.http(), fal.hosts, &key, fal.timeout),
+            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
             batch,
         })
     }
@@ -111,7 +109,18 @@ mod tests {
             ("FAL_TIMEOUT_SECONDS", "181"),
             ("PHOTO_DELIVERY", "pigeon"),
         ]);
-        insta::assert_snapshot!(error.expect_err("faults").to_string().replace("; ", "\n"), @"");
+        insta::assert_snapshot!(error.expect_err("faults").to_string().replace("; ", "\n"), @"
+        the configuration is unusable: PROFILES_TABLE is not set
+        GENERATIONS_TABLE is not set
+        UPLOADS_BUCKET is not set
+        PHOTO_DELIVERY must be presigned-url or data-url
+        COINS_PER_BATCH must be a whole number from 1 to 1000
+        IMAGE_TO_IMAGE_MODEL must be fal-ai/flux-2/lora/edit or fal-ai/flux-general/image-to-image: fal has no endpoint fal-ai/flux-1.1/image-to-image, which was used once
+        NUM_INFERENCE_STEPS must be 7, or 4 for the lowest cost
+        FAL_BASE_URL must be an http or https URL
+        FAL_TIMEOUT_SECONDS must be a whole number of seconds from 1 to 180
+        FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
+        ");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Photos that were uploaded before: there, the caller's own, and really pictures.
+//! Checks of photos that were uploaded before: that they exist, are the caller's own, and are pictures.
 
 use common::identity::UserId;
 use common::uploads::{InspectError, ObjectKey, UploadError, Uploads};
@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use crate::request::{GenerationRequest, PhotoSource, note};
 
-/// Everything wrong with the uploaded photos of `request`, looked at all at once.
+/// Everything wrong with the uploaded photos of `request`. All are inspected at the same time.
 pub(crate) async fn check(
     uploads: &Uploads,
     user: &UserId,

@@ -1,4 +1,4 @@
-//! `GET /api/generations` and `GET /api/generations/{generation_id}`: what the caller has had made.
+//! `GET /api/generations` and `GET /api/generations/{generation_id}`: the caller's generations.
 
 use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route};
 use common::coins::Coins;
@@ -14,19 +14,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-/// Generations of a page, when the request does not say, and at most. A hundred of the longest prompts stay
-/// within what DynamoDB reads at once and what Lambda lets through.
+/// Generations per page: by default, and at most. A hundred of the longest prompts are within the limits of
+/// DynamoDB's query and of Lambda's response.
 const USUAL_LIMIT: u16 = 20;
 const MAX_LIMIT: u16 = 100;
 
-/// The function's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     table: GenerationsTable,
     cursor_key: Source<CursorKey>,
 }
 
-/// The function.
 #[derive(Debug)]
 pub struct ListGenerations {
     generations: Generations,
@@ -118,7 +116,7 @@ struct Shown<'g> {
     model: &'g str,
     prompt: &'g str,
     images: &'g [String],
-    /// What it cost: nothing unless it succeeded.
+    /// What it cost: 0 unless it succeeded.
     coins: Coins,
     remaining_coins: Option<Coins>,
     error_code: Option<&'g str>,

@@ -9,7 +9,7 @@ use common::prompt::{MAX_ADDITIONAL_CHARS, MAX_OPTION_CHARS};
 use common::settings::Settings;
 use serde::Serialize;
 
-/// How long a browser may keep the lists. They change with a deployment; afterwards the ETag tells.
+/// How long caches may keep the lists. They change with a deployment only.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// The function. It has no state.

@@ -1,4 +1,4 @@
-//! `POST /api/prompt-preview`: the prompt that options would become. Nothing is charged and nothing is kept.
+//! `POST /api/prompt-preview`: the prompt that would be built from options. Nothing is charged or stored.
 
 use common::api::{self, Call, Endpoint, Problem, Response, Route};
 use common::function::{Function, Platform, StartError};

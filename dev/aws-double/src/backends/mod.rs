@@ -3,7 +3,7 @@
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
-use common::net::{self, HttpClient};
+use common::net::{self, HttpClient, Trust};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -75,7 +75,7 @@ impl Connection {
     /// A connection to the server at `endpoint`.
     #[must_use]
     pub fn new(endpoint: Url, identity: Identity) -> Self {
-        Self { http: net::client(), endpoint, identity }
+        Self { http: net::client(Trust::MozillaThenSystem), endpoint, identity }
     }
 
     /// The address of the server.

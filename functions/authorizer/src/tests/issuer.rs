@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{events, function, net};
+use common::net::{self, Trust};
+use common::{events, function};
 use futures::FutureExt;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::Jwk;
@@ -90,7 +91,7 @@ pub fn authorizer(jwks_url: &str, secret: Option<&str>) -> Authorizer {
         _ => None,
     };
     // With the secret among the settings, nothing is waited for.
-    let connected = function::connect(&lookup, net::client()).now_or_never();
+    let connected = function::connect(&lookup, net::client(Trust::MozillaThenSystem)).now_or_never();
     connected.expect("no wait").expect("an authorizer")
 }
 

@@ -1,4 +1,4 @@
-//! fal's answer to a request that it accepted: a picture, a black picture, or a place in the queue.
+//! fal's response to a request that it accepted: a picture, a black picture, or a place in the queue.
 
 use serde_json::Value;
 use url::Url;
@@ -8,10 +8,10 @@ use super::error::{FalError, FalErrorKind};
 /// Longest picture URL that is kept; fal's are about a hundred characters.
 const MAX_URL_CHARS: usize = 2_048;
 
-/// What fal said.
+/// What an accepted request came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// A picture lies at this URL.
+pub(super) enum Accepted {
+    /// The picture is at this URL.
     Picture(String),
     /// The request waits in the queue.
     Queued(Ticket),
@@ -22,16 +22,16 @@ pub(super) enum Answer {
 pub(super) struct Ticket {
     /// fal's id of the request.
     pub request_id: String,
-    /// Where to ask how far it is, if fal said.
+    /// Where its status is, if fal named the address.
     pub status_url: Option<String>,
-    /// Where its result will be, if fal said.
+    /// Where its result will be, if fal named the address.
     pub response_url: Option<String>,
 }
 
-/// Reads the body of a 200. Only a picture's URL is sure in fal's answers, so nothing else is held to a type.
-/// Seeds, which pass 2^53, are left alone.
-pub(super) fn read(body: &[u8]) -> Result<Answer, FalError> {
-    let nonsense = |reason: &str| FalError::new(FalErrorKind::Failed, format!("fal's answer {reason}"));
+/// Reads the body of a 200. A picture's URL is the one field on which fal's responses can be relied, so no
+/// other is held to a type. Seeds can be larger than 2^53 and are ignored.
+pub(super) fn read(body: &[u8]) -> Result<Accepted, FalError> {
+    let nonsense = |reason: &str| FalError::new(FalErrorKind::Failed, format!("fal's response {reason}"));
     let body: Value = serde_json::from_slice(body).map_err(|_| nonsense("is not JSON"))?;
     if is_black(&body["has_nsfw_concepts"]) {
         return Err(FalError::new(FalErrorKind::ContentRejected, "the picture was blacked out as unsafe"));
@@ -39,13 +39,13 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, FalError> {
     let text = |place: &str| body.pointer(place).and_then(Value::as_str).map(str::to_owned);
     if let Some(url) = text("/images/0/url").or_else(|| text("/image/url")).or_else(|| text("/url")) {
         return if is_web_url(&url) {
-            Ok(Answer::Picture(url))
+            Ok(Accepted::Picture(url))
         } else {
             Err(nonsense("names no web address"))
         };
     }
     match (text("/request_id"), text("/status").as_deref()) {
-        (Some(request_id), Some("IN_PROGRESS" | "IN_QUEUE")) => Ok(Answer::Queued(Ticket {
+        (Some(request_id), Some("IN_PROGRESS" | "IN_QUEUE")) => Ok(Accepted::Queued(Ticket {
             request_id,
             status_url: text("/status_url"),
             response_url: text("/response_url"),
@@ -54,7 +54,7 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, FalError> {
     }
 }
 
-/// The flag is a list with an entry a picture; a bare one counts as well.
+/// The flag is a list with one entry per picture. A bare flag counts as well.
 fn is_black(flag: &Value) -> bool {
     *flag == true || flag.as_array().is_some_and(|flags| flags.contains(&Value::Bool(true)))
 }
@@ -72,13 +72,13 @@ mod tests {
 
     fn picture(body: &Value) -> Option<String> {
         match read(body.to_string().as_bytes()) {
-            Ok(Answer::Picture(url)) => Some(url),
+            Ok(Accepted::Picture(url)) => Some(url),
             _ => None,
         }
     }
 
     #[test]
-    fn the_three_places_of_a_url_are_known() {
+    fn a_url_is_found_in_each_of_its_three_places() {
         let url = "https://v3.fal.media/files/a.jpg";
         let real = json!({
             "images": [{"url": url, "width": 1024, "height": 1024, "content_type": "image/jpeg", "file_size": null}],
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_black_picture_is_no_picture() {
+    fn a_black_picture_counts_as_rejected_content() {
         for flag in [json!([true]), json!([false, true]), json!(true)] {
             let body = json!({"images": [{"url": "https://a/b.jpg"}], "has_nsfw_concepts": flag});
             let error = read(body.to_string().as_bytes()).expect_err("an error");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_a_failure() {
+    fn a_response_without_a_usable_url_is_a_failure() {
         let long = format!("https://a/{}", "x".repeat(2_048));
         for body in [
             json!("text"),
@@ -128,6 +128,6 @@ mod tests {
     fn a_place_in_the_queue_is_recognised() {
         let body = json!({"request_id": "r", "status": "IN_PROGRESS"});
         let ticket = Ticket { request_id: "r".into(), status_url: None, response_url: None };
-        assert_eq!(read(body.to_string().as_bytes()), Ok(Answer::Queued(ticket)));
+        assert_eq!(read(body.to_string().as_bytes()), Ok(Accepted::Queued(ticket)));
     }
 }
