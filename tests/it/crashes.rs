@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::Generation;
 use common::ids::GenerationId;
@@ -10,10 +11,10 @@ use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
 use kit::trouble::{Refusal, Trouble};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::flaky_dynamodb::Flaky;
-use crate::harness::{Potret, Setup, a_prompt};
+use crate::harness::{Answer, Potret, Setup, a_prompt};
 
 const TRANSACTION: &str = "TransactWriteItems";
 
@@ -40,20 +41,42 @@ async fn a_success_makes_three_calls_to_dynamodb_and_a_replay_one() {
     assert_eq!(dynamodb.troubles().take_calls(), ["Query"]);
 }
 
+/// A merchant with two coins, and DynamoDB behind the proxy.
+async fn two_coins() -> Flaky {
+    let flaky = Flaky::start().await;
+    flaky.potret.user_with("merchant", 2).await;
+    flaky
+}
+
+/// The merchant's batch is delivered and charged once.
+async fn delivers(flaky: &Flaky, under: &str) {
+    let merchant = flaky.potret.user("merchant");
+    let answer = merchant.generate(&a_prompt()).await;
+    let remaining = &answer.body["remaining_coins"];
+    assert_eq!((answer.status, remaining), (200, &json!(1)), "{under}: {}", answer.body);
+    assert_eq!(merchant.coins().await, (1, 1), "{under}");
+    assert_eq!(flaky.potret.fal().requests().len(), 2, "{under}");
+    flaky.potret.audit().await;
+}
+
+/// The merchant's batch fails, and nothing is charged or held.
+async fn fails(flaky: &Flaky, problem: (u16, &str), under: &str) -> Answer {
+    let merchant = flaky.potret.user("merchant");
+    let answer = merchant.generate(&a_prompt()).await;
+    assert_eq!(answer.problem(), problem, "{under}");
+    assert_eq!(merchant.coins().await, (2, 2), "{under}");
+    flaky.potret.audit().await;
+    answer
+}
+
 #[tokio::test]
 async fn a_batch_survives_trouble_with_any_one_transaction() {
     let error = Trouble::Refused(Refusal::InternalError);
     for trouble in [Trouble::ReplyLost, Trouble::RequestLost, CONFLICT, THROTTLED, error] {
         for (transaction, name) in [(0, "hold"), (1, "settle")] {
-            let flaky = Flaky::start().await;
-            let merchant = flaky.potret.user_with("merchant", 2).await;
+            let flaky = two_coins().await;
             flaky.plan(TRANSACTION, transaction, 1, trouble);
-            let answer = merchant.generate(&a_prompt()).await;
-            assert_eq!(answer.status, 200, "{trouble:?} at {name}: {}", answer.body);
-            assert_eq!(answer.body["remaining_coins"], 1, "{trouble:?} at {name}");
-            assert_eq!(merchant.coins().await, (1, 1), "{trouble:?} at {name}");
-            assert_eq!(flaky.potret.fal().requests().len(), 2, "{trouble:?} at {name}");
-            flaky.potret.audit().await;
+            delivers(&flaky, &format!("{trouble:?} at {name}")).await;
         }
     }
 }
@@ -61,32 +84,20 @@ async fn a_batch_survives_trouble_with_any_one_transaction() {
 #[tokio::test]
 async fn a_lost_reply_is_recognised_without_request_tokens() {
     for (transaction, name) in [(0, "hold"), (1, "settle")] {
-        let flaky = Flaky::start().await;
+        let flaky = two_coins().await;
         flaky.dynamodb.forget_tokens();
-        let merchant = flaky.potret.user_with("merchant", 2).await;
         flaky.plan(TRANSACTION, transaction, 1, Trouble::ReplyLost);
-        let answer = merchant.generate(&a_prompt()).await;
-        assert_eq!(
-            (answer.status, &answer.body["remaining_coins"]),
-            (200, &json!(1)),
-            "{name}: {}",
-            answer.body
-        );
-        assert_eq!(merchant.coins().await, (1, 1), "{name}");
-        flaky.potret.audit().await;
+        delivers(&flaky, name).await;
     }
 }
 
 #[tokio::test]
 async fn a_release_survives_a_lost_reply() {
-    let flaky = Flaky::start().await;
-    let merchant = flaky.potret.user_with("merchant", 2).await;
+    let flaky = two_coins().await;
     flaky.dynamodb.forget_tokens();
     flaky.potret.fal_fails(Fault::InternalError);
     flaky.plan(TRANSACTION, 1, 1, Trouble::ReplyLost);
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (502, "image_provider_failed"));
-    assert_eq!(merchant.coins().await, (2, 2));
-    flaky.potret.audit().await;
+    fails(&flaky, (502, "image_provider_failed"), "a lost reply").await;
 }
 
 #[tokio::test]
@@ -102,37 +113,26 @@ async fn a_payment_survives_a_lost_reply() {
 #[tokio::test]
 async fn a_hold_that_fails_on_every_try_gets_try_again() {
     for trouble in [CONFLICT, THROTTLED, Trouble::ReplyLost, Trouble::RequestLost] {
-        let flaky = Flaky::start().await;
-        let merchant = flaky.potret.user_with("merchant", 2).await;
+        let flaky = two_coins().await;
         flaky.plan(TRANSACTION, 0, ALL_TRIES, trouble);
-        let refused = merchant.generate(&a_prompt()).await;
-        assert_eq!(refused.problem(), (503, "try_again"), "{trouble:?}");
+        let refused = fails(&flaky, (503, "try_again"), &format!("{trouble:?}")).await;
         assert!(refused.header("retry-after").is_some());
-        assert_eq!(merchant.coins().await, (2, 2), "{trouble:?}: nothing is held");
         assert!(flaky.potret.fal().requests().is_empty(), "{trouble:?}");
-        flaky.potret.audit().await;
     }
 }
 
 #[tokio::test]
-async fn a_settle_whose_replies_are_all_lost_is_delivered_and_paid_once() {
-    let flaky = Flaky::start().await;
-    let merchant = flaky.potret.user_with("merchant", 2).await;
+async fn a_settle_whose_replies_are_all_lost_is_delivered_and_charged_once() {
+    let flaky = two_coins().await;
     flaky.plan(TRANSACTION, 1, ALL_TRIES, Trouble::ReplyLost);
-    let answer = merchant.generate(&a_prompt()).await;
-    assert_eq!((answer.status, &answer.body["remaining_coins"]), (200, &json!(1)), "{}", answer.body);
-    assert_eq!(merchant.coins().await, (1, 1));
-    flaky.potret.audit().await;
+    delivers(&flaky, "lost replies").await;
 }
 
 #[tokio::test]
 async fn a_settle_that_fails_on_every_try_gives_the_coin_back() {
-    let flaky = Flaky::start().await;
-    let merchant = flaky.potret.user_with("merchant", 2).await;
+    let flaky = two_coins().await;
     flaky.plan(TRANSACTION, 1, ALL_TRIES, THROTTLED);
-    assert_eq!(merchant.generate(&a_prompt()).await.problem(), (503, "try_again"));
-    assert_eq!(merchant.coins().await, (2, 2));
-    flaky.potret.audit().await;
+    fails(&flaky, (503, "try_again"), "throttling").await;
 }
 
 #[tokio::test]
@@ -158,11 +158,9 @@ async fn a_release_without_a_reply_does_not_hide_why_the_batch_failed() {
 
 #[tokio::test]
 async fn a_settle_finds_the_balance_when_the_read_before_it_failed() {
-    let flaky = Flaky::start().await;
-    let merchant = flaky.potret.user_with("merchant", 9).await;
+    let flaky = two_coins().await;
     flaky.plan("GetItem", 0, 3, THROTTLED);
-    assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 8);
-    flaky.potret.audit().await;
+    delivers(&flaky, "a failed read").await;
 }
 
 #[tokio::test]
@@ -190,14 +188,6 @@ async fn a_running_batch_holds_its_coin_until_a_minute_after_its_time_limit() {
     potret.audit().await;
 }
 
-/// A hold whose function died long ago.
-async fn expired_hold(potret: &Potret, user: &str) -> Generation {
-    let then = Timestamp::now() - SignedDuration::from_secs(100);
-    let pending = pending(user, then);
-    assert!(matches!(potret.ledger().hold(&pending, then).await, Ok(HoldOutcome::Held(_))));
-    pending
-}
-
 #[tokio::test]
 async fn a_hold_that_arrives_after_its_attempt_failed_begins_nothing() {
     let potret = Potret::start().await;
@@ -218,7 +208,7 @@ async fn the_next_request_takes_back_the_coins_of_dead_functions() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 4).await;
     for _ in 0..4 {
-        expired_hold(&potret, "merchant").await;
+        potret.leave_a_hold_past_its_lease().await;
     }
     assert_eq!(merchant.coins().await, (4, 4), "expired holds can be spent");
     assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 3);
@@ -230,7 +220,7 @@ async fn the_next_request_takes_back_the_coins_of_dead_functions() {
 async fn a_batch_that_completes_after_its_lease_is_refused() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    let dead = expired_hold(&potret, "merchant").await;
+    let dead = potret.leave_a_hold_past_its_lease().await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     // The function was not dead: it comes with its pictures.
     let hold = Hold::of(&dead);
@@ -250,14 +240,12 @@ async fn a_key_whose_function_died_runs_again_after_the_lease() {
     let id = GenerationId::random();
     let then = Timestamp::now() - SignedDuration::from_secs(100);
     let begun_at = |now| Generation { generation_id: id, ..pending("merchant", now) };
-    let dead = begun_at(then);
-    assert!(matches!(ledger.hold(&dead, then).await, Ok(HoldOutcome::Held(_))));
+    assert!(matches!(ledger.hold(&begun_at(then), then).await, Ok(HoldOutcome::Held(_))));
     let within_lease = then + SignedDuration::from_secs(50);
-    let again = begun_at(within_lease);
-    assert!(matches!(ledger.hold(&again, within_lease).await, Err(HoldRefused::InProgress)));
+    let again = ledger.hold(&begun_at(within_lease), within_lease).await;
+    assert!(matches!(again, Err(HoldRefused::InProgress)));
     let now = Timestamp::now();
-    let again = begun_at(now);
-    let Ok(HoldOutcome::Held(hold)) = ledger.hold(&again, now).await else { panic!("a hold") };
+    let Ok(HoldOutcome::Held(hold)) = ledger.hold(&begun_at(now), now).await else { panic!("a hold") };
     ledger.settle(&hold, &images(), None, now).await.expect("settled");
     assert_eq!(potret.user("merchant").coins().await, (0, 0));
     potret.audit().await;
@@ -280,7 +268,6 @@ async fn a_client_that_goes_away_does_not_stop_the_batch() {
 
 #[tokio::test]
 async fn an_imported_row_without_available_coins_works() {
-    use aws_sdk_dynamodb::types::AttributeValue;
     let potret = Potret::start().await;
     let put = potret.stack.dynamodb.dynamodb().put_item().table_name(potret.tables().profiles.name());
     let put = put.item("user_id", AttributeValue::S("old-customer".into()));

@@ -1,6 +1,7 @@
 //! Every condition of the ledger by itself. Each test changes the tables by hand, so that one condition alone prevents a
 //! change. Some of these states cannot occur while the other conditions hold.
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::Generation;
@@ -33,28 +34,24 @@ impl Held {
         Self { potret, hold, generation, now }
     }
 
-    async fn change(&self, table: &str, expression: &str, value: AttributeValue) {
-        let client = self.potret.stack.dynamodb.dynamodb();
-        let update = client.update_item().table_name(table).key("user_id", text("merchant"));
-        let update = match table == self.potret.tables().generations.name() {
-            true => update.key("generation_id", text(&self.generation.generation_id.to_string())),
-            false => update,
-        };
-        let update = update.update_expression(expression).expression_attribute_values(":v", value);
-        let update = match expression.contains("#status") {
-            true => update.expression_attribute_names("#status", "status"),
-            false => update,
-        };
+    async fn change(&self, update: UpdateItemFluentBuilder, value: AttributeValue) {
+        let update = update.key("user_id", text("merchant")).expression_attribute_values(":v", value);
         update.send().await.expect("an update");
     }
 
-    async fn change_generation(&self, expression: &str, value: &str) {
-        self.change(self.potret.tables().generations.name(), expression, text(value)).await;
+    async fn change_generation(&self, attribute: &str, value: AttributeValue) {
+        let update = self.potret.stack.dynamodb.dynamodb().update_item();
+        let update = update.table_name(self.potret.tables().generations.name());
+        let update = update.key("generation_id", text(&self.generation.generation_id.to_string()));
+        let update =
+            update.update_expression("SET #name = :v").expression_attribute_names("#name", attribute);
+        self.change(update, value).await;
     }
 
-    async fn forget_hold(&self) {
-        let element = AttributeValue::Ss(vec![self.hold.to_string()]);
-        self.change(self.potret.tables().profiles.name(), "DELETE holds :v", element).await;
+    async fn change_profile(&self, expression: &str, value: AttributeValue) {
+        let update = self.potret.stack.dynamodb.dynamodb().update_item();
+        let update = update.table_name(self.potret.tables().profiles.name()).update_expression(expression);
+        self.change(update, value).await;
     }
 
     async fn settle(&self) -> Result<Coins, SettleRefused> {
@@ -85,7 +82,7 @@ const ANOTHER: &str = "00000000-0000-4000-8000-000000000007";
 #[tokio::test]
 async fn a_generation_of_another_attempt_is_neither_settled_nor_released() {
     let held = Held::begin().await;
-    held.change_generation("SET attempt_id = :v", ANOTHER).await;
+    held.change_generation("attempt_id", text(ANOTHER)).await;
     held.settling_changes_nothing().await;
     held.releasing_changes_nothing().await;
 }
@@ -94,7 +91,7 @@ async fn a_generation_of_another_attempt_is_neither_settled_nor_released() {
 async fn a_generation_that_has_ended_is_neither_settled_nor_released() {
     for status in ["FAILED", "EXPIRED", "SUCCEEDED"] {
         let held = Held::begin().await;
-        held.change_generation("SET #status = :v", status).await;
+        held.change_generation("status", text(status)).await;
         let before = held.potret.snapshot().await;
         drop(held.settle().await);
         drop(held.potret.ledger().release(&held.hold, "code", held.now).await);
@@ -105,7 +102,8 @@ async fn a_generation_that_has_ended_is_neither_settled_nor_released() {
 #[tokio::test]
 async fn a_generation_without_its_hold_is_neither_settled_nor_released() {
     let held = Held::begin().await;
-    held.forget_hold().await;
+    let hold = AttributeValue::Ss(vec![held.hold.to_string()]);
+    held.change_profile("DELETE holds :v", hold).await;
     held.settling_changes_nothing().await;
     held.releasing_changes_nothing().await;
 }
@@ -124,7 +122,7 @@ async fn an_attempt_that_was_charged_is_not_charged_again() {
 async fn a_settle_subtracts_from_the_balance_in_the_table() {
     let held = Held::begin().await;
     let seven = AttributeValue::N("7".to_owned());
-    held.change(held.potret.tables().profiles.name(), "SET coins_balance = :v", seven).await;
+    held.change_profile("SET coins_balance = :v", seven).await;
     assert_eq!(held.settle().await.expect("settled"), Coins::new(6));
 }
 
@@ -135,7 +133,7 @@ async fn coins_are_not_taken_back_within_the_lease_of_the_record() {
     let held = Held::begin_at(long_ago).await;
     let later = (Timestamp::now() + SignedDuration::from_secs(1_000)).as_millisecond();
     let later = AttributeValue::N(later.to_string());
-    held.change(held.potret.tables().generations.name(), "SET lease_until = :v", later).await;
+    held.change_generation("lease_until", later).await;
     let before = held.potret.snapshot().await;
     let now = Timestamp::now();
     // Two coins are not available, so the ledger looks for holds past their lease.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_double::tokens;
 use axum::body::Bytes;
+use common::generations::Generation;
 use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
@@ -200,9 +201,11 @@ impl Potret {
     }
 
     /// Leaves a hold of `merchant` behind whose lease has passed, as a function does that dies.
-    pub async fn leave_a_hold_past_its_lease(&self) {
+    pub async fn leave_a_hold_past_its_lease(&self) -> Generation {
         let then = Timestamp::now() - SignedDuration::from_mins(5);
-        self.ledger().hold(&pending("merchant", then), then).await.expect("a hold");
+        let left = pending("merchant", then);
+        self.ledger().hold(&left, then).await.expect("a hold");
+        left
     }
 
     /// Checks every invariant of the coins. Nothing may be running.

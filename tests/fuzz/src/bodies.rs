@@ -7,7 +7,6 @@ use base64::prelude::BASE64_STANDARD;
 const BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// All of them, with their names.
-#[must_use]
 pub fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let photo = |bytes: usize| {
         let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0".to_vec();

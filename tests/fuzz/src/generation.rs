@@ -13,7 +13,6 @@ use simulation::world::{World, in_paused_time};
 use crate::{offline, responses};
 
 /// `POST /api/generate-image` with `body`, under `key`.
-#[must_use]
 pub fn request(body: &[u8], key: Option<&HeaderValue>) -> Request {
     let mut request = HttpApiEvent::new("POST", "/api/generate-image").user("merchant").into_request();
     *request.body_mut() = Body::Binary(body.to_vec());
@@ -25,7 +24,6 @@ pub fn request(body: &[u8], key: Option<&HeaderValue>) -> Request {
 
 /// The body of the last response when `request` is sent so many times. Only a request that is not refused at once needs
 /// a simulated world, in which its user has five coins.
-#[must_use]
 pub fn last_response(request: &Request, times: usize) -> Value {
     if let Some(refusal) = refusal(request) {
         return responses::check(&refusal);
@@ -45,7 +43,6 @@ pub fn last_response(request: &Request, times: usize) -> Value {
 }
 
 /// The response, if generate-image needs no network for it.
-#[must_use]
 pub fn refusal(request: &Request) -> Option<Response> {
     offline::response::<GenerateImage>(request.clone())
 }

@@ -91,7 +91,6 @@ impl Auditor {
     }
 
     /// What was answered, counted.
-    #[must_use]
     pub fn figures(&self) -> BTreeMap<String, u64> {
         let responses = self.asked.iter().map(|asked| match &asked.response {
             Some(response) => format!("response: {} {}", response.status, response.code()),

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 pub struct HttpApiEvent(Value);
 
 impl HttpApiEvent {
-    #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         let route_key = format!("{method} {path}");
         Self(json!({
@@ -26,41 +25,31 @@ impl HttpApiEvent {
     }
 
     /// Signs `user` in.
-    #[must_use]
     pub fn user(self, user: &str) -> Self {
         self.claims(json!({"sub": user}))
     }
 
     /// The claims of the access token.
-    #[must_use]
     pub fn claims(mut self, claims: Value) -> Self {
         self.0["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
         self
     }
 
-    #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.0["headers"][name] = json!(value);
         self
     }
 
-    #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.0["body"] = Value::String(body.into());
         self
     }
 
-    #[must_use]
     pub fn into_json(self) -> Value {
         self.0
     }
 
     /// The event as a function reads it.
-    ///
-    /// # Panics
-    ///
-    /// When a header's name or value is not one.
-    #[must_use]
     pub fn into_request(self) -> Request {
         request::from_str(&self.0.to_string()).expect("an event")
     }

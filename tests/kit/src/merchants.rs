@@ -51,7 +51,6 @@ pub struct Response {
 
 impl Response {
     /// The code of a problem.
-    #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
@@ -70,7 +69,6 @@ pub struct Asked {
 }
 
 impl Asked {
-    #[must_use]
     pub fn prompt(&self) -> &str {
         self.body["prompt"].as_str().unwrap_or_default()
     }
@@ -85,7 +83,6 @@ pub struct Payment {
 }
 
 impl Payment {
-    #[must_use]
     pub fn new(user: &str, coins: u64, reference: impl Into<String>) -> Self {
         Self { user: user.to_owned(), coins, reference: reference.into() }
     }

@@ -11,11 +11,6 @@ use serde_json::json;
 pub const LEASE: SignedDuration = SignedDuration::from_secs(89);
 
 /// A generation for one coin that `user` begins at `now`.
-///
-/// # Panics
-///
-/// When `user` is not a valid user id.
-#[must_use]
 pub fn pending(user: &str, now: Timestamp) -> Generation {
     Generation {
         user_id: UserId::parse(user).expect("a user id"),
@@ -41,7 +36,6 @@ pub fn pending(user: &str, now: Timestamp) -> Generation {
 }
 
 /// The addresses of a generation's two pictures.
-#[must_use]
 pub fn images() -> [String; 2] {
     ["https://example.com/1.jpg", "https://example.com/2.jpg"].map(str::to_owned)
 }

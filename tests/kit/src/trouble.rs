@@ -51,14 +51,6 @@ pub enum Failure {
 }
 
 /// Has a call served under `trouble`. Once the request is sent, the server serves it even when the caller is gone.
-///
-/// # Errors
-///
-/// When the caller gets no proper reply.
-///
-/// # Panics
-///
-/// When `serve` panics.
 pub async fn deliver<R: Send + 'static>(
     trouble: Option<Trouble>,
     serve: impl Future<Output = R> + Send + 'static,
@@ -89,7 +81,6 @@ pub async fn deliver<R: Send + 'static>(
 
 impl Refusal {
     /// DynamoDB's reply.
-    #[must_use]
     pub fn of_dynamodb(self) -> Response<Bytes> {
         let (status, kind) = match self {
             Self::Throttled => (StatusCode::BAD_REQUEST, "ThrottlingException"),
@@ -128,7 +119,6 @@ pub struct Chance {
 
 impl Chance {
     /// Twelve calls in `odds` meet trouble, three of them a lost reply.
-    #[must_use]
     pub fn new(seed: u64, odds: u8, longest_delay: Duration) -> Self {
         Self { rng: Rng::with_seed(seed), odds, longest_delay }
     }
@@ -201,18 +191,12 @@ impl Troubles {
     }
 
     /// How many calls met trouble, by its kind.
-    #[must_use]
     pub fn met(&self) -> &BTreeMap<String, u64> {
         &self.met
     }
 }
 
 /// The body without DynamoDB's request token, as a server sees it that does not remember tokens.
-///
-/// # Panics
-///
-/// When the body is not a JSON object, which every request of the SDK has.
-#[must_use]
 pub fn without_request_token(body: &[u8]) -> Bytes {
     let mut body: Value = serde_json::from_slice(body).expect("JSON");
     body.as_object_mut().expect("an object").remove("ClientRequestToken");

@@ -96,10 +96,6 @@ impl Instance {
     }
 
     /// The function that this instance runs.
-    ///
-    /// # Panics
-    ///
-    /// When the template lacks a setting of the function.
     pub async fn connect<F: Function>(&self) -> F {
         let lookup = |name: &str| self.world.setting(F::NAME, name);
         function::connect(&lookup, self.http.clone()).await.expect("a function")

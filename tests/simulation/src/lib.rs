@@ -45,10 +45,6 @@ const DAYS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(60), Du
 const ALL_LEASES_HAVE_PASSED: Duration = Duration::from_secs(150);
 
 /// Runs the world of `seed` to its end and audits it. The same seed runs the same way.
-///
-/// # Errors
-///
-/// When a promise was broken.
 pub fn run(seed: u64) -> Result<Figures, Box<Failure>> {
     world::in_paused_time(async || {
         let world = World::new(seed).await;

@@ -29,7 +29,6 @@ pub enum Server {
 
 impl Server {
     /// Reads the address, and the header that only DynamoDB's calls have.
-    #[must_use]
     pub fn of(request: &Request<Bytes>) -> Self {
         match request.uri().host() {
             Some("fal.simulated") => Self::Fal,
@@ -39,7 +38,6 @@ impl Server {
     }
 
     /// The call in two words, which are the same in every run.
-    #[must_use]
     pub fn operation(self, request: &Request<Bytes>) -> String {
         match self {
             Self::DynamoDb => format!("DynamoDB {}", target(request)),
@@ -49,7 +47,6 @@ impl Server {
     }
 
     /// How this server refuses a call.
-    #[must_use]
     pub fn refusal(self, refusal: Refusal) -> Response<Bytes> {
         match (self, refusal) {
             (Self::DynamoDb, _) => refusal.of_dynamodb(),
@@ -73,7 +70,6 @@ fn target(request: &Request<Bytes>) -> &str {
 
 /// DynamoDB's response, and whether the call may have changed an item. With `forgets_tokens` it does not recognise a
 /// repeated request token, as the real one does not after ten minutes.
-#[must_use]
 pub fn dynamodb(
     database: &Database,
     request: &Request<Bytes>,
@@ -98,11 +94,6 @@ pub fn dynamodb(
 }
 
 /// All items of a table, as plain JSON.
-///
-/// # Panics
-///
-/// When there is no such table.
-#[must_use]
 pub fn rows(database: &Database, table: &str) -> Vec<Value> {
     let request = serde_json::from_value(json!({"TableName": table, "ConsistentRead": true}));
     let page = database.scan(request.expect("a scan")).expect("the table");
@@ -177,7 +168,6 @@ struct FalState {
 }
 
 impl Fal {
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         let rng = Rng::with_seed(seed ^ 0xFA1);
         Self(Mutex::new(FalState { behaviour: FalBehaviour::Quick, rng, pictures: 0 }))

@@ -228,10 +228,6 @@ impl World {
     }
 
     /// What the auditor found, at the end.
-    ///
-    /// # Errors
-    ///
-    /// When a promise was broken.
     pub fn verdict(&self) -> Result<Figures, Box<Failure>> {
         let violations = self.auditor().close(&self.snapshot());
         if !violations.is_empty() {
