@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use aws_double::tokens;
 use axum::body::Bytes;
-use common::ids::GenerationId;
+use common::generations::Generation;
 use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
 use jiff::{SignedDuration, Timestamp};
+use kit::auditor::Snapshot;
+use kit::records::pending;
 use local_stack::binaries::{Binaries, Functions};
 use local_stack::demo;
 use local_stack::stack::{Options, Stack};
@@ -23,8 +25,8 @@ use sam_template::JwtSpec;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::crashes::pending;
 use crate::description;
+use crate::rows::rows;
 
 /// The simplest request that makes a batch.
 pub fn a_prompt() -> Value {
@@ -200,6 +202,16 @@ impl Potret {
         }
     }
 
+    /// All items of all tables.
+    pub async fn snapshot(&self) -> Snapshot {
+        let (client, tables) = (self.stack.dynamodb.dynamodb(), self.tables());
+        Snapshot {
+            profiles: rows(&client, tables.profiles.name()).await,
+            generations: rows(&client, tables.generations.name()).await,
+            ledger: rows(&client, tables.ledger.name()).await,
+        }
+    }
+
     pub fn bucket(&self) -> &str {
         &self.stack.resources.buckets[0]
     }
@@ -210,10 +222,11 @@ impl Potret {
     }
 
     /// Leaves a hold of `merchant` whose lease has expired, as a function does that is killed.
-    pub async fn leave_an_expired_hold(&self) {
+    pub async fn leave_an_expired_hold(&self) -> Generation {
         let then = Timestamp::now() - SignedDuration::from_mins(5);
-        let left = pending("merchant", GenerationId::random(), then, then + SignedDuration::from_secs(89));
+        let left = pending("merchant", then);
         self.ledger().hold(&left, then).await.expect("a hold");
+        left
     }
 
     /// Checks every invariant of the coins. No request may be running.

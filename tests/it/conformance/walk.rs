@@ -1,57 +1,54 @@
-//! One user's calls, made of the ledger and of the model alike.
+//! One user's calls, made to the ledger and to the model.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::Client;
 use common::coins::Coins;
-use common::generations::{Generation, Job, Mode, PhotoCount, Status};
+use common::generations::Generation;
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
-use common::ids::{AttemptId, GenerationId};
+use common::ids::GenerationId;
 use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
-use common::tables::Tables;
 use jiff::{SignedDuration, Timestamp};
+use kit::records;
 use model::state::{ATTEMPTS, Answer, At, Attempt, Attempts, Items, Reason, Who};
 use model::{Model, Scenario};
 
 use super::tables;
+use crate::harness::Potret;
 
 /// How long a lease is. The first attempt's ends first.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
-/// A user of the ledger, and what the model makes of it.
+/// A user of the ledger, and the same user in the model.
 pub struct Walk<'p> {
-    client: &'p Client,
-    tables: Tables,
+    potret: &'p Potret,
     ledger: Ledger,
     model: Model,
     user: UserId,
-    /// What each attempt would store.
+    /// What each attempt stores when it begins.
     pub attempts: Vec<Generation>,
     /// The time of the next call.
     now: Timestamp,
     /// What the model has stored.
     pub items: Items,
-    /// What was called so far.
     pub calls: Vec<String>,
-    /// What came of it, without the numbers.
+    /// The outcomes of the calls, without the numbers.
     pub outcomes: BTreeSet<String>,
 }
 
 impl<'p> Walk<'p> {
-    pub async fn begin(client: &'p Client, tables: Tables, seed: u64, scenario: Scenario) -> Self {
+    pub async fn begin(potret: &'p Potret, seed: u64, scenario: Scenario) -> Self {
         let user = UserId::parse(&format!("walker-{seed}")).expect("a user id");
         let began = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
         let attempts = Attempt::all().map(|attempt| pending(&user, &scenario, attempt, began)).collect();
         let (model, items) = (Model::new(scenario), scenario.start().items);
         if let Some(coins) = scenario.opening {
-            tables::import(client, &tables, &user, coins).await;
+            let client = potret.stack.dynamodb.dynamodb();
+            tables::import(&client, potret.tables().profiles.name(), &user, coins).await;
         }
-        let ledger = Ledger::new(client.clone(), tables.clone());
         Self {
-            client,
-            tables,
-            ledger,
+            potret,
+            ledger: potret.ledger(),
             model,
             user,
             attempts,
@@ -64,7 +61,7 @@ impl<'p> Walk<'p> {
 
     /// What is stored, in the model's terms.
     pub async fn stored(&self) -> Items {
-        tables::read(self.client, &self.tables, &self.user, &self.attempts, &self.model.scenario).await
+        tables::read(&self.potret.snapshot().await, &self.user, &self.attempts, &self.model.scenario)
     }
 
     /// Calls something, whether or not a request would do so now.
@@ -90,7 +87,7 @@ impl<'p> Walk<'p> {
         assert_eq!(ledger, model, "{} {:#?}", self.model.scenario, self.calls);
     }
 
-    /// The attempts whose lease has passed by now.
+    /// The attempts whose lease has passed.
     fn lapsed(&self) -> Attempts {
         let mut lapsed = Attempts::default();
         for attempt in Attempt::all() {
@@ -110,7 +107,7 @@ impl<'p> Walk<'p> {
             Err(HoldRefused::TooManyGenerations) => At::Done(Answer::TooManyGenerations),
             Err(HoldRefused::InProgress) => At::Done(Answer::InProgress),
             Err(HoldRefused::KeyReused) => At::Done(Answer::KeyReused),
-            // It gives up after some rounds.
+            // The ledger gives up after some tries.
             Err(HoldRefused::Unavailable(_)) => At::Hold,
         };
         let (who, lapsed) = (Who::Request(attempt), self.lapsed());
@@ -119,9 +116,8 @@ impl<'p> Walk<'p> {
 
     async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (At, At) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
-        let images = ["https://example.com/1.png".to_owned(), "https://example.com/2.png".to_owned()];
         let before = seen.map(|coins| Coins::new(u64::from(coins.unsigned_abs())));
-        let at = match self.ledger.settle(&hold, &images, before, self.now).await {
+        let at = match self.ledger.settle(&hold, &records::images(), before, self.now).await {
             Ok(coins) => At::Done(Answer::Delivered(tables::small(coins))),
             Err(SettleRefused::LeaseLost) => At::Done(Answer::LeaseLost),
             Err(SettleRefused::Unavailable(_)) => At::Release(Reason::LostSettle),
@@ -149,8 +145,9 @@ impl<'p> Walk<'p> {
     async fn top_up(&mut self) -> (At, At) {
         let (number, coins) = (0, 2);
         let reference = format!("payment of {}", self.user);
-        let (profiles, ledger) = (self.tables.profiles.clone(), self.tables.ledger.clone());
-        let top_ups = TopUps::new(self.client.clone(), profiles, ledger);
+        let tables = self.potret.tables();
+        let client = self.potret.stack.dynamodb.dynamodb();
+        let top_ups = TopUps::new(client, tables.profiles, tables.ledger);
         let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
         let balance = top_ups.credit(&top_up, self.now).await.expect("credited");
         let (who, lapsed, at) = (Who::TopUp(number), self.lapsed(), At::TopUp(self.items.profile.balance));
@@ -163,29 +160,16 @@ fn remaining(found: &Generation) -> i8 {
     tables::small(found.remaining_coins.expect("a paid generation says what remained"))
 }
 
-/// What an attempt would store. One whose key nobody shares still has one.
+/// What an attempt stores when it begins. Every attempt has a key, shared or not.
 fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestamp) -> Generation {
     let (plan, order) = (scenario.plan(attempt), i32::from(attempt.0));
     let key = IdempotencyKey::parse(&format!("key-{}", plan.key)).expect("a key");
+    let created_at = began + SignedDuration::from_secs(order.into());
     Generation {
-        user_id: user.clone(),
         generation_id: GenerationId::for_key(user, &key),
-        attempt_id: AttemptId::random(),
         body_hash: format!("body-{}", plan.body),
-        status: Status::Pending,
         lease_until: began + LEASE * (order + 1),
         coins: Coins::new(plan.coins.unsigned_abs().into()),
-        created_at: began + SignedDuration::from_secs(order.into()),
-        job: Job {
-            mode: Mode::TextToImage,
-            model: "fal-ai/flux/schnell".to_owned(),
-            prompt: "a bag".to_owned(),
-            photos: PhotoCount::default(),
-            dropped_inputs: Vec::new(),
-            payload: serde_json::json!({"prompt": "a bag"}),
-        },
-        images: Vec::new(),
-        remaining_coins: None,
-        error_code: None,
+        ..records::pending(user.as_str(), created_at)
     }
 }
