@@ -32,11 +32,17 @@ wait_until() {
     done
 }
 
+# Whether a server listens on this port.
+listens_on() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1")
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# start_local_stack LOG [ARGUMENTS...]: returns when it is ready, and its demo users exist. Its last line says how it is stopped.
+# start_local_stack LOG [ARGUMENTS...]: starts `cargo dev`, and returns when it is ready. Its last line, which says how
+# to stop it, comes when the demo users exist.
 start_local_stack() {
     local log=$1
     shift
