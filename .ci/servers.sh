@@ -12,10 +12,16 @@ start() {
     servers+=($!)
 }
 
+# Kills what still runs after ten seconds: cargo-lambda does not stop while it builds.
 stop_servers() {
     local server
     for server in "${servers[@]}"; do
-        kill -- "-$server" 2>/dev/null || true
+        kill -- "-$server" 2>/dev/null || continue
+        for _ in {1..50}; do
+            sleep 0.2
+            kill -0 -- "-$server" 2>/dev/null || break
+        done
+        kill -KILL -- "-$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     done
     servers=()
