@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::aws::describe;
+use crate::aws::{S3, describe};
 use crate::identity::UserId;
 use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
@@ -142,13 +141,13 @@ pub fn bucket(settings: &mut Settings<'_>) -> Option<String> {
 /// The bucket of the merchants' photos.
 #[derive(Debug, Clone)]
 pub struct Uploads {
-    client: Client,
+    client: S3,
     bucket: String,
 }
 
 impl Uploads {
     /// Uses `bucket` through `client`.
-    pub fn new(client: Client, bucket: String) -> Self {
+    pub fn new(client: S3, bucket: String) -> Self {
         Self { client, bucket }
     }
 
