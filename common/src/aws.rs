@@ -69,7 +69,8 @@ pub struct AwsError(&'static str);
 
 impl Aws {
     /// What the Lambda environment says, through `lookup`: region, credentials, and the endpoints that
-    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` name. The credentials live longer than the instance.
+    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` name. The credentials live longer than the
+    /// instance.
     pub fn from_environment(
         lookup: &dyn Fn(&str) -> Option<String>,
         http: HttpClient,
@@ -146,8 +147,8 @@ pub fn is_throttling(code: &str) -> bool {
     THROTTLING_ERRORS.contains(&code)
 }
 
-/// An SDK error in one line for the log: code and message, or what went wrong on the way. Unlike the SDK's own
-/// debug form it holds no response body, which could hold a user's data.
+/// An SDK error in one line for the log: code and message, or what went wrong on the way. Unlike the SDK's
+/// own debug form it holds no response body, which could hold a user's data.
 pub fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,

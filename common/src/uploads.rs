@@ -36,8 +36,8 @@ const HEADER_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 /// The namespace of the users' prefixes in the bucket (a UUID made for this purpose, never to change).
 const PREFIXES: Uuid = Uuid::from_u128(0x5b0e_7f3c_9a41_4d0e_8c55_1f6d_2a7b_90e3);
 
-/// An object's key in the bucket. Keys are made here only, so every photo is under its owner's prefix. They are short,
-/// because fal limits the length of a URL.
+/// An object's key in the bucket. Keys are made here only, so every photo is under its owner's prefix. They
+/// are short, because fal limits the length of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectKey(String);
 
@@ -48,7 +48,8 @@ impl ObjectKey {
         Self(format!("uploads/{}/{attempt}/{name}.{}", owner(user), format.extension()))
     }
 
-    /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's photo.
+    /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's
+    /// photo.
     pub fn upload(user: &UserId, id: UploadId) -> Self {
         Self(format!("uploads/{}/by-client/{id}", owner(user)))
     }

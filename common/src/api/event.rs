@@ -27,8 +27,8 @@ use super::Response;
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
-/// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's runtime still holds
-/// all of it, and a body of megabytes would be in memory twice.
+/// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's
+/// runtime still holds all of it, and a body of megabytes would be in memory twice.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct HttpEvent(Box<RawValue>);

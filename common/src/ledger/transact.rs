@@ -141,8 +141,8 @@ fn verdict(error: &SdkError<TransactWriteItemsError>) -> Verdict {
     }
 }
 
-/// A cancellation has one reason per action. With a conflict beside it, a refusal does not show all items, so the
-/// transaction is tried again.
+/// A cancellation has one reason per action. With a conflict beside it, a refusal does not show all items, so
+/// the transaction is tried again.
 fn verdict_of_reasons(reasons: &[CancellationReason]) -> Verdict {
     let codes = || reasons.iter().map(|reason| reason.code().unwrap_or("None"));
     let passing =

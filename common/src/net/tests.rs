@@ -19,8 +19,8 @@ struct Server {
 }
 
 impl Server {
-    /// Over each connection, it sends one of `responses` for each request. It closes the connection after a response
-    /// that says so, and after a request for which there is no response left.
+    /// Over each connection, it sends one of `responses` for each request. It closes the connection after a
+    /// response that says so, and after a request for which there is no response left.
     async fn start(responses: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/secret?key=secret", listener.local_addr().expect("an address"));
