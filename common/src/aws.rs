@@ -142,7 +142,8 @@ pub fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     }
 }
 
-/// Whether an error's code says that the call was not applied because there were too many calls.
+/// Whether an error's code says that the call was not applied because there were too many. These are the
+/// SDK's codes.
 pub fn is_throttling(code: &str) -> bool {
     THROTTLING_ERRORS.contains(&code)
 }
