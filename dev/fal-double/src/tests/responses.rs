@@ -1,15 +1,15 @@
-//! The answer of each fault, as a client sees it.
+//! The response of each fault, as a client sees it.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::Fault;
-use super::super::models::Endpoint;
 use super::{EDIT, KEY, Running, SCHNELL, body, start};
+use crate::Fault;
+use crate::models::Endpoint;
 
-/// Status, headers of fal's own, and body of an edit under a fault.
+/// Status, fal's own headers, and body of the response to an edit under a fault.
 async fn under(running: &Running, fault: Fault) -> (u16, Vec<String>, String) {
     running.inject(fault);
     let photo = running.photo_url("photo.png");
@@ -23,7 +23,7 @@ async fn under(running: &Running, fault: Fault) -> (u16, Vec<String>, String) {
 }
 
 #[tokio::test]
-async fn refusals_have_the_documented_shapes() {
+async fn errors_have_the_documented_shapes() {
     let running = start().await;
     let photo = running.photo_url("photo.png");
     let list = |kind: &str, place: Value| format!("{kind} at {place}");
@@ -75,7 +75,7 @@ async fn refusals_have_the_documented_shapes() {
 }
 
 #[tokio::test]
-async fn the_edge_answers_html_and_the_time_limit_names_the_user() {
+async fn the_edge_responds_with_html_and_a_start_timeout_names_the_user() {
     let running = start().await;
     for (fault, status) in [(Fault::BadGateway, 502), (Fault::GatewayTimeout, 504)] {
         let (found, _, text) = under(&running, fault).await;
@@ -91,7 +91,7 @@ async fn the_edge_answers_html_and_the_time_limit_names_the_user() {
 }
 
 #[tokio::test]
-async fn good_statuses_can_have_strange_bodies() {
+async fn a_200_can_have_an_unusual_body() {
     let running = start().await;
     let (_, _, nonsense) = under(&running, Fault::Nonsense).await;
     assert!(serde_json::from_str::<Value>(&nonsense).is_err());
@@ -112,16 +112,16 @@ async fn good_statuses_can_have_strange_bodies() {
 async fn a_flagged_picture_is_black() {
     let running = start().await;
     running.inject(Fault::BlackPicture);
-    let (status, answer) = running.answer(SCHNELL, body(Endpoint::Schnell, "")).await;
-    assert_eq!((status, &answer["has_nsfw_concepts"]), (200, &json!([true])));
-    let file = running.get(answer["images"][0]["url"].as_str().unwrap()).await.bytes().await.unwrap();
+    let (status, found) = running.ask(SCHNELL, body(Endpoint::Schnell, "")).await;
+    assert_eq!((status, &found["has_nsfw_concepts"]), (200, &json!([true])));
+    let file = running.get(found["images"][0]["url"].as_str().unwrap()).await.bytes().await.unwrap();
     let picture = image::load_from_memory(&file).unwrap().into_rgb8();
     assert_eq!(picture.dimensions(), (512, 512));
     assert!(picture.as_raw().iter().all(|channel| *channel == 0));
 }
 
 #[tokio::test]
-async fn a_closed_connection_sends_not_one_byte() {
+async fn a_closed_connection_sends_no_byte() {
     let running = start().await;
     running.inject(Fault::ConnectionClosed);
     let address = running.host.trim_start_matches("http://");
@@ -141,7 +141,7 @@ async fn a_closed_connection_sends_not_one_byte() {
 }
 
 #[tokio::test]
-async fn slow_takes_a_minute_longer() {
+async fn a_slow_response_takes_a_minute_longer() {
     let running = start().await;
     running.inject(Fault::Slow);
     let request = running.request(SCHNELL).json(&body(Endpoint::Schnell, ""));
@@ -150,7 +150,7 @@ async fn slow_takes_a_minute_longer() {
 }
 
 #[tokio::test]
-async fn following_a_redirect_is_recorded_with_the_key() {
+async fn a_followed_redirect_is_recorded_with_whether_it_carried_the_key() {
     let running = start().await;
     running.inject(Fault::Redirect);
     let response = running.post(SCHNELL, body(Endpoint::Schnell, "")).await;
