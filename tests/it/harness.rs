@@ -1,21 +1,18 @@
 //! A stack of the test's own, and users who speak to it as a front end would.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_double::tokens;
 use axum::body::Bytes;
 use common::coins::Ledger;
 use common::config::Tables;
 use fal_double::{FalDouble, Fault, Injection};
-use local_stack::binaries::{Binaries, Functions};
-use local_stack::demo;
+use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
+use local_stack::users;
 use operate::audit::{Report, audit};
 use reqwest::{Method, RequestBuilder};
-use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
 use crate::description;
@@ -73,15 +70,14 @@ impl Setup {
         let name = format!("potret-{}", jiff::Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
             name: name.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: None,
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
             functions: match self.binaries.or_else(binaries_of_the_environment) {
-                None => Functions::InProcess,
-                Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
+                None => RunFunctions::InProcess,
+                Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
+            ..Options::default()
         });
         Potret {
             stack: stack.await.expect("a stack"),
@@ -127,7 +123,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User<'_> {
-        let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
+        let token = users::token(id).expect("a token");
         User { potret: self, token }
     }
 

@@ -1,34 +1,24 @@
 //! The local stack itself: what it keeps, what it says when it cannot start, how it stops.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use local_stack::binaries::Functions;
 use local_stack::stack::{Options, Stack};
 use serde_json::{Value, json};
 
 use crate::harness::{Potret, Setup, a_prompt};
 
-fn options(listen: SocketAddr) -> Options {
-    Options {
-        name: "potret".to_owned(),
-        listen,
-        data_dir: None,
-        environment: Box::new(|_| None),
-        fal_latency: Some(Duration::ZERO),
-        function_timeout: None,
-        functions: Functions::InProcess,
-    }
+fn options() -> Options {
+    Options { fal_latency: Some(Duration::ZERO), ..Options::default() }
 }
-
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[tokio::test]
 async fn a_taken_port_is_said_with_a_way_out() {
-    let listener = tokio::net::TcpListener::bind(ANY_PORT).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let Err(error) = Stack::start(options(address)).await else { panic!("the port is taken") };
+    let Err(error) = Stack::start(Options { listen: address, ..options() }).await else {
+        panic!("the port is taken")
+    };
     let text = error.to_string();
     assert!(
         text.contains(&format!("port {} is taken", address.port())) && text.contains("--listen"),
@@ -45,7 +35,7 @@ async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
         ("FAL_BASE_URL", "not a url", "FAL_BASE_URL is not a URL"),
     ] {
         let environment = move |asked: &str| (asked == name).then(|| value.to_owned());
-        let started = Stack::start(Options { environment: Box::new(environment), ..options(ANY_PORT) }).await;
+        let started = Stack::start(Options { environment: Box::new(environment), ..options() }).await;
         let Err(error) = started else { panic!("{name} is wrong") };
         assert!(format!("{error:#}").contains(needle), "{error:#}");
     }
@@ -54,9 +44,9 @@ async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
 #[tokio::test]
 async fn a_data_folder_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
-    let start = || Stack::start(Options { data_dir: Some(folder.path().to_owned()), ..options(ANY_PORT) });
+    let start = || Stack::start(Options { data_dir: Some(folder.path().to_owned()), ..options() });
     let coins = async |stack: &Stack| {
-        local_stack::demo::coins_available(stack, local_stack::demo::RETURNING_USER).await.unwrap()
+        local_stack::demo::coins_available(stack, local_stack::users::RETURNING_USER).await.unwrap()
     };
     for _ in 0..2 {
         let stack = start().await.unwrap();

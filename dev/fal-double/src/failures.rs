@@ -12,8 +12,8 @@ use super::photos::PhotoError;
 use super::responses::FalResponse;
 
 /// The responses of fal's edge and scheduler, which come at once, before the model sees the request.
-pub fn before_the_run(fault: Fault, endpoint: &str, public_url: &Url) -> Option<FalResponse> {
-    let response = match fault {
+pub fn before_the_run(fault: Option<Fault>, endpoint: &str, public_url: &Url) -> Option<FalResponse> {
+    let response = match fault? {
         Fault::BadKey => FalResponse::bare(StatusCode::UNAUTHORIZED, "No user found for Key ID and Secret"),
         Fault::AccountLocked => FalResponse::bare(
             StatusCode::FORBIDDEN,
@@ -45,8 +45,8 @@ pub fn before_the_run(fault: Fault, endpoint: &str, public_url: &Url) -> Option<
 }
 
 /// The responses without a picture that come after the model's usual time.
-pub fn instead_of_a_picture(fault: Fault, job: &Job, input: &Value) -> Option<FalResponse> {
-    let response = match fault {
+pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> Option<FalResponse> {
+    let response = match fault? {
         Fault::ContentPolicyViolation | Fault::QueuedFailing => {
             let msg = "The content could not be processed because it contained material flagged by a content \
                        checker.";
@@ -94,12 +94,12 @@ pub fn instead_of_a_picture(fault: Fault, job: &Job, input: &Value) -> Option<Fa
 }
 
 /// The body with a picture, in the unusual shape of the fault.
-pub fn reshape(fault: Fault, mut body: Value) -> Value {
+pub fn reshape(fault: Option<Fault>, mut body: Value) -> Value {
     let image = body["images"][0].clone();
     match fault {
-        Fault::SingleImage => json!({ "image": image, "prompt": body["prompt"] }),
-        Fault::BareUrl => json!({ "url": image["url"] }),
-        Fault::OversizedAnswer => {
+        Some(Fault::SingleImage) => json!({ "image": image, "prompt": body["prompt"] }),
+        Some(Fault::BareUrl) => json!({ "url": image["url"] }),
+        Some(Fault::OversizedAnswer) => {
             /// 20 MB, far above any response of fal.
             const PADDING: usize = 20_000_000;
             body["padding"] = Value::String("a".repeat(PADDING));

@@ -71,9 +71,7 @@ impl FalDouble {
         };
         let fault = locked(&self.0.faults).next();
         entry.update(|record| record.fault = fault);
-        if let Some(fault) = fault
-            && let Some(response) = failures::before_the_run(fault, path, &self.0.public_url)
-        {
+        if let Some(response) = failures::before_the_run(fault, path, &self.0.public_url) {
             return Some(response);
         }
         if headers.get("x-fal-request-timeout").is_some_and(|seconds| seconds == "0") {
@@ -125,9 +123,7 @@ impl FalDouble {
             Ok(photos) => photos,
             Err(refusal) => return refusal,
         };
-        if let Some(fault) = fault
-            && let Some(response) = failures::instead_of_a_picture(fault, &job, &input)
-        {
+        if let Some(response) = failures::instead_of_a_picture(fault, &job, &input) {
             tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
             return response;
         }
@@ -136,11 +132,7 @@ impl FalDouble {
         match drawn {
             Ok(mut body) => {
                 body["timings"] = json!({ "inference": started.elapsed().as_secs_f64() });
-                let body = match fault {
-                    Some(fault) => failures::reshape(fault, body),
-                    None => body,
-                };
-                FalResponse::json(StatusCode::OK, &body)
+                FalResponse::json(StatusCode::OK, &failures::reshape(fault, body))
             }
             Err(error) => {
                 tracing::error!(%error, "the fal double could not draw");

@@ -95,7 +95,7 @@ impl FalDouble {
         Router::new()
             .route("/files/{name}", get(files::serve))
             .route("/redirected", any(generate::redirected))
-            .route("/{*path}", post(generate::generate).get(queue::look).put(queue::cancel))
+            .route("/{*path}", post(generate::generate).get(queue::respond).put(queue::respond))
             .merge(control::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.clone())

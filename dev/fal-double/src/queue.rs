@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -138,25 +138,18 @@ impl<'p> Wanted<'p> {
     }
 }
 
-/// `GET /{app}/requests/{id}` and `GET /{app}/requests/{id}/status`.
-pub async fn look(State(fal): State<FalDouble>, Path(path): Path<String>, headers: HeaderMap) -> FalResponse {
-    respond(&fal, &path, &headers, |view| !matches!(view, View::Cancel))
-}
-
-/// `PUT /{app}/requests/{id}/cancel`.
-pub async fn cancel(
+/// `GET /{app}/requests/{id}`, `GET /{app}/requests/{id}/status` and `PUT /{app}/requests/{id}/cancel`.
+pub async fn respond(
     State(fal): State<FalDouble>,
     Path(path): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> FalResponse {
-    respond(&fal, &path, &headers, |view| matches!(view, View::Cancel))
-}
-
-fn respond(fal: &FalDouble, path: &str, headers: &HeaderMap, allowed: impl Fn(View) -> bool) -> FalResponse {
-    let Some(wanted) = Wanted::parse(path).filter(|wanted| allowed(wanted.view)) else {
+    let allowed = |view| matches!(view, View::Cancel) == (method == Method::PUT);
+    let Some(wanted) = Wanted::parse(&path).filter(|wanted| allowed(wanted.view)) else {
         return not_found();
     };
-    match fal.check_key(headers, wanted.app) {
+    match fal.check_key(&headers, wanted.app) {
         Err(refusal) => refusal,
         Ok(()) => {
             let response = fal.0.queue.respond(&wanted, &fal.0.public_url);

@@ -1,4 +1,4 @@
-//! The functions' binaries: where they lie, and the environment that they are started in.
+//! The functions' binaries: their files, and the environment in which they run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,102 +6,92 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-
-use crate::settings::LocalSettings;
-use aws_double::backends::Connection;
 use aws_double::lambda::Bootstrap;
 use sam_template::FunctionSpec;
 
+use crate::settings::LocalSettings;
+use crate::storage::Storage;
+
 /// How the functions run.
-#[derive(Debug, Clone, Default)]
-pub enum Functions {
-    /// Their handlers, in this process.
-    #[default]
+#[derive(Debug, Clone)]
+pub enum RunFunctions {
+    /// Their handlers run in this process.
     InProcess,
-    /// Their binaries, each as processes of its own, as on Lambda.
+    /// Their binaries run in processes of their own, as on Lambda.
     Binaries(Binaries),
-    /// Somebody else runs them, `cargo lambda watch` for example: only what they need is served.
+    /// Another program runs them, such as `cargo lambda watch`. The stack serves only what they need.
     Elsewhere,
 }
 
 /// Where the functions' binaries are, and what runs them.
 #[derive(Debug, Clone)]
 pub struct Binaries {
-    /// The folder in which they lie.
     pub folder: PathBuf,
-    /// AWS's Runtime Interface Emulator, if they are to run under that and not under a Runtime API of ours.
+    /// AWS's Runtime Interface Emulator; `None` runs them under our own Runtime API.
     pub emulator: Option<PathBuf>,
 }
 
-impl Functions {
-    /// The template that configures them: the one that `sam build` laid beside the binaries, else ours.
+impl RunFunctions {
+    /// The template with their settings: the one that `sam build` put beside the binaries, else ours.
     ///
     /// # Errors
     ///
     /// When that file cannot be read.
     pub fn template(&self) -> anyhow::Result<Cow<'static, str>> {
-        let built = match self {
-            Self::Binaries(binaries) => binaries.folder.join("template.yaml"),
-            Self::InProcess | Self::Elsewhere => return Ok(sam_template::DEPLOYED.into()),
-        };
-        match built.is_file() {
-            true => Ok(std::fs::read_to_string(&built)
-                .with_context(|| format!("cannot read {}", built.display()))?
-                .into()),
-            false => Ok(sam_template::DEPLOYED.into()),
+        if let Self::Binaries(binaries) = self {
+            let built = binaries.folder.join("template.yaml");
+            if built.is_file() {
+                let text = std::fs::read_to_string(&built);
+                return Ok(text.with_context(|| format!("cannot read {}", built.display()))?.into());
+            }
         }
+        Ok(sam_template::DEPLOYED.into())
     }
 }
 
-/// What a function that runs elsewhere must find in its environment, of all functions together.
+/// The environment of all functions together.
 #[must_use]
 pub fn environment_of_all(
     specs: &[FunctionSpec],
     settings: &LocalSettings,
-    dynamodb: &Connection,
-    s3: &Connection,
+    storage: &Storage,
 ) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<_, _> = specs.iter().flat_map(|spec| spec.environment.clone()).collect();
-    environment.extend(local(settings, dynamodb, s3));
+    environment.extend(local(settings, storage));
     environment
 }
 
-/// What is other than the template's.
-fn local(
-    settings: &LocalSettings,
-    dynamodb: &Connection,
-    s3: &Connection,
-) -> impl Iterator<Item = (String, String)> {
+/// The settings that replace the template's.
+fn local(settings: &LocalSettings, storage: &Storage) -> impl Iterator<Item = (String, String)> {
     let endpoints = [
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
-        ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", storage.dynamodb.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_S3", storage.s3.endpoint().to_string()),
     ];
     let own = settings.function_settings().map(|(name, value)| (name, value.to_owned()));
-    let all: Vec<_> = own.chain(dynamodb.identity()).chain(endpoints).collect();
+    let all: Vec<_> = own.chain(storage.dynamodb.identity()).chain(endpoints).collect();
     all.into_iter().map(|(name, value)| (name.to_owned(), value))
 }
 
 impl Binaries {
-    /// What the binary of `spec` is started with.
+    /// What starts the binary of `spec`.
     ///
     /// # Errors
     ///
-    /// When it is not there, or when the function could not be at home in both services at once.
+    /// When the file is missing, or DynamoDB and S3 have different regions or credentials.
     pub fn bootstrap(
         &self,
         spec: &FunctionSpec,
         timeout: Duration,
         settings: &LocalSettings,
-        dynamodb: &Connection,
-        s3: &Connection,
+        storage: &Storage,
     ) -> anyhow::Result<Bootstrap> {
         ensure!(
-            dynamodb.identity() == s3.identity(),
+            storage.dynamodb.identity() == storage.s3.identity(),
             "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
              AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
         );
         let mut environment = spec.environment.clone();
-        environment.extend(local(settings, dynamodb, s3));
+        environment.extend(local(settings, storage));
         Ok(Bootstrap {
             function: spec.name.clone(),
             file: find(&self.folder, spec)?,
@@ -112,7 +102,7 @@ impl Binaries {
     }
 }
 
-/// The binary as `cargo build`, `cargo lambda build` or `sam build` lays it down.
+/// The binary where `cargo build`, `cargo lambda build` or `sam build` puts it.
 fn find(folder: &Path, spec: &FunctionSpec) -> anyhow::Result<PathBuf> {
     let [name, resource] = [&spec.name, &spec.logical_id].map(|name| folder.join(name));
     let places = [name.clone(), name.join("bootstrap"), resource.join("bootstrap")];
@@ -146,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_is_found_where_cargo_cargo_lambda_and_sam_lay_it() {
+    fn a_binary_is_found_where_cargo_cargo_lambda_and_sam_put_it() {
         for place in ["coin-balance", "coin-balance/bootstrap", "CoinBalance/bootstrap"] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join(place);
@@ -157,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_binary_is_named_with_what_builds_it() {
+    fn a_missing_binary_is_named_with_the_command_that_builds_it() {
         let folder = tempfile::tempdir().unwrap();
         let error = find(folder.path(), &spec()).unwrap_err().to_string();
         for part in ["coin-balance", "CoinBalance", "cargo build --release"] {
