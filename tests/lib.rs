@@ -2,8 +2,10 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
-use common::generations::{Generation, GenerationId, Generations};
+use common::generations::{Generation, Generations};
 use common::identity::UserId;
+use common::ids::GenerationId;
+use common::tables::GenerationsTable;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
@@ -18,8 +20,8 @@ const CALLS_AT_ONCE: usize = 8;
 /// # Panics
 ///
 /// When the table cannot be read or written.
-pub async fn give_a_past(client: &Client, table: &str, user: &UserId, count: usize) {
-    let newest = Generations::new(client.clone(), table.to_owned()).newest(user).await;
+pub async fn give_a_past(client: &Client, table: &GenerationsTable, user: &UserId, count: usize) {
+    let newest = Generations::new(client.clone(), table.clone()).newest(user).await;
     let newest = newest.expect("a readable table").expect("a generation");
     let write = |age: usize| {
         let seconds = i64::try_from(age).expect("not that old");
@@ -35,7 +37,7 @@ pub async fn give_a_past(client: &Client, table: &str, user: &UserId, count: usi
     };
     let writes: Vec<_> = (1..=count).map(write).collect();
     let calls = stream::iter(writes.chunks(WRITES_A_CALL).map(<[_]>::to_vec)).map(|writes| async {
-        client.batch_write_item().request_items(table, writes).send().await.map(drop)
+        client.batch_write_item().request_items(table.name(), writes).send().await.map(drop)
     });
     calls.buffer_unordered(CALLS_AT_ONCE).try_collect::<()>().await.expect("written");
 }

@@ -5,13 +5,11 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::aws::{Aws, Credentials, Region};
-use common::fal::FalKey;
-use common::net;
-use common::secrets::Secret;
+use common::net::{self, Trust};
+use common::{api, function};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use generate_image::{Config, GenerateImage};
+use generate_image::GenerateImage;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, request};
 use serde_json::{Value, json};
@@ -24,6 +22,8 @@ fn main() {
 /// The settings that have no default.
 fn setting(name: &str) -> Option<String> {
     let value = match name {
+        "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "bench",
+        "AWS_ENDPOINT_URL" => "http://127.0.0.1:9",
         "FAL_KEY" => "bench-id:bench-secret",
         "PROFILES_TABLE" | "GENERATIONS_TABLE" | "LEDGER_TABLE" | "UPLOADS_BUCKET" => "bench",
         _ => return None,
@@ -31,13 +31,8 @@ fn setting(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-fn function() -> GenerateImage {
-    let key = FalKey::parse("bench-id:bench-secret".into()).expect("a key");
-    let http = net::client();
-    let nowhere = "http://127.0.0.1:9".parse().expect("a URL");
-    let credentials = Credentials::new("id", "secret", None, None, "bench");
-    let aws = Aws::at(&nowhere, Region::new("us-east-1"), credentials, http.clone());
-    GenerateImage::new(Config::load(&setting).expect("settings"), &key, aws.dynamodb(), aws.s3(), http)
+fn function(runtime: &Runtime) -> GenerateImage {
+    runtime.block_on(function::connect(&setting, net::client(Trust::MozillaThenSystem))).expect("settings")
 }
 
 /// An event whose photos have `photo_bytes` bytes each, four of them.
@@ -67,13 +62,13 @@ fn an_event_with_four_photos_is_parsed(bencher: Bencher, photo_bytes: usize) {
 
 #[divan::bench(args = [50_000, 806_000])]
 fn a_request_with_four_photos_is_checked(bencher: Bencher, photo_bytes: usize) {
-    let (event, function) = (event(photo_bytes), function());
     let runtime = Runtime::new().expect("a runtime");
-    let refused = runtime.block_on(function.handle(parsed(&event), Timestamp::now()));
+    let (event, function) = (event(photo_bytes), function(&runtime));
+    let refused = runtime.block_on(api::handle(&function, parsed(&event), Timestamp::now()));
     let Body::Text(why) = refused.body() else { panic!("a text expected") };
     assert!(why.contains("/model") && !why.contains("_image"), "only for what is locked: {why}");
     bencher
         .counter(BytesCount::new(event.len()))
         .with_inputs(|| parsed(&event))
-        .bench_values(|request| runtime.block_on(function.handle(request, Timestamp::now())));
+        .bench_values(|request| runtime.block_on(api::handle(&function, request, Timestamp::now())));
 }

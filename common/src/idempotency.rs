@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_key_is_refused() {
+    fn empty_long_and_unbalanced_keys_are_refused() {
         let long = "k".repeat(256);
         for header in
             ["", " ", "\"", "\"\"", "\"open", "\"a\"b\"", r#""a\n""#, r#""a\"#, "kunci-ñ", "a\u{7f}", &long]

@@ -29,7 +29,6 @@ impl UserId {
         }
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

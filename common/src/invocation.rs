@@ -1,4 +1,4 @@
-//! One invocation of a function, as its log and its metrics know it.
+//! One invocation of a function: the log fields and the line of metrics that every invocation has.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use tracing::Instrument;
 
 use crate::metrics;
 
-/// Runs `work`, the handling of the invocation that `context` describes. Every event on the way is logged with the
-/// invocation's ids, under the names that Powertools gives them, and its end is one line of metrics.
+/// Runs `work`, which handles the invocation that `context` describes. Every event meanwhile is logged with
+/// the invocation's ids, under Powertools' names. At the end there is one line of metrics.
 pub async fn observed<T>(context: Option<&Context>, work: impl Future<Output = T>) -> T {
     static IS_COLD: AtomicBool = AtomicBool::new(true);
     let cold_start = IS_COLD.swap(false, Ordering::Relaxed);
@@ -17,12 +17,13 @@ pub async fn observed<T>(context: Option<&Context>, work: impl Future<Output = T
     let service = context.map(|context| context.env_config.function_name.clone()).unwrap_or_default();
     let xray_trace_id = context.and_then(|context| trace_id(context.xray_trace_id.as_deref()?));
     let span = tracing::info_span!("request", service, function_request_id, xray_trace_id, cold_start);
-    // In a box, because the compiler refuses futures within futures past a depth, and this is the outermost of many.
+    // Boxed, because the compiler limits how deep futures may be nested.
     let work = Box::pin(work);
     metrics::of_invocation(service, function_request_id, work).instrument(span).await
 }
 
-/// The trace's own id in a header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
+/// The trace's own id in a header such as
+/// `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
 fn trace_id(header: &str) -> Option<&str> {
     header.split(';').find_map(|part| part.trim().strip_prefix("Root="))
 }

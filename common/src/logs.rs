@@ -1,5 +1,5 @@
-//! Logs: JSON lines on standard output, one event a step, ids as fields. What every line has is named as Powertools
-//! for AWS Lambda names it, so that its queries and other functions' logs fit.
+//! Logs: JSON lines on standard output, one event per step, ids as fields. The common fields have the names
+//! of Powertools for AWS Lambda, so that its queries work here as well.
 
 use std::fmt;
 
@@ -16,35 +16,17 @@ use tracing_subscriber::{Layer, registry};
 
 use crate::metrics;
 
-/// The level that says the most; payloads are logged at it, redacted.
-pub const MOST_TALKATIVE: Level = Level::DEBUG;
+/// The most detailed level. Redacted payloads are logged at it.
+pub const MOST_DETAILED: Level = Level::DEBUG;
 
-/// The crates whose events the level applies to. Everything else logs warnings only: an SDK's debug events
-/// hold signatures and whole bodies.
-const OUR_CRATES: [&str; 14] = [
-    "common",
-    "api_description",
-    "generate_image",
-    "generations",
-    "coin_balance",
-    "create_upload",
-    "debug_last_prompt",
-    "add_coins",
-    "authorizer",
-    "prompt_options",
-    "prompt_preview",
-    "local_stack",
-    "aws_double",
-    "fal_double",
-];
-
-/// Sends the process's events to standard output from now on.
-pub fn start(level: Level) {
-    registry().with(layer(level, std::io::stdout)).init();
+/// Sends the events of this process to standard output from now on. `function` is the package of the function
+/// that runs.
+pub fn start(level: Level, function: &str) {
+    registry().with(layer(level, &[function], std::io::stdout)).init();
 }
 
 /// The log as a layer that writes lines to `writer`: the events, and the metrics whatever the level.
-pub fn layer<S, W>(level: Level, writer: W) -> impl Layer<S>
+pub fn layer<S, W>(level: Level, packages: &[&str], writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
@@ -52,15 +34,18 @@ where
     let events = tracing_subscriber::fmt::layer().json().event_format(PowertoolsNames);
     let bare = debug_fn(|writer, _, value| write!(writer, "{value:?}"));
     let metrics = tracing_subscriber::fmt::layer().fmt_fields(bare).event_format(FieldsOnly);
-    // At every level: of two layers on a registry, the outer one alone decides how talkative an event may be.
+    // At every level: of two layers on a registry, the outer one alone decides which levels pass.
     let of_metrics = Targets::new().with_target(metrics::TARGET, Level::TRACE);
-    let events = events.with_writer(writer.clone()).with_filter(filter(level));
+    let events = events.with_writer(writer.clone()).with_filter(filter(level, packages));
     events.and_then(metrics.with_writer(writer).with_filter(of_metrics))
 }
 
-/// `level` for our crates' events, warnings for all others'.
-pub fn filter(level: Level) -> Targets {
-    Targets::new().with_default(Level::WARN).with_targets(OUR_CRATES.map(|name| (name, level)))
+/// `level` for the events of `packages` and of this crate. All others log warnings only: an SDK's debug
+/// events hold signatures and whole bodies.
+pub fn filter(level: Level, packages: &[&str]) -> Targets {
+    let crates = packages.iter().map(|package| package.replace('-', "_"));
+    let crates = crates.chain([env!("CARGO_PKG_NAME").to_owned()]);
+    Targets::new().with_default(Level::WARN).with_targets(crates.map(|name| (name, level)))
 }
 
 /// An event as one JSON object: its own fields, and those of the spans around it.

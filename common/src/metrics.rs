@@ -1,11 +1,11 @@
-//! Metrics: one line an invocation, in CloudWatch's embedded metric format (EMF).
+//! Metrics: one line per invocation, in CloudWatch's embedded metric format (EMF).
 //!
-//! Whoever does what is counted says so on the spot, with [`count`] or [`measure`]; the invocation's record collects
-//! it, without a parameter in between. CloudWatch makes metrics of the line as it takes in the log, so nothing is
-//! called for them.
+//! Code that does something counted calls [`count`] or [`measure`] on the spot. The invocation's record
+//! collects the values, so no parameter is passed through. CloudWatch makes metrics of the line when it
+//! ingests the log.
 //!
-//! The format is written here, because the crates that write it bring more than it: a queue with a thread, a global
-//! recorder that mixes invocations, some thirty crates in each function.
+//! The format is written here because the crates that write it bring a queue with a thread, a global recorder
+//! that mixes invocations, and some thirty crates more.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,18 +13,19 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use strum::VariantArray;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Potret";
 
-/// The one dimension: the deployed function's name. There is none of users, each of whom would be a metric.
+/// The one dimension: the deployed function's name. A dimension of users would make a metric of each.
 pub const DIMENSION: &str = "service";
 
-/// The target of the events that are such a line, for the log to write as they are.
+/// The target of the events that are a line of metrics, which the log writes as they are.
 pub(crate) const TARGET: &str = "embedded_metrics";
 
 /// What is counted or measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum Metric {
     /// Invocations that were handled to their end.
     Invocations,
@@ -40,17 +41,18 @@ pub enum Metric {
     CoinsExpired,
     /// Coins credited.
     CoinsAdded,
-    /// Holds that were found past their lease: each is a function that died, or a release that got no decision.
+    /// Holds that were found past their lease: each is a function that died, or a release that got no
+    /// decision.
     HoldsPastLease,
-    /// How long a picture took, from its first request to its link.
+    /// How long a picture took, from the first request to the link.
     FalLatency,
-    /// What fal is estimated to ask for the pictures that it made.
+    /// fal's estimated price of the pictures that it made.
     FalCost,
     /// Requests for a picture that fal refused for our key.
     FalKeyRefused,
     /// Requests for a picture that fal refused for the state of our account.
     FalAccountLocked,
-    /// Requests for a picture that found no place at fal until the time was up.
+    /// Requests for a picture that fal was too busy for until the deadline.
     FalBusy,
     /// Requests for a picture that took too long.
     FalTimeout,
@@ -61,25 +63,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric there is.
-    pub const ALL: [Self; 16] = [
-        Self::Invocations,
-        Self::Batches,
-        Self::Replays,
-        Self::CoinsSettled,
-        Self::CoinsReleased,
-        Self::CoinsExpired,
-        Self::CoinsAdded,
-        Self::HoldsPastLease,
-        Self::FalLatency,
-        Self::FalCost,
-        Self::FalKeyRefused,
-        Self::FalAccountLocked,
-        Self::FalBusy,
-        Self::FalTimeout,
-        Self::FalRejected,
-        Self::FalFailed,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name in CloudWatch.
     pub fn name(self) -> String {
@@ -96,14 +80,14 @@ impl Metric {
     }
 }
 
-/// The values of an invocation so far. What is counted has one value, what is measured one each time.
+/// The values of an invocation so far. A count has one value, a measurement one value each time.
 type Record = BTreeMap<Metric, Vec<f64>>;
 
 tokio::task_local! {
     static RECORD: RefCell<Record>;
 }
 
-/// Adds `amount` to what this invocation has of `metric`.
+/// Adds `amount` to this invocation's count of `metric`.
 pub fn count(metric: Metric, amount: u64) {
     let amount = amount as f64;
     record(metric, |values| match values.first_mut() {
@@ -112,12 +96,12 @@ pub fn count(metric: Metric, amount: u64) {
     });
 }
 
-/// Adds a measurement to those that this invocation has of `metric`.
+/// Adds a measurement of `metric` to this invocation's.
 pub fn measure(metric: Metric, value: f64) {
     record(metric, |values| values.push(value));
 }
 
-/// Outside of an invocation nothing is recorded: a test that calls the ledger is none.
+/// Outside of an invocation nothing is recorded: a test may call the ledger directly.
 fn record(metric: Metric, note: impl FnOnce(&mut Vec<f64>)) {
     let _ = RECORD.try_with(|record| note(record.borrow_mut().entry(metric).or_default()));
 }
@@ -139,7 +123,7 @@ pub(crate) async fn of_invocation<T>(
     outcome
 }
 
-/// The line. The ids are in it to be searched for; only the dimension makes a metric.
+/// The line. Its ids are there for searching; only the dimension makes a metric.
 fn line(service: &str, function_request_id: &str, record: &Record, now: Timestamp) -> Value {
     let metrics: Vec<_> =
         record.keys().map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();

@@ -1,4 +1,5 @@
-//! A photo from a request: unwrapped from its text, told by its bytes, and held to the limits.
+//! A photo from a request: decoded from its text, its format told by its bytes, its size checked against the
+//! limits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,8 +17,8 @@ pub const MAX_PHOTO_BYTES: usize = 4 * 1024 * 1024;
 /// Largest photo in pixels. A small file can unpack to gigabytes; fal would refuse it after the upload.
 pub const MAX_PHOTO_PIXELS: u64 = 40_000_000;
 
-/// What every PNG begins with. The reader of headers looks at the first half only, which survives a transfer that
-/// took line ends for text's; the second is there to show just that.
+/// The first eight bytes of every PNG. `imagesize` checks four of them; the others catch files damaged by a
+/// text-mode transfer.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Standard base64, padded or not: browsers pad, some clients strip.
@@ -29,16 +30,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The formats that fal reads and that we accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhotoFormat {
-    /// JPEG, `image/jpeg`.
     Jpeg,
-    /// PNG, `image/png`.
     Png,
-    /// WebP, `image/webp`.
     WebP,
 }
 
 impl PhotoFormat {
-    /// The media type.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -52,7 +49,7 @@ impl PhotoFormat {
         [Self::Jpeg, Self::Png, Self::WebP].into_iter().find(|format| format.content_type() == content_type)
     }
 
-    /// Tells the format by a file's first bytes, and holds the size in its header to the limit.
+    /// Tells the format by a file's first bytes, and checks the size in its header against the limit.
     pub fn of_header(bytes: &[u8]) -> Result<Self, PhotoError> {
         let format = match imagesize::image_type(bytes) {
             Ok(ImageType::Jpeg) => Self::Jpeg,
@@ -97,7 +94,7 @@ pub enum PhotoError {
     /// More than [`MAX_PHOTO_PIXELS`] by its header.
     #[error("must have at most {} megapixels", MAX_PHOTO_PIXELS / 1_000_000)]
     TooManyPixels,
-    /// No photo of the caller's lies under the id: never uploaded, already deleted, or somebody else's.
+    /// The caller has no photo with this id: never uploaded, already deleted, or another user's.
     #[error("must be an upload of yours, made within the last day")]
     NoSuchUpload,
     /// The bytes are not PNG, JPEG or WebP, whatever their label says.
@@ -116,7 +113,6 @@ impl Photo {
         Self::from_bytes(bytes)
     }
 
-    /// Checks an image's bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, PhotoError> {
         if bytes.is_empty() {
             return Err(PhotoError::Malformed);
@@ -128,7 +124,6 @@ impl Photo {
         Ok(Self { bytes: bytes.into(), format })
     }
 
-    /// The picture's format.
     pub fn format(&self) -> PhotoFormat {
         self.format
     }
@@ -167,7 +162,7 @@ fn envelope(text: &str) -> Result<&str, PhotoError> {
     }
 }
 
-/// Base64 is often wrapped in lines; the copy is made only when it is.
+/// Removes line breaks. Text without any is not copied.
 fn without_white_space(encoded: &str) -> Cow<'_, str> {
     if encoded.bytes().any(|byte| byte.is_ascii_whitespace()) {
         encoded.split_ascii_whitespace().collect::<String>().into()
@@ -219,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn bytes_of_other_formats_are_refused() {
         for bytes in [
             b"hello, I am text".to_vec(),
             b"GIF89a\x01\0\x01\0".to_vec(),

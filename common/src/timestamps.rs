@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// `2026-01-11T06:35:30.766926Z`. A sort key and an answer both use this form.
+/// `2026-01-11T06:35:30.766926Z`. Sort keys and responses both use this form.
 pub fn to_text(at: Timestamp) -> String {
     format!("{at:.6}")
 }
@@ -12,7 +12,6 @@ pub mod text {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    /// Writes the text.
     pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::to_text(*at))
     }

@@ -1,9 +1,8 @@
-//! Photos on their way to fal: stored in S3 under their owner's prefix, and shown to fal by presigned URLs.
+//! Photos for fal: stored in S3 under their owner's prefix, and fetched by fal through presigned URLs.
 
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -12,10 +11,11 @@ use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::aws::describe;
-use crate::generations::AttemptId;
+use crate::aws::{S3, describe};
 use crate::identity::UserId;
+use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
+use crate::settings::Settings;
 
 /// How long fal may fetch a photo. It fetches when processing starts, which a queue can delay.
 const PRESIGNED_FOR: Duration = Duration::from_secs(60 * 60);
@@ -36,8 +36,8 @@ const HEADER_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 /// The namespace of the users' prefixes in the bucket (a UUID made for this purpose, never to change).
 const PREFIXES: Uuid = Uuid::from_u128(0x5b0e_7f3c_9a41_4d0e_8c55_1f6d_2a7b_90e3);
 
-/// Where an object lies in the bucket. Keys are made here and nowhere else, so every photo lies under its
-/// owner's prefix, and short, because it becomes part of a URL that fal limits.
+/// An object's key in the bucket. Keys are made here only, so every photo is under its owner's prefix. They
+/// are short, because fal limits the length of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectKey(String);
 
@@ -48,14 +48,14 @@ impl ObjectKey {
         Self(format!("uploads/{}/{attempt}/{name}.{}", owner(user), format.extension()))
     }
 
-    /// The key of a photo that `user` uploads by themselves. Another user's id leads to another key, so nobody
-    /// can name somebody else's photo.
+    /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's
+    /// photo.
     pub fn upload(user: &UserId, id: UploadId) -> Self {
         Self(format!("uploads/{}/by-client/{id}", owner(user)))
     }
 }
 
-/// A user's part of a key: their id may hold slashes or be long, its UUID is neither.
+/// A user's part of a key: a UUID, because an id may be long or have slashes.
 fn owner(user: &UserId) -> Uuid {
     Uuid::new_v5(&PREFIXES, user.as_str().as_bytes())
 }
@@ -66,12 +66,10 @@ fn owner(user: &UserId) -> Uuid {
 pub struct UploadId(Uuid);
 
 impl UploadId {
-    /// A fresh one.
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::try_parse(text).ok().map(Self)
     }
@@ -89,12 +87,12 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// A URL that lets whoever holds it get or put one object for a while. Its query string is a secret.
+/// A URL with which anybody can get or put one object for a while. Its query string is a secret.
 #[derive(Debug, Clone)]
 pub struct PresignedUrl(SecretString);
 
 impl PresignedUrl {
-    /// The whole URL, for the one it was signed for: fal, or the owner of an upload.
+    /// The whole URL, for fal or for the owner of an upload.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -103,53 +101,53 @@ impl PresignedUrl {
 /// Why a photo could not be stored or signed.
 #[derive(Debug, Error)]
 pub enum UploadError {
-    /// S3 did not take the object.
+    /// S3 did not store the object.
     #[error("S3 did not store {key}: {cause}")]
-    Store {
-        /// The object's key.
-        key: ObjectKey,
-        /// The SDK's account of it.
-        cause: String,
-    },
+    Store { key: ObjectKey, cause: String },
     /// S3 did not give the object, although it may be there.
     #[error("S3 did not give {key}: {cause}")]
-    Read {
-        /// The object's key.
-        key: ObjectKey,
-        /// The SDK's account of it.
-        cause: String,
-    },
+    Read { key: ObjectKey, cause: String },
     /// The deadline passed before everything was stored.
     #[error("S3 did not store the photos in time")]
     TimedOut,
     /// The URL could not be signed: no credentials, most likely.
     #[error("the URL of {key} could not be presigned: {cause}")]
-    Presign {
-        /// The object's key.
-        key: ObjectKey,
-        /// The SDK's account of it.
-        cause: String,
-    },
+    Presign { key: ObjectKey, cause: String },
     /// The signed URL is longer than fal accepts.
     #[error("the presigned URL of {key} has {chars} characters, and fal takes {MAX_URL_CHARS}")]
     UrlTooLong {
-        /// The object's key.
         key: ObjectKey,
         /// The URL's length in characters.
         chars: usize,
     },
 }
 
+/// Why an uploaded photo cannot be used.
+#[derive(Debug, Error)]
+pub enum InspectError {
+    /// The photo is at fault.
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    /// S3 did not answer.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+}
+
+/// The bucket's name, from `UPLOADS_BUCKET`.
+pub fn bucket(settings: &mut Settings<'_>) -> Option<String> {
+    settings.required("UPLOADS_BUCKET")
+}
+
 /// The bucket of the merchants' photos.
 #[derive(Debug, Clone)]
 pub struct Uploads {
-    client: Client,
+    client: S3,
     bucket: String,
 }
 
 impl Uploads {
     /// Uses `bucket` through `client`.
-    pub fn new(client: Client, bucket: String) -> Self {
+    pub fn new(client: S3, bucket: String) -> Self {
         Self { client, bucket }
     }
 
@@ -174,7 +172,7 @@ impl Uploads {
     ) -> Result<PresignedUrl, UploadError> {
         let config = presigning(key, UPLOAD_WITHIN)?;
         let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
-        // Both are signed: another type or another length is refused by S3 itself.
+        // Both are signed, so S3 refuses another type or another length.
         let put =
             put.content_type(format.content_type()).content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
         let request = put.presigned(config).await;
@@ -182,22 +180,20 @@ impl Uploads {
         Ok(PresignedUrl(request.uri().into()))
     }
 
-    /// Tells the format of the photo at `key` by its first bytes, and holds it to the limits.
-    pub async fn inspect(&self, key: &ObjectKey) -> Result<Result<PhotoFormat, PhotoError>, UploadError> {
-        let mut told = Err(PhotoError::NotAnImage);
+    /// Tells the format of the photo at `key` by its first bytes, and holds the photo to the limits.
+    pub async fn inspect(&self, key: &ObjectKey) -> Result<PhotoFormat, InspectError> {
+        let mut format = Err(PhotoError::NotAnImage);
         for bytes in HEADER_BYTES {
-            let Some((header, size)) = self.read(key, Some(bytes)).await? else {
-                return Ok(Err(PhotoError::NoSuchUpload));
-            };
+            let (header, size) = self.read(key, Some(bytes)).await?.ok_or(PhotoError::NoSuchUpload)?;
             if size > MAX_UPLOAD_BYTES {
-                return Ok(Err(PhotoError::TooManyBytes));
+                return Err(PhotoError::TooManyBytes.into());
             }
-            told = PhotoFormat::of_header(&header);
-            if told != Err(PhotoError::NotAnImage) || size <= bytes {
+            format = PhotoFormat::of_header(&header);
+            if format != Err(PhotoError::NotAnImage) || size <= bytes {
                 break;
             }
         }
-        Ok(told)
+        Ok(format?)
     }
 
     /// The whole photo at `key`, which was inspected before, as a `data:` URL.
@@ -233,7 +229,6 @@ impl Uploads {
         Ok(Some((part, size)))
     }
 
-    /// Stores `photo` under `key`.
     pub async fn store(&self, key: &ObjectKey, photo: &Photo) -> Result<(), UploadError> {
         let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
         let put = put.content_type(photo.format().content_type());
@@ -250,15 +245,6 @@ fn not_presigned(key: &ObjectKey, cause: String) -> UploadError {
     UploadError::Presign { key: key.clone(), cause }
 }
 
-/// `url` without its query string and fragment, where signatures are; a `data:` URL without its data. Only
-/// this form may reach a response, a log or a table.
-pub fn without_secrets(url: &str) -> String {
-    if let Some((label, _)) = url.strip_prefix("data:").and_then(|rest| rest.split_once(',')) {
-        return format!("data:{label},…");
-    }
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,11 +258,5 @@ mod tests {
         assert!(key.len() < 120 && !key.contains(".."), "{key}");
         let other = UserId::parse("somebody else").expect("a user id");
         assert_ne!(key, ObjectKey::photo(&other, attempt, "product-1", PhotoFormat::Jpeg).to_string());
-    }
-
-    #[test]
-    fn signatures_and_image_data_are_cut() {
-        assert_eq!(without_secrets("https://b/face.jpg?X-Amz-Signature=abc#f"), "https://b/face.jpg");
-        assert_eq!(without_secrets("data:image/png;base64,AAAA"), "data:image/png;base64,…");
     }
 }

@@ -4,14 +4,14 @@
 
 use serde_json::{Map, Value};
 
-/// Most faults that one answer names. A body of a megabyte can have a hundred thousand, and the answer to it
-/// would be larger than Lambda lets through.
+/// Most faults that one response names. A body of a megabyte can have a hundred thousand, and the response
+/// would be larger than Lambda allows.
 const MAX_FAULTS: usize = 100;
 
-/// Longest part of a client's own field name that is repeated to it, in characters.
+/// Longest part of a client's field name that a message repeats, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// What kind of thing is wrong. A request with one kind of fault is answered with that kind's own code.
+/// What kind of thing is wrong. A request whose faults are all of one kind gets that kind's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// A value has the wrong type, is outside its range or list, is missing, or may not be set.
@@ -45,7 +45,6 @@ impl Faults {
         self.add(FaultKind::Invalid, pointer, message);
     }
 
-    /// Notes one more fault.
     pub fn add(&mut self, kind: FaultKind, pointer: impl Into<String>, message: impl Into<String>) {
         let fault = Fault { kind, pointer: pointer.into(), message: message.into() };
         match self.0.len() {
@@ -64,7 +63,7 @@ impl Faults {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// `value` if nothing is wrong, all the faults otherwise; a reader that found no value has noted why.
+    /// As [`Self::or_ok`], for a reader that has noted a fault where it found no value.
     pub fn or_some<T>(self, value: Option<T>) -> Result<T, Self> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -87,7 +86,7 @@ impl Faults {
 }
 
 /// A JSON object being read field by field. A field that is read and is `null` counts as absent; a field that
-/// nobody reads is a fault, whatever it holds.
+/// no reader asks for is a fault, whatever it holds.
 pub struct Fields<'a> {
     object: Map<String, Value>,
     pointer: String,
@@ -112,7 +111,7 @@ impl<'a> Fields<'a> {
         self.faults.invalid(pointer, message);
     }
 
-    /// Notes that the required field `name` gave nothing, unless it is known why.
+    /// Notes that the required field `name` is missing, unless a fault of the field is noted already.
     pub fn missing(&mut self, name: &str, message: impl Into<String>) {
         let pointer = self.pointer(name);
         if self.faults.iter().all(|fault| fault.pointer != pointer) {
@@ -158,7 +157,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes an object, `None` when the field is absent or is none.
+    /// Takes an object, `None` when the field is absent or holds something else.
     pub fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
         match self.take(name)? {
             Value::Object(object) => Some(object),
@@ -169,7 +168,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Where this object's faults go, for the readers of its parts.
+    /// The list that this object's faults go to, for the readers of its parts.
     pub fn faults(&mut self) -> &mut Faults {
         self.faults
     }
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_endless_faults_is_short() {
+    fn only_the_first_hundred_faults_are_named() {
         let mut faults = Faults::default();
         let body = (0..500).map(|number| (format!("{number}{}", "~".repeat(10_000)), Value::Null)).collect();
         Fields::new(body, "", &mut faults).refuse_rest(|_| "is unknown".into());

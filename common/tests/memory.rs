@@ -1,16 +1,44 @@
-//! A body of photos is not copied more than it must be: what is allocated at once, counted.
+//! A body of photos is in memory once as text and once as the object read from it: allocated bytes, counted.
 
-use std::mem;
-
-use common::api::{self, HttpEvent};
+use common::api::{self, Anyone, Call, Endpoint, HttpEvent, Problem, Response, Route};
+use common::function::{Function, Platform, StartError};
+use common::settings::Settings;
+use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-#[test]
-fn a_body_is_in_memory_once_as_text_and_once_as_what_it_says() {
+/// An endpoint that reads its body, and responds with the bytes that were allocated at once meanwhile.
+struct Measured;
+
+impl Function for Measured {
+    const NAME: &'static str = "measured";
+    type Config = ();
+
+    fn load(_: &mut Settings<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self)
+    }
+}
+
+impl Endpoint for Measured {
+    type Caller = Anyone;
+    const ROUTES: &'static [Route] = &[Route::post("/")];
+
+    async fn respond(&self, mut call: Call<'_, Anyone>) -> Result<Response, Problem> {
+        let object = call.object()?;
+        assert_eq!(object.len(), 2);
+        api::ok(&MEMORY.peak_usage())
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_in_memory_once_as_text_and_once_as_an_object() {
     let body =
         json!({"face_image": "A".repeat(2_000_000), "product_images": ["B".repeat(2_000_000)]}).to_string();
     let megabytes = body.len() as f64;
@@ -20,16 +48,13 @@ fn a_body_is_in_memory_once_as_text_and_once_as_what_it_says() {
     });
     let event: HttpEvent = serde_json::from_value(event).expect("JSON");
     drop(body);
-    let before = MEMORY.current_usage();
+    let before = MEMORY.current_usage() as f64;
     MEMORY.reset_peak_usage();
-    let mut request = api::request(event).expect("an event");
-    let read = MEMORY.peak_usage();
-    let body = mem::take(request.body_mut());
-    let object = api::object(&request, body).expect("an object");
-    assert_eq!(object.len(), 2);
-    let before = before as f64;
+    let request = api::request(event).expect("an event");
+    let read = MEMORY.peak_usage() as f64;
+    let response = api::handle(&Measured, request, Timestamp::UNIX_EPOCH).await;
+    let peak: f64 = serde_json::from_slice(response.body()).expect("a number");
     assert!((0.99..1.01).contains(&(before / megabytes)), "the event takes {before}");
-    assert!((read as f64 - before) / megabytes < 0.01, "reading it takes {read}");
-    let peak = MEMORY.peak_usage();
-    assert!((peak as f64 - before) / megabytes < 1.01, "and its object {peak}");
+    assert!((read - before) / megabytes < 0.01, "reading the event takes {read}");
+    assert!((peak - before) / megabytes < 1.01, "the object takes {peak}");
 }

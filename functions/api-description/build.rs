@@ -1,4 +1,4 @@
-//! Makes JSON of `openapi.yaml`, so that what is deployed carries no YAML parser.
+//! Turns `openapi.yaml` into JSON, so that the function needs no YAML parser.
 
 use std::error::Error;
 use std::fs;

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use common::identity::UserId;
+use common::tables::GenerationsTable;
 use futures::future::join_all;
 use local_stack::stack::{Options, Stack};
 use local_stack::users;
@@ -28,7 +29,7 @@ async fn main() {
     for (user, count) in HISTORIES {
         bench.join(user).await;
         let (client, id) = (bench.stack.dynamodb.dynamodb(), UserId::parse(user).expect("a user id"));
-        give_a_past(&client, "growth-generations", &id, count - 1).await;
+        give_a_past(&client, &GenerationsTable::new("growth-generations"), &id, count - 1).await;
     }
     println!("{:<26} {:>16} {:>16} {:>7}", "", "10 generations", "100,000", "ratio");
     for path in PATHS {
@@ -50,7 +51,7 @@ impl Bench {
             fal_latency: Some(Duration::ZERO),
             ..Options::default()
         });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = aws_double::http_client();
         Self { stack: stack.await.expect("a stack"), http }
     }
 

@@ -10,7 +10,7 @@ async fn a_new_user_has_nothing_and_leaves_no_trace() {
     let potret = Potret::start().await;
     assert_eq!(potret.user("nobody").coins().await, (0, 0));
     let client = potret.stack.dynamodb.dynamodb();
-    assert!(crate::audit::rows(&client, &potret.tables().profiles).await.is_empty());
+    assert!(crate::audit::rows(&client, potret.tables().profiles.name()).await.is_empty());
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use common::coins::{Coins, HoldOutcome, Released};
-use common::generations::{AttemptId, Generation, GenerationId, Job, Mode, PhotoCount, Status};
+use common::coins::Coins;
+use common::generations::{Generation, Job, Mode, PhotoCount, Status};
 use common::identity::UserId;
+use common::ids::{AttemptId, GenerationId};
+use common::ledger::{HoldOutcome, Released};
 use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -194,7 +196,8 @@ async fn a_running_batch_holds_its_coin_until_a_minute_after_its_function_must_h
         while potret.fal().requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().generations).await;
+        let rows =
+            crate::audit::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().generations.name()).await;
         assert_eq!((&rows[0]["status"], rows[0].get("expires_at")), (&json!("PENDING"), None));
         let lease = rows[0]["lease_until"].as_i64().expect("milliseconds") - started.as_millisecond();
         assert!((89_000..95_000).contains(&lease), "29 s for the function and 60 s on top: {lease}");
@@ -281,10 +284,10 @@ async fn a_late_completion_is_fenced_off() {
     let dead = expired_hold(&potret, "merchant").await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     // The dead one wakes up with its pictures.
-    let hold = common::coins::Hold::of(&dead);
+    let hold = common::ledger::Hold::of(&dead);
     let images = ["https://a/1.jpg".to_owned(), "https://a/2.jpg".to_owned()];
     let late = potret.ledger().settle(&hold, &images, None, Timestamp::now()).await;
-    assert!(matches!(late, Err(common::coins::SettleRefused::LeaseLost)), "{late:?}");
+    assert!(matches!(late, Err(common::ledger::SettleRefused::LeaseLost)), "{late:?}");
     let released = potret.ledger().release(&hold, "internal_error", Timestamp::now()).await;
     assert!(matches!(released, Ok(Released::GivenBack)), "{released:?}");
     assert_eq!(merchant.coins().await, (0, 0));
@@ -302,7 +305,7 @@ async fn a_key_whose_function_died_runs_again_after_its_lease() {
     assert!(matches!(ledger.hold(&dead, then).await, Ok(HoldOutcome::Held(_))));
     let within_lease = then + SignedDuration::from_secs(50);
     let again = pending("merchant", id, within_lease, within_lease + SignedDuration::from_secs(89));
-    assert!(matches!(ledger.hold(&again, within_lease).await, Err(common::coins::HoldRefused::InProgress)));
+    assert!(matches!(ledger.hold(&again, within_lease).await, Err(common::ledger::HoldRefused::InProgress)));
     let now = Timestamp::now();
     let again = pending("merchant", id, now, now + SignedDuration::from_secs(89));
     let Ok(HoldOutcome::Held(hold)) = ledger.hold(&again, now).await else { panic!("a hold") };
@@ -333,7 +336,7 @@ async fn a_client_that_goes_away_does_not_stop_the_batch() {
 async fn an_imported_row_without_available_coins_works() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let potret = Potret::start().await;
-    let put = potret.stack.dynamodb.dynamodb().put_item().table_name(potret.tables().profiles);
+    let put = potret.stack.dynamodb.dynamodb().put_item().table_name(potret.tables().profiles.name());
     let put = put.item("user_id", AttributeValue::S("old-customer".into()));
     let put = put
         .item("coins_balance", AttributeValue::N("3".into()))
@@ -343,6 +346,6 @@ async fn an_imported_row_without_available_coins_works() {
     assert_eq!(merchant.coins().await, (3, 3));
     assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 2);
     assert_eq!(merchant.coins().await, (2, 2));
-    let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().profiles).await;
+    let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().profiles.name()).await;
     assert_eq!(rows[0]["email"], "a@b", "what others keep there stays");
 }

@@ -68,16 +68,16 @@ async fn a_batch_that_is_killed_at_the_timeout_gives_its_coin_back_to_the_next_o
 async fn a_panic_is_an_error_of_its_request_and_the_instance_lives_on() {
     let file = harness::path_of_the_environment("POTRET_PANICS").expect("POTRET_PANICS: where the binary is");
     let lambda = LocalLambda::new([panicking(file)]);
-    let first = lambda_answer(&lambda, "").await;
+    let first = lambda_answer(&lambda, "nowhere").await;
     assert_eq!(first["statusCode"], 200, "{first}");
 
-    let problem = lambda_answer(&lambda, "panic in the handler").await;
+    let problem = lambda_answer(&lambda, "in the handler").await;
     assert_eq!(problem["statusCode"], 500, "{problem}");
     assert!(problem["body"].as_str().expect("a body").contains("internal_error"), "{problem}");
-    let error = invoke(&lambda, "panic before the handler").await.expect_err("an error");
-    assert!(error.contains("as asked"), "{error}");
+    let error = invoke(&lambda, "before the handler").await.expect_err("an error");
+    assert!(error.contains("as the request asks"), "{error}");
 
-    assert_eq!(lambda_answer(&lambda, "").await["body"], first["body"], "the same process");
+    assert_eq!(lambda_answer(&lambda, "nowhere").await["body"], first["body"], "the same process");
 }
 
 fn panicking(file: PathBuf) -> Function {
@@ -87,15 +87,15 @@ fn panicking(file: PathBuf) -> Function {
     emulated(&emulator, bootstrap)
 }
 
-async fn lambda_answer(lambda: &LocalLambda, body: &str) -> Value {
-    invoke(lambda, body).await.expect("an answer")
+async fn lambda_answer(lambda: &LocalLambda, panic: &str) -> Value {
+    invoke(lambda, panic).await.expect("an answer")
 }
 
-async fn invoke(lambda: &LocalLambda, body: &str) -> Result<Value, String> {
+async fn invoke(lambda: &LocalLambda, panic: &str) -> Result<Value, String> {
     let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
+        "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": "POST", "path": "/"}, "stage": "$default", "timeEpoch": 0},
-        "body": body, "isBase64Encoded": false,
+        "body": json!({"panic": panic}).to_string(), "isBase64Encoded": false,
     });
     let invocation = lambda.invoke("panics", Bytes::from(event.to_string())).await.expect("a function");
     match invocation.outcome {

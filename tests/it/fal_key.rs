@@ -6,8 +6,8 @@ use axum::Router;
 use axum::http::HeaderMap;
 use common::aws::{Aws, Credentials, Region};
 use common::fal::FalKey;
-use common::net;
-use common::secrets::Source;
+use common::net::{self, Trust};
+use common::secrets;
 use serde_json::{Value, json};
 
 use crate::harness::serve;
@@ -34,13 +34,21 @@ async fn systems_manager(value: &'static str) -> (Aws, Arc<Mutex<Vec<Value>>>) {
     let endpoint = serve(Router::new().fallback(answer)).await;
     let credentials = Credentials::new("id", "secret", None, None, "test");
     let endpoint = endpoint.parse().expect("a URL");
-    (Aws::at(&endpoint, Region::from_static("us-east-1"), credentials, net::client()), asked)
+    (
+        Aws::at(
+            &endpoint,
+            Region::from_static("us-east-1"),
+            credentials,
+            net::client(Trust::MozillaThenSystem),
+        ),
+        asked,
+    )
 }
 
 #[tokio::test]
 async fn the_parameter_is_read_decrypted_and_once() {
     let (config, asked) = systems_manager("id:secret-of-the-parameter\n").await;
-    let key = Source::<FalKey>::Parameter("/potret/fal-key".to_owned()).fetch(&config).await.expect("a key");
+    let key = secrets::fetch::<FalKey>("/potret/fal-key".to_owned(), &config).await.expect("a key");
     assert_eq!(format!("{key:?}"), "FalKey([redacted])");
     assert_eq!(*asked.lock().unwrap(), [json!({"Name": "/potret/fal-key", "WithDecryption": true})]);
 }
@@ -49,8 +57,7 @@ async fn the_parameter_is_read_decrypted_and_once() {
 async fn without_a_usable_parameter_the_function_does_not_start_and_says_why() {
     let (config, _) = systems_manager("a-secret-without-its-id").await;
     let error = async |name: &str| {
-        let source = Source::<FalKey>::Parameter(name.to_owned());
-        source.fetch(&config).await.expect_err("no key").to_string()
+        secrets::fetch::<FalKey>(name.to_owned(), &config).await.expect_err("no key").to_string()
     };
     let shape = error("/potret/fal-key").await;
     assert_eq!(

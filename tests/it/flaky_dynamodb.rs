@@ -76,7 +76,7 @@ impl FlakyDynamoDb {
     pub async fn before(upstream: &Url) -> Self {
         let shared = Arc::new(Shared {
             upstream: upstream.clone(),
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            http: aws_double::http_client(),
             plans: Mutex::default(),
             chance: Mutex::default(),
             troubles: Mutex::default(),

@@ -2,8 +2,10 @@
 //! stands in the way, and it must. Some of these states cannot come about while all the others hold.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
-use common::generations::{Generation, GenerationId};
+use common::coins::Coins;
+use common::generations::Generation;
+use common::ids::GenerationId;
+use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -39,7 +41,7 @@ impl Held {
     async fn change(&self, table: &str, expression: &str, value: AttributeValue) {
         let client = self.potret.stack.dynamodb.dynamodb();
         let update = client.update_item().table_name(table).key("user_id", text("merchant"));
-        let update = match table == self.potret.tables().generations {
+        let update = match table == self.potret.tables().generations.name() {
             true => update.key("generation_id", text(&self.generation.generation_id.to_string())),
             false => update,
         };
@@ -52,18 +54,18 @@ impl Held {
     }
 
     async fn change_generation(&self, expression: &str, value: &str) {
-        self.change(&self.potret.tables().generations, expression, text(value)).await;
+        self.change(self.potret.tables().generations.name(), expression, text(value)).await;
     }
 
     async fn forget_hold(&self) {
         let element = AttributeValue::Ss(vec![self.hold.to_string()]);
-        self.change(&self.potret.tables().profiles, "DELETE holds :v", element).await;
+        self.change(self.potret.tables().profiles.name(), "DELETE holds :v", element).await;
     }
 
     async fn everything(&self) -> Vec<Value> {
         let (client, tables) = (self.potret.stack.dynamodb.dynamodb(), self.potret.tables());
         let mut everything = Vec::new();
-        for table in [&tables.profiles, &tables.generations, &tables.ledger] {
+        for table in [tables.profiles.name(), tables.generations.name(), tables.ledger.name()] {
             everything.extend(rows(&client, table).await);
         }
         everything
@@ -127,7 +129,7 @@ async fn without_its_own_hold_nothing_is_settled_or_released() {
 async fn an_attempt_that_was_charged_is_not_charged_again() {
     let held = Held::begin().await;
     let client = held.potret.stack.dynamodb.dynamodb();
-    let entry = client.put_item().table_name(&held.potret.tables().ledger);
+    let entry = client.put_item().table_name(held.potret.tables().ledger.name());
     let entry = entry.item("entry_id", text(&format!("charge#{}", held.hold.attempt_id)));
     entry.item("user_id", text("merchant")).item("at", text("now")).send().await.expect("an entry");
     held.settling_changes_nothing().await;
@@ -137,7 +139,7 @@ async fn an_attempt_that_was_charged_is_not_charged_again() {
 async fn a_settling_takes_from_the_balance_that_is_there() {
     let held = Held::begin().await;
     let seven = AttributeValue::N("7".to_owned());
-    held.change(&held.potret.tables().profiles, "SET coins_balance = :v", seven).await;
+    held.change(held.potret.tables().profiles.name(), "SET coins_balance = :v", seven).await;
     assert_eq!(held.settle().await.expect("settled"), Coins::new(6));
 }
 
@@ -149,7 +151,7 @@ async fn coins_are_not_taken_back_within_the_lease_that_the_table_knows() {
     let held = Held::begin_at(long_ago).await;
     let later = (Timestamp::now() + SignedDuration::from_secs(1_000)).as_millisecond();
     let later = AttributeValue::N(later.to_string());
-    held.change(&held.potret.tables().generations, "SET lease_until = :v", later).await;
+    held.change(held.potret.tables().generations.name(), "SET lease_until = :v", later).await;
     let before = held.everything().await;
     let now = Timestamp::now();
     // Two coins are not available, so whoever wants them looks for dead holds.
@@ -166,8 +168,7 @@ async fn what_was_delivered_is_not_begun_again() {
     let held = Held::begin().await;
     held.settle().await.expect("settled");
     let before = held.everything().await;
-    let again =
-        Generation { attempt_id: common::generations::AttemptId::random(), ..held.generation.clone() };
+    let again = Generation { attempt_id: common::ids::AttemptId::random(), ..held.generation.clone() };
     let outcome = held.potret.ledger().hold(&again, Timestamp::now() + SignedDuration::from_secs(1)).await;
     assert!(matches!(outcome, Ok(HoldOutcome::Replay(_))), "{outcome:?}");
     assert_eq!(held.everything().await, before);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use common::coins::Ledger;
-use common::config::Tables;
+use common::ledger::Ledger;
+use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
 use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
@@ -79,18 +79,14 @@ impl Setup {
             },
             ..Options::default()
         });
-        Potret {
-            stack: stack.await.expect("a stack"),
-            name,
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        }
+        Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
 }
 
 /// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests run on that server instead of the embedded one, each in
 /// tables of its own.
 fn other_dynamodb() -> Option<String> {
-    common::config::environment("AWS_ENDPOINT_URL_DYNAMODB")
+    common::settings::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
 
 /// With `POTRET_BINARIES` set to a folder, the tests run the functions' binaries from there as processes.
@@ -105,7 +101,7 @@ pub fn emulator() -> Option<PathBuf> {
 
 /// A relative path begins where `cargo` was called: at the root of the repository.
 pub fn path_of_the_environment(name: &str) -> Option<PathBuf> {
-    let path = common::config::environment(name)?;
+    let path = common::settings::environment(name)?;
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(path))
 }
 
@@ -169,7 +165,11 @@ impl Potret {
 
     pub fn tables(&self) -> Tables {
         let table = |noun: &str| format!("{}-{noun}", self.name);
-        Tables { profiles: table("profiles"), generations: table("generations"), ledger: table("ledger") }
+        Tables {
+            profiles: ProfilesTable::new(table("profiles")),
+            generations: GenerationsTable::new(table("generations")),
+            ledger: LedgerTable::new(table("ledger")),
+        }
     }
 
     pub fn bucket(&self) -> &str {

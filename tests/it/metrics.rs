@@ -1,7 +1,7 @@
 //! What an invocation logs: events under Powertools' names, and one line of metrics.
 
 use axum::body::Bytes;
-use common::generations::GenerationId;
+use common::ids::GenerationId;
 use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

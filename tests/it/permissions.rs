@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::aws::{Aws, Credentials, Region};
-use common::net;
+use common::net::{self, Trust};
+use common::settings::Lookup;
 use fal_double::Fault;
+use local_stack::functions;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -91,9 +92,9 @@ impl Recorded {
         let potret = setup.setting("AWS_ENDPOINT_URL_S3", s3.endpoint.as_str()).start().await;
         let tables = potret.tables();
         let names = [
-            (tables.profiles, "ProfilesTable"),
-            (tables.generations, "GenerationsTable"),
-            (tables.ledger, "LedgerTable"),
+            (tables.profiles.name().to_owned(), "ProfilesTable"),
+            (tables.generations.name().to_owned(), "GenerationsTable"),
+            (tables.ledger.name().to_owned(), "LedgerTable"),
             (potret.bucket().to_owned(), "UploadsBucket"),
         ];
         let names = names.map(|(local, logical)| (local, logical.to_owned())).into();
@@ -117,10 +118,20 @@ impl Recorded {
         needed.map(logical).collect()
     }
 
-    /// A Systems Manager client of the recorded one.
-    fn aws(&self) -> Aws {
-        let credentials = Credentials::new("id", "secret", None, None, "test");
-        Aws::at(&self.recorders[2].endpoint, Region::from_static("us-east-1"), credentials, net::client())
+    /// Starts a function as Lambda would, so that it reads its secrets from the recorded Systems Manager.
+    async fn start_function(&self, name: &str, lookup: &Lookup<'_>) {
+        let endpoint = self.recorders[2].endpoint.to_string();
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => lookup(name),
+        };
+        let function = functions::named(name).expect("a function that is deployed");
+        assert!(
+            function.connect(&lookup, net::client(Trust::MozillaThenSystem)).await.is_ok(),
+            "{name} starts"
+        );
     }
 }
 
@@ -168,13 +179,11 @@ async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
         recorded.begin();
         match function.as_str() {
             "generate-image" => {
-                let config = generate_image::Config::load(&lookup).expect("settings");
-                config.fal.key.fetch(&recorded.aws()).await.expect("a key");
+                recorded.start_function(&function, &lookup).await;
                 generate_in_every_way(&merchant, &uploaded).await;
             }
             "generations" => {
-                let config = generations::Config::load(&lookup).expect("settings");
-                config.cursor_key.fetch(&recorded.aws()).await.expect("a key");
+                recorded.start_function(&function, &lookup).await;
                 let list = get(&merchant, "/api/generations").await;
                 let id = list.body["generations"][0]["generation_id"].as_str().expect("an id").to_owned();
                 assert_eq!(get(&merchant, &format!("/api/generations/{id}")).await.status, 200);
@@ -200,8 +209,7 @@ async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
                     "JWT_ISSUER" => Some("https://issuer.example".to_owned()),
                     _ => lookup(name),
                 };
-                let config = authorizer::Config::load(&with_secret).expect("settings");
-                config.tokens.secret.expect("a secret").fetch(&recorded.aws()).await.expect("a secret");
+                recorded.start_function(&function, &with_secret).await;
             }
             other => panic!("say here what {other} does"),
         }

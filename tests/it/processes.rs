@@ -8,7 +8,7 @@ mod trouble;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::config::environment;
+use common::settings::environment;
 use operate::audit::audit;
 
 use crate::flaky_dynamodb::FlakyDynamoDb;

@@ -28,7 +28,7 @@ struct Shared {
 
 impl Recorder {
     pub async fn before(upstream: Option<&Url>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = aws_double::http_client();
         let shared = Arc::new(Shared { upstream: upstream.cloned(), http, needed: Mutex::default() });
         let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&shared))).await;
         Self { endpoint: endpoint.parse().expect("a URL"), shared }

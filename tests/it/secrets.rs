@@ -34,7 +34,8 @@ impl Write for ToMemory {
 pub fn capture_logs() {
     static CAPTURING: OnceLock<()> = OnceLock::new();
     CAPTURING.get_or_init(|| {
-        tracing_subscriber::registry().with(logs::layer(logs::MOST_TALKATIVE, || ToMemory)).init();
+        let packages: Vec<_> = local_stack::functions::ALL.iter().map(|function| function.name).collect();
+        tracing_subscriber::registry().with(logs::layer(logs::MOST_DETAILED, &packages, || ToMemory)).init();
     });
 }
 
@@ -67,7 +68,9 @@ async fn nothing_secret_reaches_a_log_an_answer_or_a_table() {
     for answer in &answers {
         places.push(("an answer", format!("{:?} {}", answer.headers, answer.body)));
     }
-    for table in [&potret.tables().profiles, &potret.tables().generations, &potret.tables().ledger] {
+    for table in
+        [potret.tables().profiles.name(), potret.tables().generations.name(), potret.tables().ledger.name()]
+    {
         places.push(("a table", format!("{:?}", rows(&client, table).await)));
     }
     let secrets = [

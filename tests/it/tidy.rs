@@ -2,9 +2,9 @@
 
 mod alarms;
 mod code;
+mod documents;
 mod events;
 mod openapi;
-mod readme;
 pub mod template;
 
 use std::fs;

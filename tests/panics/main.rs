@@ -1,21 +1,44 @@
-//! A function that panics on request. Built as the functions are, it shows what a panic does to one that is deployed.
+//! A function that panics when a request asks for that, in its handler or before. It is called under AWS's emulator.
 
-use common::api;
-use lambda_http::{Body, Error, Request, Response};
+use common::api::{self, Anyone, Call, Endpoint, Problem, Response, Route};
+use common::function::{Function, Platform, StartError};
+use common::settings::Settings;
+use jiff::Timestamp;
+use lambda_http::lambda_runtime::{self, service_fn};
+use lambda_http::{Error, Request};
 use serde_json::json;
+
+struct Panics;
+
+impl Function for Panics {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = ();
+
+    fn load(_: &mut Settings<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self)
+    }
+}
+
+impl Endpoint for Panics {
+    type Caller = Anyone;
+    const ROUTES: &'static [Route] = &[Route::post("/")];
+
+    async fn respond(&self, mut call: Call<'_, Anyone>) -> Result<Response, Problem> {
+        assert!(call.object()?["panic"] != "in the handler", "as the request asks");
+        api::ok(&json!({"process": std::process::id()}))
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    api::run(answer).await
-}
-
-/// Answers with the process's id, so that a caller sees whether it lives on.
-async fn answer(request: Request) -> Response<Body> {
-    let asked = request.body().as_ref();
-    assert!(asked != b"panic before the handler", "as asked");
-    let handler = async {
-        assert!(asked != b"panic in the handler", "as asked");
-        api::ok(&json!({"process": std::process::id()}))
+    let handler = |request: Request| {
+        let body: &[u8] = request.body();
+        assert!(body != br#"{"panic":"before the handler"}"#, "as the request asks");
+        async { api::handle(&Panics, request, Timestamp::UNIX_EPOCH).await }
     };
-    api::answer(&request, handler).await
+    lambda_runtime::run(service_fn(|event| api::serve(event, handler))).await
 }

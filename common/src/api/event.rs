@@ -1,7 +1,6 @@
-//! Events on their way into `lambda_http`, which panics over some that it cannot make a request of, and copies what may
-//! be megabytes.
+//! Reads events for `lambda_http`, which panics on some events and copies bodies of megabytes.
 //!
-//! A panic there comes before any handler: the client would get a bare 500 of API Gateway's for a fault of its own.
+//! A panic there comes before any handler: the client would get API Gateway's bare 500 for its own mistake.
 
 mod json_string;
 
@@ -12,78 +11,78 @@ use std::ops::Range;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
-use lambda_http::lambda_runtime::{self, Diagnostic};
+use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Error, IntoResponse, LambdaEvent, Request, Service, service_fn};
+use lambda_http::{Adapter, Body, IntoResponse, LambdaEvent, Request, Service, service_fn};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::Url;
 
+use super::Response;
+
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
-/// What API Gateway sends: an HTTP API's event in payload format 2.0, and no other. It is read when it is served: before
-/// that, Lambda's runtime still holds all of it, and a body of megabytes would be in memory once more.
+/// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's
+/// runtime still holds all of it, and a body of megabytes would be in memory twice.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct HttpEvent(Box<RawValue>);
 
-/// Serves HTTP events with `handler` until the process ends.
+/// The handler's response to one event, for Lambda.
 ///
 /// # Errors
 ///
-/// When Lambda's runtime interface cannot be reached.
-pub async fn run<H, F>(handler: H) -> Result<(), Error>
-where
-    H: Fn(Request) -> F,
-    F: Future<Output: IntoResponse> + Send,
-{
-    lambda_runtime::run(service_fn(|event| serve(event, &handler))).await
-}
-
-/// `handler`'s answer to one event, for Lambda.
-///
-/// # Errors
-///
-/// When it is no event of an HTTP API.
+/// When the payload is not an event of an HTTP API in format 2.0.
 pub async fn serve<H, F>(event: LambdaEvent<HttpEvent>, handler: H) -> Result<impl Serialize, Diagnostic>
 where
     H: Fn(Request) -> F,
-    F: Future<Output: IntoResponse> + Send,
+    F: Future<Output = Response> + Send,
 {
-    let (head, mut body) = tamed(event.payload).map_err(no_event)?;
+    let (head, mut body) = sanitised(event.payload).map_err(not_an_event)?;
     let with_its_body = service_fn(|mut request: Request| {
         *request.body_mut() = mem::take(&mut body);
-        handler(request).map(Ok)
+        handler(request).map(|response| Ok(Unconverted(response)))
     });
     let answer = Adapter::from(with_its_body).call(LambdaEvent::new(head, event.context));
     answer.await.map_err(|never: Infallible| match never {})
 }
 
-fn no_event(error: serde_json::Error) -> Diagnostic {
+/// A response whose body is sent as it is. The conversion of `lambda_http` would copy it, and links the tables of every
+/// character set, 150 kB in each binary.
+struct Unconverted(Response);
+
+impl IntoResponse for Unconverted {
+    fn into_response(self) -> BoxFuture<'static, Response> {
+        ready(self.0).boxed()
+    }
+}
+
+fn not_an_event(error: serde_json::Error) -> Diagnostic {
     Diagnostic {
         error_type: "NoHttpEvent".to_owned(),
         error_message: format!("not an HTTP API's event in payload format 2.0: {error}"),
     }
 }
 
-/// The request that a handler is given of an event.
+/// The request that a handler gets for an event.
 ///
 /// # Errors
 ///
-/// When it is no event of an HTTP API.
+/// When the payload is not an event of an HTTP API in format 2.0.
 pub fn request(event: HttpEvent) -> Result<Request, serde_json::Error> {
-    let (head, body) = tamed(event)?;
+    let (head, body) = sanitised(event)?;
     Ok(Request::from(head).map(|_| body))
 }
 
-/// The event with what `lambda_http` would panic over made harmless, and its body apart.
-fn tamed(event: HttpEvent) -> Result<(LambdaRequest, Body), serde_json::Error> {
+/// The event without anything that `lambda_http` would panic on, and its body apart.
+fn sanitised(event: HttpEvent) -> Result<(LambdaRequest, Body), serde_json::Error> {
     let (mut head, body) = parts(event.0)?;
-    tame_address(&mut head);
+    sanitise_address(&mut head);
     let body = match body {
         None => Body::Empty,
         Some(text) if head.is_base64_encoded => decoded(text),
@@ -118,8 +117,7 @@ fn place_of_body(event: &str) -> Result<Option<Range<usize>>, serde_json::Error>
     }))
 }
 
-/// A body that is not the base64 that the event says it is is a text, which the handler then refuses as it refuses every
-/// other.
+/// A body that should be base64 and is not becomes a text, which the endpoint then refuses.
 fn decoded(text: String) -> Body {
     match BASE64_STANDARD.decode(&text) {
         Ok(bytes) => Body::Binary(bytes),
@@ -127,8 +125,8 @@ fn decoded(text: String) -> Body {
     }
 }
 
-/// Leaves an address that is one: the host, which no handler reads, is left out; the query keeps its meaning.
-fn tame_address(event: &mut ApiGatewayV2httpRequest) {
+/// Makes the address valid. The host is left out, because no endpoint reads it; the query keeps its meaning.
+fn sanitise_address(event: &mut ApiGatewayV2httpRequest) {
     event.headers.remove(HOST);
     event.request_context.domain_name = None;
     let short = |text: Option<String>| text.filter(|text| text.len() <= MAX_ADDRESS_BYTES);
@@ -138,7 +136,7 @@ fn tame_address(event: &mut ApiGatewayV2httpRequest) {
     event.raw_query_string = short(event.raw_query_string.take()).map(|query| encoded(&query));
 }
 
-/// A query string with what may not stand in one percent-encoded: some clients send `"` and `<` as they are.
+/// A query string, percent-encoded where needed: some clients send `"` and `<` as they are.
 fn encoded(query: &str) -> String {
     let mut url = Url::parse("http://localhost").expect("a constant URL");
     url.set_query(Some(query));
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_is_too_odd() {
+    fn every_address_becomes_a_request() {
         for (place, value) in [
             ("/headers/host", "a b"),
             ("/headers/host", "h:99999"),
@@ -206,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused() {
+    fn payloads_of_other_kinds_are_refused() {
         for event in [r#"{"body":{}}"#, r#"{"body":"\ud800"}"#, r#"{"body":"","headers":[]}"#, "[]", "1"] {
             assert!(super::request(serde_json::from_str(event).expect("JSON")).is_err(), "{event}");
         }
     }
 
     #[test]
-    fn a_body_that_is_not_the_base64_it_should_be_is_a_text() {
+    fn a_body_with_wrong_base64_becomes_a_text() {
         for (body, read) in [("AA==", Body::Binary(vec![0])), ("no base64!", Body::Text("no base64!".into()))]
         {
             let request = request(|event| {

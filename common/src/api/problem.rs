@@ -1,14 +1,14 @@
-//! Problem details (RFC 9457): the one form of every error answer, and the one table of their codes.
+//! Problem details (RFC 9457): the form of every error response, and the table of their codes.
 
+use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::{Body, Response};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
-use super::{Detail, Language};
+use super::{Detail, Language, Response};
 
-/// What a client tells problems apart by. Names and statuses are a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table below says what each means")]
+/// The codes by which clients tell problems apart. Names and statuses are a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Code {
     MalformedRequest,
     Unauthenticated,
@@ -32,30 +32,9 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code there is.
-    pub const ALL: [Self; 19] = [
-        Self::MalformedRequest,
-        Self::Unauthenticated,
-        Self::InsufficientCoins,
-        Self::NoPromptLog,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::UnsupportedMediaType,
-        Self::GenerationInProgress,
-        Self::PayloadTooLarge,
-        Self::InvalidRequest,
-        Self::InvalidImage,
-        Self::ContentRejected,
-        Self::IdempotencyKeyReused,
-        Self::TooManyGenerations,
-        Self::ImageProviderFailed,
-        Self::ImageProviderBusy,
-        Self::TryAgain,
-        Self::ImageProviderTimeout,
-        Self::InternalError,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Status and name of every code; and after how many seconds to come again, where that helps.
+    /// Status and name of every code; and `Retry-After` in seconds, where a retry helps.
     const fn row(self) -> (u16, &'static str, Option<u32>) {
         match self {
             Self::MalformedRequest => (400, "malformed_request", None),
@@ -80,18 +59,16 @@ impl Code {
         }
     }
 
-    /// Its stable name.
     pub const fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// Its status.
     pub fn status(self) -> StatusCode {
         StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
-/// An error answer: what a person may read, and beside it what only the log is told.
+/// An error response: the texts for a person, and the cause for the log.
 #[derive(Debug)]
 pub struct Problem {
     detail: Detail,
@@ -116,7 +93,7 @@ impl Problem {
         }
     }
 
-    /// A 500. The cause goes to the log and never into the answer, whose text is constant.
+    /// A 500. The cause goes to the log only; the response's text is constant.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self::new(Detail::Internal).caused_by(cause)
     }
@@ -127,40 +104,38 @@ impl Problem {
         self
     }
 
-    /// Adds what only the log is told.
+    /// Adds the cause, for the log only.
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// Names the alarm that somebody must look at.
+    /// Names the alarm that an operator must act on.
     pub fn alarming(mut self, alarm: &'static str) -> Self {
         self.alarm = Some(alarm);
         self
     }
 
-    /// Adds what a client needs to act.
+    /// Adds a member that clients need to act.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.members.push((name, value.into()));
         self
     }
 
-    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Its code.
     pub fn code(&self) -> Code {
         self.detail.code()
     }
 
-    /// Logs the problem, once, here at the boundary, and makes the answer of it in `language`.
-    pub fn into_response(self, language: Language) -> Response<Body> {
+    /// Logs the problem once, here at the boundary, and turns it into a response in `language`.
+    pub fn into_response(self, language: Language) -> Response {
         let (status, code, _) = self.code().row();
-        let said = |language| self.detail.text().in_language(language).replace("{}", &self.about);
-        let cause = self.cause.clone().unwrap_or_else(|| said(Language::English));
+        let detail = |language| self.detail.text().in_language(language).replace("{}", &self.about);
+        let cause = self.cause.clone().unwrap_or_else(|| detail(Language::English));
         if self.code().status().is_server_error() {
             tracing::error!(status, code, cause, alarm = self.alarm, "request failed");
         } else {
@@ -169,12 +144,12 @@ impl Problem {
         let title = self.code().title().in_language(language);
         let mut body = json!({
             "type": format!("urn:potret:problem:{code}"),
-            "title": title, "status": status, "detail": said(language), "code": code,
+            "title": title, "status": status, "detail": detail(language), "code": code,
         });
         for (name, value) in self.members {
             body[name] = value;
         }
-        let mut response = Response::builder()
+        let mut response = lambda_http::Response::builder()
             .status(self.detail.code().status())
             .header("content-type", "application/problem+json")
             .header("content-language", language.tag())
@@ -219,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_stays_out_of_the_answer() {
+    fn the_cause_stays_out_of_the_response() {
         let response = Problem::internal("secret chain of errors").into_response(Language::English);
         assert_eq!(response.status(), 500);
         let Body::Text(body) = response.into_body() else { panic!("a text") };
@@ -227,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn who_may_come_again_is_told_when() {
-        for detail in Detail::ALL {
+    fn retryable_errors_carry_retry_after() {
+        for detail in Detail::ALL.iter().copied() {
             let response = Problem::new(detail).into_response(Language::Indonesian);
             let waits = matches!(detail.code().row().0, 409 | 429 | 503);
             assert_eq!(response.headers().contains_key("retry-after"), waits, "{detail:?}");

@@ -1,12 +1,12 @@
-//! Every error of the domain as a problem: one exhaustive match each.
+//! Every error of the domain as a problem, each by one exhaustive match.
 
 use serde_json::json;
 
 use super::{Detail, Problem};
-use crate::coins::{HoldRefused, SettleRefused, Unavailable};
 use crate::fal::{FalError, FalErrorKind};
 use crate::generations::ReadError;
 use crate::idempotency::InvalidIdempotencyKey;
+use crate::ledger::{HoldRefused, SettleRefused, Unavailable};
 use crate::uploads::UploadError;
 use crate::validation::{FaultKind, Faults};
 
@@ -98,7 +98,7 @@ impl From<FalError> for Problem {
     }
 }
 
-/// Passing trouble may be tried again; lasting trouble is ours.
+/// Clients may retry after a transient error. Any other error is our fault.
 fn of_database(transient: bool, cause: String) -> Problem {
     let detail = if transient { Detail::DatabaseBusy } else { Detail::Internal };
     Problem::new(detail).caused_by(cause)

@@ -1,11 +1,13 @@
-//! Everything that is said to a person, in both languages: the one table of titles and details.
+//! The titles and details of problems, in both languages.
+
+use strum::VariantArray;
 
 use super::Code;
 
 /// A language that people are answered in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Language {
-    /// For everybody who does not ask for Indonesian.
+    /// The default.
     #[default]
     English,
     /// `Accept-Language: id`.
@@ -13,7 +15,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The better liked of the two by an `Accept-Language` header (RFC 9110, 12.5.4).
+    /// The language that an `Accept-Language` header prefers (RFC 9110, section 12.5.4).
     pub fn preferred(header: &str) -> Self {
         let mut best = (Self::English, 0.0);
         for range in header.split(',') {
@@ -32,7 +34,6 @@ impl Language {
         best.0
     }
 
-    /// Its tag, for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -46,7 +47,6 @@ impl Language {
 pub struct Text(&'static str, &'static str);
 
 impl Text {
-    /// The text in `language`.
     pub const fn in_language(self, language: Language) -> &'static str {
         match language {
             Language::English => self.0,
@@ -56,7 +56,7 @@ impl Text {
 }
 
 impl Code {
-    /// What kind of problem it is, for a person.
+    /// The kind of problem, for a person.
     pub const fn title(self) -> Text {
         match self {
             Self::MalformedRequest => Text("The request cannot be read", "Permintaan tidak dapat dibaca"),
@@ -86,9 +86,8 @@ impl Code {
     }
 }
 
-/// What exactly happened, for a person. Each belongs to one code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table below says what each says")]
+/// What happened, for a person. Each detail belongs to one code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Detail {
     NotJson,
     NotAnObject,
@@ -124,42 +123,8 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Every detail there is.
-    pub const ALL: [Self; 31] = [
-        Self::NotJson,
-        Self::NotAnObject,
-        Self::TooManyValues,
-        Self::UnreadableHeader,
-        Self::UnusableIdempotencyKey,
-        Self::UnreadableImage,
-        Self::SignIn,
-        Self::TooFewCoins,
-        Self::NothingGenerated,
-        Self::NoSuchAddress,
-        Self::NoSuchGeneration,
-        Self::OtherMethod,
-        Self::JsonExpected,
-        Self::BatchRunning,
-        Self::ImageTooLarge,
-        Self::InvalidFields,
-        Self::InvalidParameter,
-        Self::ValueRefused,
-        Self::NotAnImage,
-        Self::PhotoRefused,
-        Self::Unsafe,
-        Self::KeyReused,
-        Self::SeveralRunning,
-        Self::ProviderFailed,
-        Self::ProviderBusy,
-        Self::DatabaseBusy,
-        Self::PhotosUnreachable,
-        Self::OutcomeUnknown,
-        Self::ProviderTooSlow,
-        Self::LeaseLost,
-        Self::Internal,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Its code.
     pub const fn code(self) -> Code {
         self.row().0
     }
@@ -361,20 +326,20 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        let titles = Code::ALL.map(Code::title);
-        let details = Detail::ALL.map(Detail::text);
-        for text in titles.into_iter().chain(details) {
+        let titles = Code::ALL.iter().map(|code| code.title());
+        let details = Detail::ALL.iter().map(|detail| detail.text());
+        for text in titles.chain(details) {
             let Text(english, indonesian) = text;
             assert!(!english.is_empty() && !indonesian.is_empty() && english != indonesian, "{text:?}");
             assert_eq!(english.matches("{}").count(), indonesian.matches("{}").count(), "{text:?}");
         }
         for code in Code::ALL {
-            assert!(Detail::ALL.iter().any(|detail| detail.code() == code), "{code:?} has no detail");
+            assert!(Detail::ALL.iter().any(|detail| detail.code() == *code), "{code:?} has no detail");
         }
     }
 
     #[test]
-    fn whoever_prefers_indonesian_gets_it() {
+    fn the_accept_language_header_chooses_the_language() {
         use Language::{English, Indonesian};
         for (header, language) in [
             ("id", Indonesian),

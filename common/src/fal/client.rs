@@ -1,4 +1,5 @@
-//! The client: one picture a call, within a deadline, tried again only where no second picture can result.
+//! The client: one picture per call, within a deadline. It tries again only where that cannot make a second
+//! picture.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use http::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
-use super::answer::{Answer, read};
 use super::error::{FalError, FalErrorKind, Retry, request_id};
+use super::response::{Accepted, read};
 use super::{FalHosts, FalKey, Input, join};
 use crate::metrics::{self, Metric};
 use crate::net::{self, HttpClient, HttpError};
@@ -18,8 +19,8 @@ use crate::net::{self, HttpClient, HttpError};
 /// Who we are, for fal's own log.
 const OUR_NAME: &str = concat!("potret/", env!("CARGO_PKG_VERSION"));
 
-/// Longest answer that is read. Real ones are about a kilobyte.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Longest response that is read. Real ones are about a kilobyte.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// Most tries of one request, and the longest pause before the second; it doubles each time.
 const MAX_TRIES: u32 = 6;
@@ -28,13 +29,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(400);
 /// A picture that fal made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// Where it lies, for whoever has the link.
+    /// Its address. Anybody who has the link can get the picture.
     pub url: String,
     /// fal's id of the request.
     pub request_id: Option<String>,
 }
 
-/// fal, as we call it.
+/// A client of fal's API.
 #[derive(Debug, Clone)]
 pub struct FalClient {
     http: HttpClient,
@@ -52,7 +53,7 @@ impl FalClient {
         Self { http, hosts, authorization, timeout }
     }
 
-    /// Has one picture made, before `deadline`.
+    /// Has fal make one picture before `deadline`.
     pub async fn picture(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
         let asked = Instant::now();
         let deadline = deadline.min(asked + self.timeout);
@@ -85,7 +86,7 @@ impl FalClient {
             if !again || Instant::now() + pause >= deadline {
                 return Err(error);
             }
-            tracing::warn!(fal_request_id = error.request_id, %error, tries, "fal is asked again");
+            tracing::warn!(fal_request_id = error.request_id, %error, tries, "the request to fal is sent again");
             sleep(pause).await;
             tries += 1;
         }
@@ -93,79 +94,83 @@ impl FalClient {
 
     async fn picture_once(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
         let (headers, body) = match (self.ask(&self.hosts.run, input, deadline).await, &self.hosts.backup) {
-            (Err(Lost::NotSent(_)), Some(backup)) => {
+            (Err(RequestError::NotSent(_)), Some(backup)) => {
                 let host = backup.host_str();
-                tracing::warn!(host, "fal could not be connected to, its backup host is asked");
+                tracing::warn!(host, "no connection to fal, trying its backup host");
                 self.ask(backup, input, deadline).await?
             }
             (asked, _) => asked?,
         };
         let request_id = request_id(&headers);
-        let answer = read(&body).map_err(|error| FalError { request_id: request_id.clone(), ..error })?;
-        match answer {
-            Answer::Picture(url) => Ok(Picture { url, request_id }),
-            Answer::Queued(ticket) => self.follow(ticket, input.endpoint()).await,
+        let accepted = read(&body).map_err(|error| FalError { request_id: request_id.clone(), ..error })?;
+        match accepted {
+            Accepted::Picture(url) => Ok(Picture { url, request_id }),
+            Accepted::Queued(ticket) => self.follow(ticket, input.endpoint()).await,
         }
     }
 
-    async fn ask(&self, host: &Url, input: &Input, deadline: Instant) -> Result<(HeaderMap, Bytes), Lost> {
+    async fn ask(
+        &self,
+        host: &Url,
+        input: &Input,
+        deadline: Instant,
+    ) -> Result<(HeaderMap, Bytes), RequestError> {
         // fal gives up on a request that has not started by then, and does not bill it.
         let to_start = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
         let request = Request::post(join(host, input.endpoint()).as_str())
             .header(CONTENT_TYPE, "application/json")
             .header("x-fal-request-timeout", to_start);
-        let body = serde_json::to_vec(input).map_err(|_| Lost::unbuildable())?;
+        let body = serde_json::to_vec(input).map_err(|_| RequestError::unbuildable())?;
         self.send(request, body.into()).await
     }
 
-    /// Gets what is at `url`, which must be at one of the hosts.
-    pub(super) async fn get(&self, url: &Url) -> Result<Bytes, Lost> {
+    /// Gets `url`, which must be on one of the hosts.
+    pub(super) async fn get(&self, url: &Url) -> Result<Bytes, RequestError> {
         let (_, body) = self.send(Request::get(url.as_str()), Bytes::new()).await?;
         Ok(body)
     }
 
-    /// Sends one request with the key, which must go to one of the hosts, and reads a 200.
-    async fn send(&self, request: Builder, body: Bytes) -> Result<(HeaderMap, Bytes), Lost> {
+    /// Sends one request with the key to one of the hosts, and reads a 200 or 202.
+    async fn send(&self, request: Builder, body: Bytes) -> Result<(HeaderMap, Bytes), RequestError> {
         let request = request.header(AUTHORIZATION, self.authorization.clone()).header(USER_AGENT, OUR_NAME);
-        let request = request.body(body).map_err(|_| Lost::unbuildable())?;
-        let answer = net::send(&self.http, request, MAX_ANSWER_BYTES).await?;
-        let net::Answer { status, headers, body } = answer;
+        let request = request.body(body).map_err(|_| RequestError::unbuildable())?;
+        let response = net::send(&self.http, request, MAX_RESPONSE_BYTES).await?;
+        let net::Response { status, headers, body } = response;
         match status {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
-            _ => Err(Lost::Answered(status, FalError::of_answer(status, &headers, &body))),
+            _ => Err(RequestError::Refused(status, FalError::of_response(status, &headers, &body))),
         }
     }
 }
 
-/// Why there is no answer to read.
-pub(super) enum Lost {
+/// Why a request has no usable response.
+pub(super) enum RequestError {
     /// There was no connection, so nothing was sent and nothing can have run.
     NotSent(FalError),
-    /// The connection was lost with the request on it.
+    /// The connection was lost after the request was sent.
     NotAnswered(FalError),
-    /// The request cannot be written down, or its answer cannot be read; no try changes that.
+    /// The request cannot be built, or its response cannot be read. Another try would end the same way.
     Unreadable(FalError),
-    /// fal said no.
-    Answered(StatusCode, FalError),
+    Refused(StatusCode, FalError),
 }
 
-impl Lost {
-    /// A request that cannot be written down, which no try will change.
+impl RequestError {
+    /// The request cannot be built.
     fn unbuildable() -> Self {
         Self::Unreadable(FalError::new(FalErrorKind::Failed, "the request to fal could not be built"))
     }
 
-    /// Whether the same question may be answered later.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether the same request may succeed later.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NotAnswered(_) => true,
             Self::Unreadable(_) => false,
-            Self::Answered(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }
 
-impl From<HttpError> for Lost {
+impl From<HttpError> for RequestError {
     fn from(error: HttpError) -> Self {
         let failed = FalError::new(FalErrorKind::Failed, format!("fal: {error}"));
         match error {
@@ -176,13 +181,13 @@ impl From<HttpError> for Lost {
     }
 }
 
-impl From<Lost> for FalError {
-    fn from(lost: Lost) -> Self {
+impl From<RequestError> for FalError {
+    fn from(lost: RequestError) -> Self {
         match lost {
-            Lost::NotSent(error)
-            | Lost::NotAnswered(error)
-            | Lost::Unreadable(error)
-            | Lost::Answered(_, error) => error,
+            RequestError::NotSent(error)
+            | RequestError::NotAnswered(error)
+            | RequestError::Unreadable(error)
+            | RequestError::Refused(_, error) => error,
         }
     }
 }

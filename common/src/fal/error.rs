@@ -1,5 +1,5 @@
-//! fal's failures: told by the shape of their body's `detail`, and by nothing of its wording that could hold
-//! a user's data.
+//! fal's failures, told apart by the shape of their body's `detail`. Its wording, which could hold a user's
+//! data, is never used.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use thiserror::Error;
 
 use crate::metrics::Metric;
 
-/// Most faults of one answer whose types are named. An answer of a megabyte has room for fifty thousand.
+/// Most faults of one response whose types are named. A response of a megabyte has room for fifty thousand.
 const MAX_NAMED_FAULTS: usize = 5;
 
-/// What went wrong, as far as it matters to us.
+/// The kinds of failure that we treat differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FalErrorKind {
-    /// fal does not know our key. Somebody must look.
+    /// fal does not accept our key. An operator must act.
     KeyRefused,
-    /// The account is locked, mostly because its balance is used up. Somebody must pay.
+    /// The account is locked, mostly because its balance is used up. An operator must pay.
     AccountLocked,
     /// The account's limit of parallel requests, or no runner free.
     Busy,
@@ -28,16 +28,14 @@ pub enum FalErrorKind {
     PhotoRefused,
     /// The prompt was refused for something other than its content: it is too long, for example.
     PromptRefused,
-    /// A LoRA was refused.
     LorasRefused,
-    /// The deadline passed.
     Timeout,
-    /// Anything else: an error on their side, an unknown endpoint, an answer that makes no sense.
+    /// Anything else: an error of fal's, an unknown endpoint, a response that makes no sense.
     Failed,
 }
 
 impl FalErrorKind {
-    /// What it is counted as.
+    /// The metric that counts this kind.
     pub(super) fn metric(&self) -> Metric {
         match self {
             Self::KeyRefused => Metric::FalKeyRefused,
@@ -55,22 +53,20 @@ impl FalErrorKind {
 /// Whether the same request may be sent again without making, and paying for, two pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// It may have run, or it will not run.
+    /// No: the request may have run, or will never run.
     Never,
-    /// Once.
     Once,
-    /// As often as time allows.
+    /// As often as the deadline allows.
     Backoff,
 }
 
 /// A failed request to fal.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct FalError {
-    /// What went wrong.
     pub kind: FalErrorKind,
-    /// fal's id of the request, if there was an answer.
+    /// fal's id of the request, if fal responded.
     pub request_id: Option<String>,
-    /// What happened, in our own words or fal's error types.
+    /// What happened: our own words, or fal's error types.
     pub reason: String,
     pub(super) retry: Retry,
 }
@@ -82,7 +78,7 @@ impl fmt::Display for FalError {
 }
 
 impl FalError {
-    /// An error of our own finding, not to be tried again.
+    /// An error that we found ourselves. The request is not sent again.
     pub(super) fn new(kind: FalErrorKind, reason: impl Into<String>) -> Self {
         Self { kind, request_id: None, reason: reason.into(), retry: Retry::Never }
     }
@@ -91,8 +87,8 @@ impl FalError {
         Self::new(FalErrorKind::Timeout, "the deadline passed")
     }
 
-    /// Reads an answer whose status is not 200.
-    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    /// Reads a response whose status is neither 200 nor 202.
+    pub(super) fn of_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let detail = serde_json::from_slice::<Body>(body).unwrap_or_default();
         let platform_type = header(headers, "x-fal-error-type").or(detail.error_type.as_deref());
         let kind = kind(status, headers, &detail.detail, platform_type);
@@ -108,7 +104,7 @@ impl FalError {
     }
 }
 
-/// fal's id of a request, if its answer carries a sane one.
+/// fal's id of a request, from the response's headers.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     header(headers, "x-fal-request-id").map(safe)
 }
@@ -117,7 +113,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Upstream text on its way into a log: an identifier, cut short.
+/// Upstream text made fit for a log: an identifier, cut short.
 pub(super) fn safe(text: &str) -> String {
     text.chars().filter(|char| char.is_ascii_alphanumeric() || "-_.".contains(*char)).take(80).collect()
 }
@@ -185,8 +181,8 @@ fn kind_of_fault(kind: &str, loc: &[Value]) -> Option<FalErrorKind> {
     }
 }
 
-/// fal's rules: 429 and 503 were not run; a 500 says itself whether it may be repeated; after a 502 or 504 the
-/// request may be running, and a repeat would make and bill a second picture.
+/// fal's rules: a request with a 429 or 503 did not run; a 500 says itself whether it may be repeated; after
+/// a 502 or 504 the request may be running, and a repeat would make and bill a second picture.
 fn retry(status: StatusCode, headers: &HeaderMap, kind: &FalErrorKind) -> Retry {
     match status.as_u16() {
         429 | 503 if *kind == FalErrorKind::Busy => Retry::Backoff,
@@ -209,7 +205,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         let status = StatusCode::from_u16(status).expect("a status");
-        FalError::of_answer(status, &headers.collect(), body.to_string().as_bytes())
+        FalError::of_response(status, &headers.collect(), body.to_string().as_bytes())
     }
 
     fn of_type(kind: &str, loc: Value) -> Value {
@@ -253,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_did_not_run_is_tried_again() {
+    fn only_requests_that_did_not_run_are_sent_again() {
         let none = Value::Null;
         assert_eq!(read(429, &[("x-fal-needs-retry", "1")], &none).retry, Retry::Backoff);
         assert_eq!(read(503, &[], &none).retry, Retry::Backoff);
@@ -266,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_endless_faults_makes_a_short_line_in_the_log() {
+    fn a_response_with_thousands_of_faults_makes_a_short_log_line() {
         let fault = json!({"loc": ["body"], "type": "x".repeat(1_000)});
         let error = read(422, &[], &json!({"detail": vec![fault; 1_000]}));
         assert_eq!(error.reason, format!("fal answered 422 ({})", vec!["x".repeat(80); 5].join(", ")));

@@ -1,16 +1,16 @@
-//! The bodies sent to fal, one type an endpoint. They are typed because fal drops a misspelt field without a
-//! word and uses its default.
+//! The bodies sent to fal, one type per endpoint. They are typed because fal ignores a misspelt field and
+//! uses its default.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::uploads::without_secrets;
+use crate::redaction::without_secrets;
 
 /// The same for every picture: how closely it follows the prompt.
 const GUIDANCE_SCALE: f64 = 3.5;
 
-/// What fal asks for a megapixel, in US dollars, by the pages of the models on fal.ai. Only the metric of the cost is
-/// made of it.
+/// fal's price per megapixel in US dollars, from the models' pages on fal.ai. Used for the metric of the cost
+/// only.
 const SCHNELL_USD: f64 = 0.003;
 const FLUX_TWO_EDIT_USD: f64 = 0.021;
 const FLUX_GENERAL_USD: f64 = 0.075;
@@ -34,7 +34,6 @@ pub struct Schnell {
 }
 
 impl Schnell {
-    /// fal's endpoint id.
     pub const ENDPOINT: &str = "fal-ai/flux/schnell";
 
     /// A square picture of 1024 by 1024.
@@ -50,14 +49,13 @@ pub struct FluxTwoEdit {
     image_urls: Vec<String>,
     num_inference_steps: u8,
     guidance_scale: f64,
-    /// The endpoint does not read it, so it has no effect. It is sent because the payload is documented so.
+    /// Without effect, because the endpoint does not read it. The documented payload has it.
     strength: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     loras: Vec<Lora>,
 }
 
 impl FluxTwoEdit {
-    /// fal's endpoint id.
     pub const ENDPOINT: &str = "fal-ai/flux-2/lora/edit";
 
     /// Most photos that the endpoint takes.
@@ -81,9 +79,9 @@ impl FluxTwoEdit {
 pub struct FluxGeneral {
     prompt: String,
     image_url: String,
-    /// The documented name, which the endpoint does not read.
+    /// The documented name. The endpoint does not read it.
     image_strength: f64,
-    /// The name that it does read: without it, the picture would be made at fal's default of 0.85.
+    /// The name that the endpoint reads. Without it fal uses its default of 0.85.
     strength: f64,
     num_inference_steps: u8,
     guidance_scale: f64,
@@ -92,7 +90,6 @@ pub struct FluxGeneral {
 }
 
 impl FluxGeneral {
-    /// fal's endpoint id.
     pub const ENDPOINT: &str = "fal-ai/flux-general/image-to-image";
 
     /// Most photos that the endpoint takes.
@@ -116,16 +113,12 @@ impl FluxGeneral {
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Input {
-    /// See [`Schnell`].
     Schnell(Schnell),
-    /// See [`FluxTwoEdit`].
     FluxTwoEdit(FluxTwoEdit),
-    /// See [`FluxGeneral`].
     FluxGeneral(FluxGeneral),
 }
 
 impl Input {
-    /// fal's endpoint id.
     pub fn endpoint(&self) -> &'static str {
         match self {
             Self::Schnell(_) => Schnell::ENDPOINT,
@@ -134,8 +127,8 @@ impl Input {
         }
     }
 
-    /// What fal is likely to ask for one picture, in US dollars: every picture is taken for a megapixel. The editing
-    /// model asks for its photos, too, and these for one each.
+    /// fal's likely price of one picture in US dollars, with every picture counted as a megapixel. The
+    /// editing model charges for its photos as well, each counted as a megapixel.
     pub fn estimated_usd(&self) -> f64 {
         match self {
             Self::Schnell(_) => SCHNELL_USD,
@@ -144,7 +137,7 @@ impl Input {
         }
     }
 
-    /// The body without the secrets of its URLs: fit for an answer, a log and a table.
+    /// The body without the secrets of its URLs: fit for a response, a log and a table.
     pub fn shown(&self) -> Value {
         let mut shown = self.clone();
         let urls: Vec<&mut String> = match &mut shown {

@@ -2,7 +2,7 @@
 
 use super::{ContentType, Options};
 
-/// Ends every prompt that is built. Front ends and the recorded prompts know it in this spelling.
+/// The end of every prompt. Front ends and recorded prompts know it in this spelling.
 const QUALITY: &str = "photorealistic resolusi HD";
 
 /// The prompt for `options`.

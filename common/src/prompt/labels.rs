@@ -7,7 +7,7 @@ pub struct Label {
     pub indonesian: &'static str,
     /// As the prompt has it.
     pub english: &'static str,
-    /// Where a form should offer it. Advice for the form: the builder takes it anywhere.
+    /// Where a form should offer it. The builder accepts it everywhere.
     pub offered: Offered,
 }
 
@@ -23,13 +23,11 @@ pub struct Offered {
 /// The choices of one option.
 #[derive(Debug, Clone, Copy)]
 pub struct List {
-    /// The option's field name.
     pub field: &'static str,
-    /// Whether only these choices are allowed; an open list passes other texts through.
+    /// Whether only these choices are allowed. An open list accepts other texts.
     pub closed: bool,
     /// The field whose text takes the choice's place, if there is one.
     pub custom_field: Option<&'static str>,
-    /// The choices.
     pub labels: &'static [Label],
 }
 
@@ -79,7 +77,6 @@ pub const CONTENT_TYPE: List = List {
     labels: &[same("Model"), same("Non Model")],
 };
 
-/// Who shows the product.
 pub const MODEL_TYPE: List = List {
     field: "model_type",
     closed: true,
@@ -94,7 +91,6 @@ pub const MODEL_TYPE: List = List {
     ],
 };
 
-/// What is sold.
 pub const CATEGORY: List = List {
     field: "category",
     closed: true,
@@ -196,7 +192,6 @@ pub const BACKGROUND: List = List {
     ],
 };
 
-/// The picture's style.
 pub const STYLE: List = List {
     field: "style",
     closed: false,
@@ -213,7 +208,6 @@ pub const STYLE: List = List {
     ],
 };
 
-/// The light.
 pub const LIGHTING: List = List {
     field: "lighting",
     closed: false,
@@ -229,7 +223,6 @@ pub const LIGHTING: List = List {
     ],
 };
 
-/// Where the camera stands.
 pub const CAMERA_ANGLE: List = List {
     field: "camera_angle",
     closed: false,

@@ -12,7 +12,7 @@ pub const MAX_ADDITIONAL_CHARS: usize = 2_000;
 /// Whether a person shows the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentType {
-    /// Somebody does: who, in English.
+    /// A person shows it. The text says who, in English.
     Model(&'static str),
     /// The product stands alone.
     NonModel,
@@ -23,19 +23,12 @@ pub enum ContentType {
 pub struct Options {
     /// Whether a person shows the product.
     pub content_type: ContentType,
-    /// What is sold.
     pub category: &'static str,
-    /// How it is shown.
     pub pose: Option<String>,
-    /// What is behind it.
     pub background: Option<String>,
-    /// The picture's style.
     pub style: Option<String>,
-    /// The light.
     pub lighting: Option<String>,
-    /// Where the camera stands.
     pub camera_angle: Option<String>,
-    /// The picture's shape.
     pub aspect_ratio: Option<&'static str>,
     /// The merchant's own words, added at the end.
     pub additional_prompt: Option<String>,

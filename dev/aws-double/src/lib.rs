@@ -8,3 +8,11 @@ pub mod guard;
 pub mod invoke_api;
 pub mod lambda;
 pub mod tokens;
+
+use common::net::{self, Trust};
+
+/// A client for servers on this machine.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
+    net::builder(Trust::MozillaThenSystem).build().expect("constant settings are valid")
+}

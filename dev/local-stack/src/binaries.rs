@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use aws_double::lambda::Bootstrap;
 use sam_template::FunctionSpec;
 
@@ -49,27 +49,16 @@ impl RunFunctions {
     }
 }
 
-/// The environment of all functions together.
+/// The settings that every function gets beside the template's, or in their place.
 #[must_use]
-pub fn environment_of_all(
-    specs: &[FunctionSpec],
-    settings: &LocalSettings,
-    storage: &Storage,
-) -> BTreeMap<String, String> {
-    let mut environment: BTreeMap<_, _> = specs.iter().flat_map(|spec| spec.environment.clone()).collect();
-    environment.extend(local(settings, storage));
-    environment
-}
-
-/// The settings that replace the template's.
-fn local(settings: &LocalSettings, storage: &Storage) -> impl Iterator<Item = (String, String)> {
+pub fn local_environment(settings: &LocalSettings, storage: &Storage) -> BTreeMap<String, String> {
     let endpoints = [
         ("AWS_ENDPOINT_URL_DYNAMODB", storage.dynamodb.endpoint().to_string()),
         ("AWS_ENDPOINT_URL_S3", storage.s3.endpoint().to_string()),
     ];
     let own = settings.function_settings().map(|(name, value)| (name, value.to_owned()));
-    let all: Vec<_> = own.chain(storage.dynamodb.identity()).chain(endpoints).collect();
-    all.into_iter().map(|(name, value)| (name.to_owned(), value))
+    let all = own.chain(storage.identity.variables()).chain(endpoints);
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Binaries {
@@ -77,28 +66,15 @@ impl Binaries {
     ///
     /// # Errors
     ///
-    /// When the file is missing, or DynamoDB and S3 have different regions or credentials.
+    /// When the file is missing.
     pub fn bootstrap(
         &self,
         spec: &FunctionSpec,
         timeout: Duration,
-        settings: &LocalSettings,
-        storage: &Storage,
+        environment: BTreeMap<String, String>,
     ) -> anyhow::Result<Bootstrap> {
-        ensure!(
-            storage.dynamodb.identity() == storage.s3.identity(),
-            "a function's process has one region and one pair of credentials for DynamoDB and S3: give both \
-             AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3, or neither AWS_REGION nor AWS_ACCESS_KEY_ID"
-        );
-        let mut environment = spec.environment.clone();
-        environment.extend(local(settings, storage));
-        Ok(Bootstrap {
-            function: spec.name.clone(),
-            file: find(&self.folder, spec)?,
-            memory_mb: spec.memory_mb,
-            timeout,
-            environment,
-        })
+        let (function, file) = (spec.name.clone(), find(&self.folder, spec)?);
+        Ok(Bootstrap { function, file, memory_mb: spec.memory_mb, timeout, environment })
     }
 }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::body::Bytes;
 use clap::{Args, Parser, Subcommand};
-use common::config::environment;
 use common::identity::UserId;
 use common::logs;
+use common::settings::environment;
 use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::docs::DOCS_PATH;
+use local_stack::functions;
 use local_stack::settings::FAL_PATH;
 use local_stack::stack::{Options, Stack};
 use local_stack::{demo, users};
@@ -159,13 +160,12 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
 
 /// Prints lines for a shell, and writes the file for `sam local … --env-vars`.
 fn print_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
-    let environment = stack.environment();
     if let Some(file) = file {
-        let json = serde_json::json!({"Parameters": environment});
+        let json = serde_json::json!({"Parameters": stack.environment});
         std::fs::write(file, format!("{json:#}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    for (name, value) in &environment {
+    for (name, value) in &stack.environment {
         println!("export {name}='{}'", value.replace('\'', r"'\''"));
     }
     println!("# DynamoDB, S3 and fal are served until Ctrl-C stops them.");
@@ -207,7 +207,13 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
 fn start_logs(default: Level) {
     let level = environment("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(logs::filter(level))).init();
+    tracing_subscriber::registry().with(lines.with_filter(logs::filter(level, &packages()))).init();
+}
+
+/// The packages whose events are shown: the functions, and the stack itself.
+fn packages() -> Vec<&'static str> {
+    let functions = functions::ALL.iter().map(|function| function.name);
+    functions.chain(["local-stack", "aws-double", "fal-double"]).collect()
 }
 
 /// Waits for Ctrl-C, or for SIGTERM from a process manager.

@@ -118,11 +118,6 @@ impl LocalSettings {
         })
     }
 
-    /// A function's setting that replaces the template's.
-    pub fn function_setting(&self, name: &str) -> Option<String> {
-        self.functions.get(name).cloned()
-    }
-
     /// All settings that replace the template's, by name.
     pub fn function_settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.functions.iter().map(|(name, value)| (*name, value.as_str()))
@@ -148,17 +143,17 @@ mod tests {
     fn without_a_key_the_double_is_used() {
         let settings = read(&[("COINS_PER_BATCH", "3"), ("PROFILES_TABLE", "mine")]);
         assert_eq!(settings.fal, Fal::Double);
-        assert_eq!(settings.function_setting("FAL_BASE_URL").unwrap(), "http://127.0.0.1:3000/_local/fal");
-        assert_eq!(settings.function_setting("COINS_PER_BATCH").as_deref(), Some("3"));
-        assert_eq!(settings.function_setting("PROFILES_TABLE"), None);
+        assert_eq!(settings.functions["FAL_BASE_URL"], "http://127.0.0.1:3000/_local/fal");
+        assert_eq!(settings.functions["COINS_PER_BATCH"], "3");
+        assert_eq!(settings.functions.get("PROFILES_TABLE"), None);
     }
 
     #[test]
     fn with_a_key_alone_the_real_fal_is_used_and_photos_are_sent_as_data_urls() {
         let settings = read(&[("FAL_KEY", "id:secret")]);
         assert_eq!(settings.fal, Fal::Real);
-        assert_eq!(settings.function_setting("FAL_BASE_URL"), None);
-        assert_eq!(settings.function_setting("PHOTO_DELIVERY").as_deref(), Some("data-url"));
+        assert_eq!(settings.functions.get("FAL_BASE_URL"), None);
+        assert_eq!(settings.functions["PHOTO_DELIVERY"], "data-url");
         assert!(settings.fal_double_key().is_none());
     }
 
@@ -166,7 +161,7 @@ mod tests {
     fn another_server_gets_the_key_of_the_environment() {
         let settings = read(&[("FAL_KEY", "id:secret"), ("FAL_BASE_URL", "http://127.0.0.1:9/fal")]);
         assert_eq!(settings.fal, Fal::Server(Url::parse("http://127.0.0.1:9/fal").unwrap()));
-        assert_eq!(settings.function_setting("FAL_KEY").as_deref(), Some("id:secret"));
-        assert_eq!(settings.function_setting("PHOTO_DELIVERY"), None);
+        assert_eq!(settings.functions["FAL_KEY"], "id:secret");
+        assert_eq!(settings.functions.get("PHOTO_DELIVERY"), None);
     }
 }

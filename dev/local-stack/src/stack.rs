@@ -12,15 +12,15 @@ use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
 use aws_double::{invoke_api, tokens};
 use axum::routing::get;
 use axum::{Json, Router};
-use common::net;
+use common::net::{self, Trust};
 use fal_double::{FalDouble, USUAL_LATENCY};
 use sam_template::{LocalStack, Template};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::binaries::{RunFunctions, environment_of_all};
-use crate::functions::{self, BackEnds};
+use crate::binaries::{RunFunctions, local_environment};
+use crate::functions;
 use crate::settings::{FAL_PATH, JWKS_PATH, LocalSettings};
 use crate::storage::Storage;
 use crate::{docs, listener, playground};
@@ -78,6 +78,8 @@ pub struct Stack {
     pub dynamodb: Connection,
     pub s3: Connection,
     pub settings: LocalSettings,
+    /// The environment that functions need when they run elsewhere, of all functions together.
+    pub environment: BTreeMap<String, String>,
     storage: Storage,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
@@ -100,22 +102,31 @@ impl Stack {
         let storage = Storage::start(&settings, &options.environment, options.data_dir.as_deref()).await?;
         storage.create_missing(&resources).await?;
 
-        let parts = Parts { options, url, settings, resources, storage };
+        let local = local_environment(&settings, &storage);
+        let parts = Parts { options, url, settings, resources, storage, local };
         let processes = Processes::default();
-        let lambda = LocalLambda::new(parts.functions(&processes)?);
+        let lambda = LocalLambda::new(parts.functions(&processes).await?);
         let fal = parts.fal_double()?;
-        let router = parts.router(&lambda, fal.as_ref())?;
+        let environment = parts.environment();
+        let router = parts.router(&lambda, fal.as_ref(), &environment)?;
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener::serve(listener, router, stopped));
         let Parts { url, settings, resources, storage, .. } = parts;
         let (dynamodb, s3) = (storage.dynamodb.clone(), storage.s3.clone());
-        Ok(Self { url, lambda, processes, resources, fal, dynamodb, s3, settings, storage, stop, server })
-    }
-
-    /// The environment that functions need when they run elsewhere.
-    #[must_use]
-    pub fn environment(&self) -> BTreeMap<String, String> {
-        environment_of_all(&self.resources.functions, &self.settings, &self.storage)
+        Ok(Self {
+            url,
+            lambda,
+            processes,
+            resources,
+            fal,
+            dynamodb,
+            s3,
+            settings,
+            environment,
+            storage,
+            stop,
+            server,
+        })
     }
 
     /// Lets the running requests end, then stops the listener and the storage.
@@ -143,28 +154,36 @@ struct Parts {
     settings: LocalSettings,
     resources: sam_template::Stack,
     storage: Storage,
+    /// The functions' settings beside the template's, or in their place.
+    local: BTreeMap<String, String>,
 }
 
 impl Parts {
-    fn functions(&self, processes: &Processes) -> anyhow::Result<Vec<Function>> {
-        let Self { options, settings, storage, .. } = self;
-        let back_ends =
-            BackEnds { dynamodb: storage.dynamodb.dynamodb(), s3: storage.s3.s3(), http: net::client() };
-        let overrides = |name: &str| settings.function_setting(name);
-        let functions = self.resources.functions.iter().map(|spec| {
-            let timeout = options.function_timeout.unwrap_or(spec.timeout);
+    async fn functions(&self, processes: &Processes) -> anyhow::Result<Vec<Function>> {
+        let http = net::client(Trust::MozillaThenSystem);
+        let mut running = Vec::new();
+        for spec in &self.resources.functions {
+            let timeout = self.options.function_timeout.unwrap_or(spec.timeout);
+            let mut environment = spec.environment.clone();
+            environment.extend(self.local.clone());
             // Also when a binary replaces it, so that a wrong setting is found now and not at the first call.
-            let function = functions::load(spec, timeout, &overrides, &back_ends)?;
-            let RunFunctions::Binaries(binaries) = &options.functions else {
-                return Ok(function);
-            };
-            let bootstrap = binaries.bootstrap(spec, timeout, settings, storage)?;
-            Ok(match &binaries.emulator {
-                None => Function { handler: processes.handler(bootstrap), ..function },
-                Some(emulator) => emulated(emulator, bootstrap),
-            })
-        });
-        functions.collect()
+            let lookup = |name: &str| environment.get(name).cloned();
+            let mut function = functions::load(spec, timeout, &lookup, &http).await?;
+            if let RunFunctions::Binaries(binaries) = &self.options.functions {
+                let bootstrap = binaries.bootstrap(spec, timeout, environment)?;
+                function = match &binaries.emulator {
+                    None => Function { handler: processes.handler(bootstrap), ..function },
+                    Some(emulator) => emulated(emulator, bootstrap),
+                };
+            }
+            running.push(function);
+        }
+        Ok(running)
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let all = self.resources.functions.iter().flat_map(|spec| spec.environment.clone());
+        all.chain(self.local.clone()).collect()
     }
 
     fn fal_double(&self) -> anyhow::Result<Option<FalDouble>> {
@@ -179,14 +198,19 @@ impl Parts {
         })))
     }
 
-    fn router(&self, lambda: &LocalLambda, fal: Option<&FalDouble>) -> anyhow::Result<Router> {
+    fn router(
+        &self,
+        lambda: &LocalLambda,
+        fal: Option<&FalDouble>,
+        environment: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Router> {
         let router = match self.options.functions {
             RunFunctions::Elsewhere => Router::new(),
             _ => Router::new()
                 .route(JWKS_PATH, get(async || Json(tokens::jwks())))
                 .merge(invoke_api::router(lambda.clone()))
                 .merge(docs::router()?)
-                .merge(self.playground()?)
+                .merge(self.playground(environment)?)
                 .merge(gateway::router(self.gateway(), lambda.clone())?),
         };
         Ok(match fal {
@@ -204,13 +228,12 @@ impl Parts {
         }
     }
 
-    fn playground(&self) -> anyhow::Result<Router> {
-        let overrides = |name: &str| self.settings.function_setting(name);
+    fn playground(&self, environment: &BTreeMap<String, String>) -> anyhow::Result<Router> {
         playground::router(playground::Settings {
             url: self.url.clone(),
             s3: self.storage.s3.endpoint().clone(),
             fal: self.settings.fal.clone(),
-            batch: functions::batch(&self.resources.functions, &overrides)?,
+            batch: functions::batch(&|name| environment.get(name).cloned())?,
         })
     }
 }

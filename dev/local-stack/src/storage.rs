@@ -4,14 +4,16 @@ use std::path::Path;
 
 use aws_double::backends::dynamodb::EmbeddedDynamoDb;
 use aws_double::backends::s3::{EmbeddedS3, create_missing_bucket};
-use aws_double::backends::{Connection, local_credentials};
+use aws_double::backends::{Connection, Identity};
 use sam_template::tables::create_missing_tables;
 use tower_http::cors::{Any, CorsLayer};
+use url::Url;
 
 use crate::settings::LocalSettings;
 
-/// Both services, with the servers that run in this process.
+/// Both services, with the identity that calls them, and the servers that run in this process.
 pub struct Storage {
+    pub identity: Identity,
     pub dynamodb: Connection,
     pub s3: Connection,
     embedded_dynamodb: Option<EmbeddedDynamoDb>,
@@ -29,21 +31,26 @@ impl Storage {
         environment: &impl Fn(&str) -> Option<String>,
         data_dir: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let (dynamodb, embedded_dynamodb) = match settings.dynamodb_endpoint.clone() {
-            Some(endpoint) => (Connection::external(endpoint, environment), None),
+        let identity = match (&settings.dynamodb_endpoint, &settings.s3_endpoint) {
+            (None, None) => Identity::local(),
+            _ => Identity::from_environment(environment),
+        };
+        let connection = |endpoint: &Url| Connection::new(endpoint.clone(), identity.clone());
+        let (dynamodb, embedded_dynamodb) = match &settings.dynamodb_endpoint {
+            Some(endpoint) => (connection(endpoint), None),
             None => {
                 let server = EmbeddedDynamoDb::start(data_dir).await?;
-                (Connection::embedded(server.endpoint().clone()), Some(server))
+                (connection(server.endpoint()), Some(server))
             }
         };
-        let (s3, embedded_s3) = match settings.s3_endpoint.clone() {
-            Some(endpoint) => (Connection::external(endpoint, environment), None),
+        let (s3, embedded_s3) = match &settings.s3_endpoint {
+            Some(endpoint) => (connection(endpoint), None),
             None => {
-                let server = EmbeddedS3::start(data_dir, &local_credentials(), bucket_cors()).await?;
-                (Connection::embedded(server.endpoint().clone()), Some(server))
+                let server = EmbeddedS3::start(data_dir, identity.credentials(), bucket_cors()).await?;
+                (connection(server.endpoint()), Some(server))
             }
         };
-        Ok(Self { dynamodb, s3, embedded_dynamodb, embedded_s3 })
+        Ok(Self { identity, dynamodb, s3, embedded_dynamodb, embedded_s3 })
     }
 
     /// Creates the template's tables and buckets that do not exist yet.

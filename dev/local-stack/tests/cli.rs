@@ -82,7 +82,7 @@ async fn the_printed_request_makes_two_pictures_for_a_coin_and_ctrl_c_stops() {
     let [_, _, url, _, content_type, _, authorization, _, body] = words.as_slice() else {
         panic!("{words:?}")
     };
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = aws_double::http_client();
     let mut request = http.post(url).body(body.clone());
     for header in [content_type, authorization] {
         let (name, value) = header.split_once(": ").expect("a header");
@@ -147,7 +147,7 @@ async fn services_without_functions_print_the_environment_that_functions_need() 
         assert_eq!(stack.line(&format!("export {name}=")), format!("export {name}='{value}'"));
     }
     let fal = variables["Parameters"]["FAL_BASE_URL"].as_str().expect("an address");
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = aws_double::http_client();
     assert_eq!(http.get(format!("{fal}/_control")).send().await.expect("a response").status(), 200);
     let gateway = fal.replace("/_local/fal", "/api/prompt-options");
     assert_eq!(http.get(gateway).send().await.expect("a response").status(), 404, "functions run elsewhere");

@@ -5,9 +5,9 @@ use std::pin::pin;
 
 use add_coins::AddCoins;
 use anyhow::Context;
+use common::events::EventFunction;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
-use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -91,7 +91,6 @@ async fn credit(add_coins: &AddCoins, line: &Line) -> Outcome {
     }
     let reference = format!("import:{}", line.user_id);
     let event = json!({"user_id": line.user_id, "coins": coins, "reference": reference});
-    let event = LambdaEvent::new(event, lambda_runtime::Context::default());
     match add_coins.handle(event, Timestamp::now()).await {
         Ok(_) => Outcome::Credited,
         Err(error) => Outcome::Refused(error.to_string()),

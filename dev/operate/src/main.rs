@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use add_coins::AddCoins;
 use clap::{Parser, Subcommand};
-use common::aws::{Aws, DynamoDb};
-use common::config::{Tables, environment};
-use common::net;
+use common::aws::Aws;
+use common::function;
+use common::net::{self, Trust};
+use common::settings::environment;
+use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use operate::audit::audit;
 use operate::import::import;
-use tracing::Level;
 
 /// Tools for the tables of a deployed stack, whose names are the stack's outputs.
 ///
@@ -65,19 +66,22 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client())?.dynamodb();
     match command {
-        Command::Import { file, profiles, ledger } => {
-            import_file(&file, dynamodb, Tables { profiles, ledger, ..Tables::default() }).await
-        }
+        Command::Import { file, profiles, ledger } => import_file(&file, &profiles, &ledger).await,
         Command::Audit { profiles, generations, ledger } => {
-            audit_tables(&dynamodb, &Tables { profiles, generations, ledger }).await
+            let (profiles, generations) = (ProfilesTable::new(profiles), GenerationsTable::new(generations));
+            audit_tables(&Tables { profiles, generations, ledger: LedgerTable::new(ledger) }).await
         }
     }
 }
 
-async fn import_file(file: &Path, dynamodb: DynamoDb, tables: Tables) -> anyhow::Result<()> {
-    let add_coins = AddCoins::new(add_coins::Config { log_level: Level::ERROR, tables }, dynamodb);
+async fn import_file(file: &Path, profiles: &str, ledger: &str) -> anyhow::Result<()> {
+    let lookup = |name: &str| match name {
+        "PROFILES_TABLE" => Some(profiles.to_owned()),
+        "LEDGER_TABLE" => Some(ledger.to_owned()),
+        _ => environment(name),
+    };
+    let add_coins = function::connect::<AddCoins>(&lookup, net::client(Trust::of(&environment)?)).await?;
     let imported = import(file, &add_coins, |lines| eprintln!("{lines} lines")).await?;
     imported.refused.iter().for_each(|(line, reason)| println!("line {line}: {reason}"));
     let refused = imported.refused.len();
@@ -89,8 +93,9 @@ async fn import_file(file: &Path, dynamodb: DynamoDb, tables: Tables) -> anyhow:
     Ok(())
 }
 
-async fn audit_tables(dynamodb: &DynamoDb, tables: &Tables) -> anyhow::Result<()> {
-    let report = audit(dynamodb, tables).await?;
+async fn audit_tables(tables: &Tables) -> anyhow::Result<()> {
+    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
+    let report = audit(&dynamodb, tables).await?;
     for (user, violations) in &report.violations {
         violations.iter().for_each(|violation| println!("{user}: {violation}"));
     }

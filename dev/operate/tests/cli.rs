@@ -4,12 +4,12 @@
 use std::io::Write as _;
 use std::process::{Command, Output};
 
-use aws_double::backends::Connection;
 use aws_double::backends::dynamodb::EmbeddedDynamoDb;
+use aws_double::backends::{Connection, Identity};
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::coins::Ledger;
-use common::config::Tables;
 use common::identity::UserId;
+use common::ledger::Ledger;
+use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use jiff::Timestamp;
 use sam_template::tables::create_missing_tables;
 use sam_template::{AuthMode, DEPLOYED, LocalStack, Template};
@@ -23,15 +23,14 @@ struct Deployed {
 impl Deployed {
     async fn start() -> Self {
         let server = EmbeddedDynamoDb::start(None).await.expect("a DynamoDB");
-        let connection = Connection::embedded(server.endpoint().clone());
+        let connection = Connection::new(server.endpoint().clone(), Identity::local());
         let template = Template::parse(DEPLOYED).expect("the template");
         let resources = template.resolve(&LocalStack::new("potret", AuthMode::Jwt)).expect("resources");
         create_missing_tables(&connection.dynamodb(), &resources.tables).await.expect("tables");
-        let table = |noun: &str| format!("potret-{noun}");
         let tables = Tables {
-            profiles: table("profiles"),
-            generations: table("generations"),
-            ledger: table("ledger"),
+            profiles: ProfilesTable::new("potret-profiles"),
+            generations: GenerationsTable::new("potret-generations"),
+            ledger: LedgerTable::new("potret-ledger"),
         };
         Self { server, connection, tables }
     }
@@ -39,8 +38,9 @@ impl Deployed {
     /// Runs the command as someone with access to the tables.
     async fn operate(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_operate"));
-        command.args(arguments).args(["--profiles", &self.tables.profiles, "--ledger", &self.tables.ledger]);
-        command.envs(self.connection.identity());
+        let Tables { profiles, ledger, .. } = &self.tables;
+        command.args(arguments).args(["--profiles", profiles.name(), "--ledger", ledger.name()]);
+        command.envs(Identity::local().variables());
         command.env("AWS_ENDPOINT_URL_DYNAMODB", self.server.endpoint().as_str());
         tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("no panic")
     }
@@ -52,7 +52,7 @@ impl Deployed {
     }
 
     async fn audit(&self) -> Output {
-        self.operate(&["audit", "--generations", &self.tables.generations]).await
+        self.operate(&["audit", "--generations", self.tables.generations.name()]).await
     }
 }
 
@@ -92,7 +92,7 @@ async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
     assert_eq!(printed(&output), "2 users audited, 0 with violations\n");
     assert!(output.status.success());
 
-    let steal = deployed.connection.dynamodb().update_item().table_name(&deployed.tables.profiles);
+    let steal = deployed.connection.dynamodb().update_item().table_name(deployed.tables.profiles.name());
     let steal = steal.key("user_id", AttributeValue::S("ana".to_owned()));
     let steal = steal.update_expression("SET coins_available = :coins");
     let steal = steal.expression_attribute_values(":coins", AttributeValue::N("11".to_owned()));

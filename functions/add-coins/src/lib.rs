@@ -1,13 +1,15 @@
 //! add-coins: credits a payment. It has no route; whoever may invoke it is decided by IAM.
 
-use common::aws::DynamoDb;
-use common::coins::{Coins, Ledger, TopUp, TopUpRefused};
-use common::config::{self, ConfigError, Tables};
+use common::coins::Coins;
+use common::events::EventFunction;
+use common::function::{Function, Platform, StartError};
 use common::identity::UserId;
-use common::invocation;
+use common::ledger::{TopUp, TopUpRefused, TopUps};
+use common::settings::Settings;
+use common::tables::{LedgerTable, ProfilesTable};
 use common::validation::{Faults, Fields};
 use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -18,29 +20,9 @@ const MAX_COINS: u64 = 1_000_000;
 /// Longest payment reference, in characters. It becomes part of a key.
 const MAX_REFERENCE_CHARS: usize = 255;
 
-/// The function's settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-    /// Where the coins are.
-    pub tables: Tables,
-}
-
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self {
-            log_level: config::log_level(settings),
-            tables: Tables::of_coins(settings),
-        })
-    }
-}
-
 /// What was credited.
 #[derive(Debug, Serialize)]
 pub struct Credited {
-    /// Who got the coins.
     pub user_id: UserId,
     /// The settled balance right after this payment, also when it was credited before.
     pub coins_balance: Coins,
@@ -71,27 +53,35 @@ impl From<AddCoinsError> for Diagnostic {
     }
 }
 
-/// The function.
 #[derive(Debug)]
 pub struct AddCoins {
-    ledger: Ledger,
+    top_ups: TopUps,
 }
 
-impl AddCoins {
-    /// Writes the coins through `dynamodb`.
-    pub fn new(config: Config, dynamodb: DynamoDb) -> Self {
-        Self { ledger: Ledger::new(dynamodb, config.tables) }
+impl Function for AddCoins {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = (ProfilesTable, LedgerTable);
+
+    fn load(settings: &mut Settings<'_>) -> Option<Self::Config> {
+        let (profiles, ledger) = (ProfilesTable::load(settings), LedgerTable::load(settings));
+        Some((profiles?, ledger?))
     }
 
-    /// Credits one payment, which arrived at `now`, once however often it is invoked.
-    pub async fn handle(&self, event: LambdaEvent<Value>, now: Timestamp) -> Result<Credited, AddCoinsError> {
-        invocation::observed(Some(&event.context), self.add(event.payload, now)).await
+    async fn connect((profiles, ledger): Self::Config, platform: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self { top_ups: TopUps::new(platform.dynamodb()?, profiles, ledger) })
     }
+}
 
-    async fn add(&self, event: Value, now: Timestamp) -> Result<Credited, AddCoinsError> {
+impl EventFunction for AddCoins {
+    type Event = Value;
+    type Output = Credited;
+    type Error = AddCoinsError;
+
+    /// Credits one payment, once however often it is invoked.
+    async fn handle(&self, event: Value, now: Timestamp) -> Result<Credited, AddCoinsError> {
         let top_up = read(event)?;
         let TopUp { user_id, coins, reference } = &top_up;
-        match self.ledger.top_up(&top_up, now).await {
+        match self.top_ups.credit(&top_up, now).await {
             Ok(coins_balance) => {
                 tracing::info!(%user_id, coins = coins.count(), reference, coins_balance = coins_balance.count(), "coins added");
                 Ok(Credited { user_id: top_up.user_id, coins_balance })

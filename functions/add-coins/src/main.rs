@@ -1,20 +1,9 @@
 //! The Lambda binary of add-coins.
 
-use add_coins::{AddCoins, Config};
-use common::aws::Aws;
-use common::{config, logs, net};
-use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use serde_json::Value;
+use add_coins::AddCoins;
+use lambda_runtime::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::load(&config::environment)?;
-    logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
-    let function = &AddCoins::new(config, aws.dynamodb());
-    run(service_fn(async |event: LambdaEvent<Value>| {
-        function.handle(event, Timestamp::now()).await.map_err(Diagnostic::from)
-    }))
-    .await
+    common::events::run::<AddCoins>().await
 }

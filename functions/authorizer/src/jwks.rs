@@ -1,4 +1,5 @@
-//! The issuer's public keys: fetched when one is needed, kept, and fetched again when they are old or lack one.
+//! The issuer's public keys: fetched when one is needed, kept, and fetched again when they are old or lack
+//! one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use url::Url;
 use crate::key::Key;
 use crate::token::Refused;
 
-/// After so long the keys are fetched again, so that one which the issuer took back is not taken for ever.
+/// The keys are fetched again after this time, so that a key which the issuer withdraws is not accepted for
+/// ever.
 pub const KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// The shortest time between two fetches, however many tokens name a key that is not there.
@@ -28,7 +30,7 @@ pub const BETWEEN_FIRST_FETCHES: Duration = Duration::from_secs(5);
 /// Longest wait for the keys. API Gateway waits ten seconds for an authorizer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The most that is read. A set of a dozen RSA keys with certificates has 30 kB.
+/// The most bytes that are read. A set of a dozen RSA keys with certificates has 30 kB.
 const MOST_BYTES: usize = 256 * 1024;
 
 /// The keys of one issuer.
@@ -70,9 +72,10 @@ impl Jwks {
         Self { http, url, kept: Mutex::default() }
     }
 
-    /// The key of that id; none when the issuer has none. Keys that could not be fetched again are still good.
+    /// The key with this id, if the issuer has one. When the keys cannot be fetched again, the old ones stay
+    /// valid.
     pub async fn find(&self, id: &str) -> Result<Option<Key>, Refused> {
-        // Whoever comes during a fetch waits for it and makes none of their own.
+        // A request that arrives during a fetch waits for the result.
         let mut kept = self.kept.lock().await;
         let wanted = !kept.keys.contains_key(id) || older(kept.fetched, KEPT);
         let pause = if kept.fetched.is_some() { BETWEEN_FETCHES } else { BETWEEN_FIRST_FETCHES };
@@ -107,7 +110,7 @@ impl Jwks {
     }
 }
 
-/// Whether it was that long ago, or never.
+/// Whether `then` was at least this long ago, or never.
 fn older(then: Option<Instant>, than: Duration) -> bool {
     then.is_none_or(|then| then.elapsed() >= than)
 }

@@ -1,7 +1,7 @@
-//! A key and the one algorithm that it is for. Whatever a token claims, no key is ever used for another one: a public
-//! RSA key taken for an HS256 secret would let everybody sign.
+//! A key and its one algorithm. No key is ever used for another algorithm, whatever a token claims: a public
+//! RSA key used as an HS256 secret would let everybody sign.
 
-use common::config::JwtSecret;
+use common::issuer::JwtSecret;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Shortest modulus of an RSA key, in base64 characters: 2048 bits, as RFC 7518 wants.
 const LEAST_RSA_CHARS: usize = 342;
 
-/// What checks a signature.
+/// A key that checks signatures.
 #[derive(Clone)]
 pub struct Key {
     pub algorithm: Algorithm,
@@ -22,15 +22,15 @@ impl Key {
         Self { algorithm: Algorithm::HS256, decoding: DecodingKey::from_secret(secret.bytes()) }
     }
 
-    /// The id and the key of one element of a JWKS, if it is one that we take: of a known kind, for signatures, and
-    /// not meant for another algorithm. Others may well be there, and are left alone.
+    /// The id and the key of one element of a JWKS, if it can be used: of a known kind, for signatures, and
+    /// not meant for another algorithm. Other elements are ignored.
     pub fn of_jwk(jwk: &Value) -> Option<(String, Self)> {
         let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::RSA(key) if key.n.len() >= LEAST_RSA_CHARS => Algorithm::RS256,
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-            // Above all `oct`: a secret is never published.
+            // `oct` above all: a secret is never published.
             _ => return None,
         };
         let common = &jwk.common;

@@ -1,6 +1,6 @@
-//! authorizer: tells API Gateway whether a request's access token is good, and whose it is.
+//! authorizer: tells API Gateway whether a request's access token is valid, and which user it belongs to.
 //!
-//! It takes the place of the JWT authorizer that API Gateway has built in, which knows RSA signatures only.
+//! It replaces the JWT authorizer that API Gateway has built in, which knows RSA signatures only.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 
 mod jwks;
@@ -9,38 +9,21 @@ mod key;
 mod tests;
 mod token;
 
-use common::config::{self, ConfigError, JwtSecret, TokensConfig};
+use common::events::EventFunction;
+use common::function::{Function, Platform, StartError};
 use common::identity::UserId;
-use common::net::HttpClient;
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use common::issuer::IssuerConfig;
+use common::settings::Settings;
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tracing::Instrument;
 
 use jwks::Jwks;
 use key::Key;
 use token::{Refused, Rules};
 
-/// The function's settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-    /// Whose tokens are taken.
-    pub tokens: TokensConfig,
-}
-
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self {
-            log_level: config::log_level(settings),
-            tokens: TokensConfig::load(settings),
-        })
-    }
-}
-
-/// What of API Gateway's question matters, in payload format 2.0.
+/// The part that matters of API Gateway's request, in payload format 2.0.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
@@ -49,10 +32,10 @@ pub struct Event {
     identity_source: Vec<String>,
 }
 
-/// What API Gateway is told: a simple response.
+/// What API Gateway gets: a simple response.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct Decision {
     /// Whether the request may go on to its function.
     pub is_authorized: bool,
     /// Whose it is, for that function.
@@ -63,11 +46,10 @@ pub struct Answer {
 /// What the functions find in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
 pub struct Context {
-    /// The user.
     pub sub: UserId,
 }
 
-/// Neither yes nor no. The name of the variant is the error type that API Gateway sees, which answers 500.
+/// No decision. The name of the variant is the error type that API Gateway sees; clients get a 500.
 #[derive(Debug, Error)]
 pub enum AuthorizerError {
     /// The issuer's keys were never seen and cannot be fetched now.
@@ -84,42 +66,51 @@ impl From<AuthorizerError> for Diagnostic {
     }
 }
 
-/// The function.
 pub struct Authorizer {
     rules: Rules,
     jwks: Jwks,
     secret: Option<Key>,
 }
 
-impl Authorizer {
-    /// Fetches the issuer's keys through `http`, the first time that a token needs one.
-    pub fn new(config: Config, secret: Option<&JwtSecret>, http: HttpClient) -> Self {
-        let TokensConfig { issuer, audience, jwks_url, .. } = config.tokens;
-        Self {
-            rules: Rules { issuer, audience },
-            jwks: Jwks::new(http, jwks_url),
-            secret: secret.map(Key::of_secret),
-        }
+impl Function for Authorizer {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = IssuerConfig;
+
+    fn load(settings: &mut Settings<'_>) -> Option<IssuerConfig> {
+        IssuerConfig::load(settings)
     }
 
-    /// Answers one question.
-    pub async fn handle(&self, event: LambdaEvent<Event>) -> Result<Answer, AuthorizerError> {
-        let span = tracing::info_span!("request", request_id = event.context.request_id);
-        self.answer(event.payload).instrument(span).await
+    async fn connect(config: IssuerConfig, platform: &Platform<'_>) -> Result<Self, StartError> {
+        let IssuerConfig { issuer, audience, jwks_url, secret } = config;
+        let secret = match secret {
+            Some(secret) => Some(Key::of_secret(&platform.secret(secret).await?)),
+            None => None,
+        };
+        // The issuer's keys are fetched when the first token needs one.
+        let jwks = Jwks::new(platform.http()?, jwks_url);
+        Ok(Self { rules: Rules { issuer, audience }, jwks, secret })
     }
+}
 
-    async fn answer(&self, event: Event) -> Result<Answer, AuthorizerError> {
+impl EventFunction for Authorizer {
+    type Event = Event;
+    type Output = Decision;
+    type Error = AuthorizerError;
+
+    async fn handle(&self, event: Event, _: Timestamp) -> Result<Decision, AuthorizerError> {
         match self.user(&event).await {
-            Ok(sub) => Ok(Answer { is_authorized: true, context: Some(Context { sub }) }),
+            Ok(sub) => Ok(Decision { is_authorized: true, context: Some(Context { sub }) }),
             Err(Refused::NoKeys) => Err(AuthorizerError::KeysUnavailable),
             Err(reason) => {
                 tracing::info!(%reason, "token refused");
-                Ok(Answer { is_authorized: false, context: None })
+                Ok(Decision { is_authorized: false, context: None })
             }
         }
     }
+}
 
-    /// Whose token it is: first its form, then its key, then everything else.
+impl Authorizer {
+    /// The token's user. The form is checked first, then the key, then everything else.
     async fn user(&self, event: &Event) -> Result<UserId, Refused> {
         let [identity] = event.identity_source.as_slice() else { return Err(Refused::Missing) };
         let token = token::of_header(identity)?;

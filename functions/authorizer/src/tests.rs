@@ -1,4 +1,4 @@
-//! Which tokens are taken, and what becomes of the keys, with real signatures and a real server of keys.
+//! Which tokens are accepted and when keys are fetched, with real signatures and a real JWKS server.
 
 mod fetching;
 mod issuer;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use issuer::{Issuer, asked, good, jwk, signed, user};
 
 #[tokio::test]
-async fn a_token_of_each_algorithm_is_taken_and_its_user_named() {
+async fn a_token_of_each_algorithm_is_accepted_and_its_user_named() {
     let issuer = Issuer::start().await;
     let authorizer = issuer.authorizer_with_secret();
     for key in ["rsa", "ec", "ed", "secret"] {
@@ -20,7 +20,7 @@ async fn a_token_of_each_algorithm_is_taken_and_its_user_named() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_secret_needs_no_keys() {
+async fn a_token_signed_with_the_secret_needs_no_jwks() {
     let authorizer = issuer::authorizer("http://127.0.0.1:9/nobody-listens", Some(issuer::SECRET));
     assert_eq!(user(&authorizer, &signed("secret", &good())).await.as_deref(), Some("user-1"));
 }
@@ -65,7 +65,7 @@ async fn any_of_the_audiences_will_do_and_client_id_stands_in_for_a_missing_one(
 }
 
 #[tokio::test]
-async fn only_published_keys_that_are_meant_for_signatures_of_their_kind_are_taken() {
+async fn keys_for_other_purposes_and_other_algorithms_are_ignored() {
     let with = |name: &str, member: &str, value: Value| {
         let mut jwk = jwk(name);
         jwk[member] = value;
@@ -87,7 +87,7 @@ async fn only_published_keys_that_are_meant_for_signatures_of_their_kind_are_tak
         (with("short", "kid", json!("short")), "short", false),
     ] {
         let issuer = Issuer::start().await;
-        // A kind of key that nobody knows yet does not hide the others.
+        // A key of an unknown kind does not hide the others.
         issuer.publishes(&[json!({"kty": "AKP", "kid": "new"}), json!("nonsense"), jwk.clone()]);
         let token = signed(key, &good());
         assert_eq!(user(&issuer.authorizer(), &token).await.is_some(), taken, "{jwk}");

@@ -17,26 +17,26 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// Longest id of a key.
 const MAX_KEY_ID_BYTES: usize = 256;
 
-/// Why a request may not go on. No reason quotes the token.
+/// Why a request is refused. No reason quotes the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refused {
     #[error("there is no token")]
     Missing,
     #[error("the token is too long")]
     TooLong,
-    #[error("the token is no JWT, or of an algorithm that is not known")]
+    #[error("the token is not a JWT, or has an unknown algorithm")]
     NotAToken,
-    #[error("the token's algorithm is not taken")]
+    #[error("the token's algorithm is not accepted")]
     Algorithm,
-    #[error("the token is signed with a secret, and none is set")]
+    #[error("the token is signed with a secret, but JWT_SECRET is not set")]
     NoSecret,
     #[error("the token names no key")]
     NoKeyId,
-    #[error("the issuer has no such key")]
+    #[error("the issuer does not have the token's key")]
     UnknownKey,
-    #[error("the signature is not that of the key")]
+    #[error("the signature does not match the key")]
     Signature,
-    #[error("the token is another issuer's")]
+    #[error("the token is from another issuer")]
     Issuer,
     #[error("the token is for another audience")]
     Audience,
@@ -48,12 +48,13 @@ pub enum Refused {
     Claims,
     #[error("`sub` names no user")]
     Subject,
-    /// Nothing about the token: its keys were never seen.
+    /// Not the token's fault: the issuer's keys were never fetched.
     #[error("the issuer's keys are not known")]
     NoKeys,
 }
 
-/// The token in an `Authorization` header: what follows `Bearer`, or all of it, as with the built-in authorizer.
+/// The token in an `Authorization` header: what follows `Bearer`, or all of it, as with the built-in
+/// authorizer.
 pub fn of_header(value: &str) -> Result<&str, Refused> {
     let value = value.trim();
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
@@ -73,7 +74,7 @@ pub enum Wanted {
     Public { key_id: String },
 }
 
-/// Reads the header of a token, of which nothing is proved yet.
+/// Reads the header of a token that is not verified yet.
 pub fn asks_for(token: &str) -> Result<Wanted, Refused> {
     // `none` is no algorithm here.
     let header = decode_header(token).map_err(|_| Refused::NotAToken)?;
@@ -113,9 +114,9 @@ enum Audience {
 }
 
 impl Rules {
-    /// Whose token it is, if `key` signed it and it says what it must.
+    /// The token's user, if `key` signed the token and the claims are right.
     pub fn user_of(&self, token: &str, key: &Key) -> Result<UserId, Refused> {
-        // The algorithm is the key's and not the token's choice.
+        // The key decides the algorithm; the token has no say.
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = CLOCK_SKEW_SECONDS;
         validation.validate_nbf = true;
@@ -132,8 +133,8 @@ impl Rules {
         UserId::parse(&claims.sub).map_err(|_| Refused::Subject)
     }
 
-    /// `client_id` counts only in a token without `aud`, as with the built-in authorizer: Cognito's access tokens are
-    /// such.
+    /// `client_id` counts only in a token without `aud`, as with the built-in authorizer: Cognito's access
+    /// tokens are such.
     fn is_meant_for_us(&self, claims: &Claims) -> bool {
         match (&claims.aud, &claims.client_id) {
             (Some(Audience::One(one)), _) | (None, Some(one)) => self.audience.contains(one),

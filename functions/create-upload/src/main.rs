@@ -1,16 +1,9 @@
 //! The Lambda binary of `POST /api/uploads`.
 
-use common::aws::Aws;
-use common::{api, config, logs, net};
-use create_upload::{Config, CreateUpload};
-use jiff::Timestamp;
+use create_upload::CreateUpload;
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::load(&config::environment)?;
-    logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
-    let function = &CreateUpload::new(config, aws.s3());
-    api::run(|request| function.handle(request, Timestamp::now())).await
+    common::api::run::<CreateUpload>().await
 }

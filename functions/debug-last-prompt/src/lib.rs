@@ -1,57 +1,42 @@
-//! `GET /api/debug/last-prompt`: what the caller's newest generation asked of fal, and what became of it.
+//! `GET /api/debug/last-prompt`: the request that the caller's newest generation sent to fal, and its status.
 
-use common::api::{self, Caller, Detail, Problem};
-use common::aws::DynamoDb;
-use common::config::{self, ConfigError};
-use common::generations::{Generation, GenerationId, Generations, Mode};
+use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route};
+use common::function::{Function, Platform, StartError};
+use common::generations::{Generation, Generations, Mode};
+use common::identity::UserId;
+use common::ids::GenerationId;
+use common::settings::Settings;
+use common::tables::GenerationsTable;
 use common::timestamps;
 use jiff::Timestamp;
-use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The function's settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-    /// Where the generations are.
-    pub generations_table: String,
-}
-
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self {
-            log_level: config::log_level(settings),
-            generations_table: config::generations_table(settings),
-        })
-    }
-}
-
-/// The function.
 #[derive(Debug)]
 pub struct DebugLastPrompt {
     generations: Generations,
 }
 
-impl DebugLastPrompt {
-    /// Reads the generations through `dynamodb`.
-    pub fn new(config: Config, dynamodb: DynamoDb) -> Self {
-        Self { generations: Generations::new(dynamodb, config.generations_table) }
+impl Function for DebugLastPrompt {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = GenerationsTable;
+
+    fn load(settings: &mut Settings<'_>) -> Option<GenerationsTable> {
+        GenerationsTable::load(settings)
     }
 
-    /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
-        api::answer(&request, self.last_prompt(&request, now)).await
+    async fn connect(table: GenerationsTable, platform: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self { generations: Generations::new(platform.dynamodb()?, table) })
     }
+}
 
-    async fn last_prompt(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
-        api::expect_route(request, Method::GET, "/api/debug/last-prompt")?;
-        let caller = Caller::of(request, now)?;
-        match self.generations.newest(&caller.user_id).await? {
-            Some(generation) => api::ok(&LastPrompt::of(&generation, caller.now)),
+impl Endpoint for DebugLastPrompt {
+    type Caller = UserId;
+    const ROUTES: &'static [Route] = &[Route::get("/api/debug/last-prompt")];
+
+    async fn respond(&self, call: Call<'_, UserId>) -> Result<Response, Problem> {
+        match self.generations.newest(&call.caller).await? {
+            Some(generation) => api::ok(&LastPrompt::of(&generation, call.clock.arrived_at())),
             None => Err(Problem::new(Detail::NothingGenerated)),
         }
     }
@@ -64,16 +49,15 @@ struct LastPrompt<'g> {
     status: &'static str,
     generation_mode: Mode,
     model: &'g str,
-    request: Asked<'g>,
+    request: MerchantRequest<'g>,
     enhanced_prompt: &'g str,
     prompt_length: usize,
     fal_request: Value,
     payload: &'g Value,
 }
 
-/// What the merchant sent.
 #[derive(Serialize)]
-struct Asked<'g> {
+struct MerchantRequest<'g> {
     has_product_images: bool,
     num_product_images: usize,
     has_face_image: bool,
@@ -94,7 +78,7 @@ impl<'g> LastPrompt<'g> {
             status: generation.status_at(now).shown(),
             generation_mode: job.mode,
             model: &job.model,
-            request: Asked {
+            request: MerchantRequest {
                 has_product_images: job.photos.products > 0,
                 num_product_images: job.photos.products,
                 has_face_image: job.photos.face,

@@ -1,16 +1,9 @@
 //! The Lambda binary of `GET /api/debug/last-prompt`.
 
-use common::aws::Aws;
-use common::{api, config, logs, net};
-use debug_last_prompt::{Config, DebugLastPrompt};
-use jiff::Timestamp;
+use debug_last_prompt::DebugLastPrompt;
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::load(&config::environment)?;
-    logs::start(config.log_level);
-    let aws = Aws::from_environment(&config::environment, net::client())?;
-    let function = &DebugLastPrompt::new(config, aws.dynamodb());
-    api::run(|request| function.handle(request, Timestamp::now())).await
+    common::api::run::<DebugLastPrompt>().await
 }

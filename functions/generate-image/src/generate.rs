@@ -5,11 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use common::api::{Caller, Detail, Problem};
-use common::coins::{Coins, Hold, HoldOutcome, Released, SettleRefused};
+use common::api::{Clock, Detail, Problem};
+use common::coins::Coins;
 use common::fal::{FalError, Input, Picture};
-use common::generations::{AttemptId, Generation, GenerationId, Status};
+use common::generations::{Generation, Status};
 use common::idempotency::IdempotencyKey;
+use common::identity::UserId;
+use common::ids::{AttemptId, GenerationId};
+use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use common::metrics::{self, Metric};
 use common::uploads::UploadError;
 use futures::FutureExt;
@@ -18,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
 use crate::GenerateImage;
-use crate::answer::Answer;
+use crate::delivered::Delivered;
 use crate::plan::Plan;
 use crate::request::GenerationRequest;
 use crate::uploaded;
@@ -26,27 +29,26 @@ use crate::uploaded;
 /// Kept back from the function's time to settle or release; of a short time, a quarter.
 const SETTLE_MARGIN: Duration = Duration::from_secs(3);
 
-/// Kept back from that to answer, whatever the database does: of a short time, a twentieth.
-const ANSWER_MARGIN: Duration = Duration::from_millis(500);
+/// Kept back from that to respond, whatever the database does: of a short time, a twentieth.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// A lease outlives its function by this much: nobody may give back the coins of a batch that can still be
-/// delivered, and clocks differ.
+/// How long a lease outlives its function. The coins of a batch that can still be delivered must not be given
+/// back, and clocks differ.
 const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 impl GenerateImage {
-    /// Makes the batch that `request` asks for, or finds it made.
+    /// Makes the batch that `request` asks for, or replays it if it was delivered before.
     pub(crate) async fn generate(
         &self,
-        caller: &Caller,
+        user_id: &UserId,
+        clock: &Clock,
         key: Option<&IdempotencyKey>,
         request: GenerationRequest,
-    ) -> Result<Answer, Problem> {
-        let (started, time_left) = (caller.arrived, caller.time_left);
-        let work_until = started + (time_left - SETTLE_MARGIN.min(time_left / 4));
-        let answer_until = started + (time_left - ANSWER_MARGIN.min(time_left / 20));
+    ) -> Result<Delivered, Problem> {
+        let work_until = clock.before_deadline(SETTLE_MARGIN, 4);
+        let decide_until = clock.before_deadline(RESPONSE_MARGIN, 20);
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
-        let user_id = &caller.user_id;
         let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
         if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
             // A batch that was delivered long ago is replayed although its photos are gone.
@@ -56,22 +58,22 @@ impl GenerateImage {
                 None => Err(faults.into()),
             };
         }
-        let plan = self.plan(request, caller, attempt_id).await?;
+        let plan = self.plan(request, user_id, attempt_id).await?;
         let pending = Generation {
             user_id: user_id.clone(),
             generation_id,
             attempt_id,
             body_hash,
             status: Status::Pending,
-            lease_until: caller.deadline() + LEASE_AFTER_DEADLINE,
+            lease_until: clock.deadline() + LEASE_AFTER_DEADLINE,
             coins: self.batch.coins,
-            created_at: caller.now,
+            created_at: clock.arrived_at(),
             job: plan.job.clone(),
             images: Vec::new(),
             remaining_coins: None,
             error_code: None,
         };
-        let hold = match self.ledger.hold(&pending, caller.now).await? {
+        let hold = match self.ledger.hold(&pending, clock.arrived_at()).await? {
             HoldOutcome::Held(hold) => hold,
             HoldOutcome::Replay(generation) => return Ok(replay(*generation)),
         };
@@ -81,13 +83,13 @@ impl GenerateImage {
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
         match made {
             Ok(images) => {
-                let settle = self.settle(&hold, pending, images, balance, caller.time());
-                let settled = timeout_at(answer_until, settle).await;
+                let settle = self.settle(&hold, pending, images, balance, clock.now());
+                let settled = timeout_at(decide_until, settle).await;
                 settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
             }
             Err(problem) => {
-                if timeout_at(answer_until, self.release(&hold, &problem, caller.time())).await.is_err() {
-                    left_to_the_lease(&hold, "no decision in time");
+                if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
+                    log_left_to_the_lease(&hold, "no decision in time");
                 }
                 Err(problem)
             }
@@ -97,18 +99,17 @@ impl GenerateImage {
     async fn plan(
         &self,
         request: GenerationRequest,
-        caller: &Caller,
+        user_id: &UserId,
         attempt_id: AttemptId,
     ) -> Result<Plan, UploadError> {
         if request.photos.is_empty() {
             return Ok(Plan::from_text(request, &self.batch));
         }
-        let (delivery, user_id) = (self.photo_delivery, &caller.user_id);
-        Plan::from_photos(request, &self.batch, delivery, &self.uploads, user_id, attempt_id).await
+        Plan::from_photos(request, &self.batch, self.photo_delivery, &self.uploads, user_id, attempt_id).await
     }
 
-    /// Has the pictures made, and meanwhile reads the settled balance, which so costs no time. A balance that
-    /// comes later than the pictures is not waited for: the settling finds it out.
+    /// Makes the pictures and reads the settled balance at the same time. If the pictures come first, the
+    /// read is dropped, and the settle finds the balance out.
     async fn make_and_read_balance(
         &self,
         plan: &Plan,
@@ -124,7 +125,7 @@ impl GenerateImage {
         }
     }
 
-    /// Stores the photos and has both pictures made, the two at the same time.
+    /// Stores the photos, and then makes both pictures at the same time.
     async fn make(&self, plan: &Plan, pending: &Generation, until: Instant) -> Result<Vec<String>, Problem> {
         let photos = plan.photos.iter().map(|(key, photo)| self.uploads.store(key, photo));
         timeout_at(until, try_join_all(photos)).await.map_err(|_| UploadError::TimedOut)??;
@@ -164,7 +165,7 @@ impl GenerateImage {
         images: Vec<String>,
         balance: Option<Coins>,
         now: Timestamp,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Delivered, Problem> {
         let Hold { user_id, generation_id, coins, .. } = hold;
         let remaining_coins = match self.ledger.settle(hold, &images, balance, now).await {
             Ok(remaining) => remaining,
@@ -181,21 +182,21 @@ impl GenerateImage {
             remaining_coins: Some(remaining_coins),
             ..pending
         };
-        Ok(Answer { generation, replayed: false })
+        Ok(Delivered { generation, replayed: false })
     }
 
-    /// A settle without a decision may have applied. Releasing decides: it gives the coins back, or learns
-    /// that they were paid, and then the pictures are delivered.
+    /// A settle without a decision may have been applied. A release decides: it gives the coins back, or
+    /// finds that they were paid, and then the pictures are delivered.
     async fn settle_or_release(
         &self,
         hold: &Hold,
         problem: Problem,
         now: Timestamp,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Delivered, Problem> {
         match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(Released::WasSettled(generation)) => {
                 count_paid(hold);
-                Ok(Answer { generation: *generation, replayed: false })
+                Ok(Delivered { generation: *generation, replayed: false })
             }
             Ok(Released::GivenBack) => Err(problem),
             Err(cause) => Err(undecided(hold, cause)),
@@ -207,7 +208,7 @@ impl GenerateImage {
         let Hold { user_id, generation_id, coins, .. } = hold;
         match self.ledger.release(hold, problem.code().name(), now).await {
             Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
-            Err(cause) => left_to_the_lease(hold, cause),
+            Err(cause) => log_left_to_the_lease(hold, cause),
         }
     }
 }
@@ -221,22 +222,22 @@ fn count_paid(hold: &Hold) {
     metrics::count(Metric::CoinsSettled, hold.coins.count());
 }
 
-/// The answer of a batch that was delivered before.
-fn replay(generation: Generation) -> Answer {
+/// A batch that was delivered before.
+fn replay(generation: Generation) -> Delivered {
     let Generation { user_id, generation_id, .. } = &generation;
     metrics::count(Metric::Replays, 1);
     tracing::info!(%user_id, %generation_id, "delivered batch replayed");
-    Answer { generation, replayed: true }
+    Delivered { generation, replayed: true }
 }
 
-/// The answer when it is not known whether the batch was paid. Its record or its lease will tell.
+/// The problem when it is not known whether the batch was paid. Its record or its lease will tell.
 fn undecided(hold: &Hold, cause: impl Display) -> Problem {
     let problem = Problem::new(Detail::OutcomeUnknown).caused_by(cause.to_string());
-    left_to_the_lease(hold, cause);
+    log_left_to_the_lease(hold, cause);
     problem
 }
 
-fn left_to_the_lease(hold: &Hold, cause: impl Display) {
+fn log_left_to_the_lease(hold: &Hold, cause: impl Display) {
     let Hold { user_id, generation_id, .. } = hold;
-    tracing::error!(%user_id, %generation_id, %cause, "no decision, the hold is left to its lease");
+    tracing::error!(%user_id, %generation_id, %cause, "no decision, the lease will end the hold");
 }

@@ -1,57 +1,37 @@
 //! `POST /api/generate-image`: a coin is held, two pictures are made, the coin is settled or given back.
 
-mod answer;
+mod batch;
+mod delivered;
 mod generate;
 mod plan;
 mod request;
 mod uploaded;
 
-use common::api::{self, Caller, Problem};
-use common::aws::{DynamoDb, S3};
-use common::coins::Ledger;
-use common::config::{self, BatchConfig, ConfigError, FalConfig, PhotoDelivery, Tables, UploadsConfig};
-use common::fal::{FalClient, FalKey};
+use common::api::{Call, Endpoint, Problem, Response, Route};
+use common::fal::{FalClient, FalConfig};
+use common::function::{Function, Platform, StartError};
 use common::generations::Generations;
 use common::idempotency::IdempotencyKey;
-use common::net::HttpClient;
-use common::uploads::Uploads;
-use jiff::Timestamp;
-use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
+use common::identity::UserId;
+use common::ledger::Ledger;
+use common::settings::Settings;
+use common::tables::Tables;
+use common::uploads::{self, Uploads};
 
+pub use batch::{BatchConfig, PhotoDelivery};
 pub use request::most_photos;
 
 use request::GenerationRequest;
 
-/// The function's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-    /// Where coins and generations are.
-    pub tables: Tables,
-    /// Where photos go.
-    pub uploads: UploadsConfig,
-    /// What a batch is and costs.
-    pub batch: BatchConfig,
-    /// How to reach fal.
-    pub fal: FalConfig,
+    tables: Tables,
+    bucket: String,
+    photo_delivery: PhotoDelivery,
+    batch: BatchConfig,
+    fal: FalConfig,
 }
 
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self {
-            log_level: config::log_level(settings),
-            tables: Tables::all(settings),
-            uploads: UploadsConfig::load(settings),
-            batch: BatchConfig::load(settings),
-            fal: FalConfig::load(settings),
-        })
-    }
-}
-
-/// The function.
 #[derive(Debug)]
 pub struct GenerateImage {
     ledger: Ledger,
@@ -62,35 +42,100 @@ pub struct GenerateImage {
     batch: BatchConfig,
 }
 
-impl GenerateImage {
-    /// Works with AWS, and with fal under `key`, over the connections of `http`.
-    pub fn new(config: Config, key: &FalKey, dynamodb: DynamoDb, s3: S3, http: HttpClient) -> Self {
-        Self {
-            generations: Generations::new(dynamodb.clone(), config.tables.generations.clone()),
-            ledger: Ledger::new(dynamodb, config.tables),
-            uploads: Uploads::new(s3, config.uploads.bucket),
-            photo_delivery: config.uploads.delivery,
-            fal: FalClient::new(http, config.fal.hosts, key, config.fal.timeout),
-            batch: config.batch,
-        }
+impl Function for GenerateImage {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = Config;
+
+    fn load(settings: &mut Settings<'_>) -> Option<Config> {
+        let (tables, bucket) = (Tables::load(settings), uploads::bucket(settings));
+        let photo_delivery = PhotoDelivery::load(settings);
+        let (batch, fal) = (BatchConfig::load(settings), FalConfig::load(settings));
+        Some(Config {
+            tables: tables?,
+            bucket: bucket?,
+            photo_delivery: photo_delivery?,
+            batch: batch?,
+            fal: fal?,
+        })
     }
 
-    /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, mut request: Request, now: Timestamp) -> Response<Body> {
-        let body = std::mem::take(request.body_mut());
-        api::answer(&request, self.respond(&request, body, now)).await
+    async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
+        let Config { tables, bucket, photo_delivery, batch, fal } = config;
+        let key = platform.secret(fal.key).await?;
+        let dynamodb = platform.dynamodb()?;
+        Ok(Self {
+            generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
+            ledger: Ledger::new(dynamodb, tables),
+            uploads: Uploads::new(platform.s3()?, bucket),
+            photo_delivery,
+            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
+            batch,
+        })
+    }
+}
+
+impl Endpoint for GenerateImage {
+    type Caller = UserId;
+    const ROUTES: &'static [Route] = &[Route::post("/api/generate-image")];
+
+    async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
+        let key = call.header("idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
+        let request = GenerationRequest::read(call.object()?, self.batch.image_to_image)?;
+        self.generate(&call.caller, &call.clock, key.as_ref(), request).await?.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::settings::{SettingsError, load};
+
+    use super::*;
+
+    fn config(pairs: &'static [(&str, &str)]) -> Result<Config, SettingsError> {
+        let lookup = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+        load(&lookup, GenerateImage::load)
     }
 
-    async fn respond(
-        &self,
-        request: &Request,
-        body: Body,
-        now: Timestamp,
-    ) -> Result<Response<Body>, Problem> {
-        api::expect_route(request, Method::POST, "/api/generate-image")?;
-        let caller = Caller::of(request, now)?;
-        let key = api::header(request, "idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
-        let request = GenerationRequest::read(api::object(request, body)?, self.batch.image_to_image)?;
-        self.generate(&caller, key.as_ref(), request).await?.into_response()
+    #[test]
+    fn every_wrong_setting_is_named_at_once() {
+        let error = config(&[
+            ("LEDGER_TABLE", "l"),
+            ("UPLOADS_BUCKET", " "),
+            ("COINS_PER_BATCH", "0"),
+            ("IMAGE_TO_IMAGE_MODEL", "fal-ai/flux-1.1/image-to-image"),
+            ("NUM_INFERENCE_STEPS", "28"),
+            ("FAL_KEY", "s3cret-without-a-colon"),
+            ("FAL_BASE_URL", "ftp://x"),
+            ("FAL_TIMEOUT_SECONDS", "181"),
+            ("PHOTO_DELIVERY", "pigeon"),
+        ]);
+        insta::assert_snapshot!(error.expect_err("faults").to_string().replace("; ", "\n"), @"
+        the configuration is unusable: PROFILES_TABLE is not set
+        GENERATIONS_TABLE is not set
+        UPLOADS_BUCKET is not set
+        PHOTO_DELIVERY must be presigned-url or data-url
+        COINS_PER_BATCH must be a whole number from 1 to 1000
+        IMAGE_TO_IMAGE_MODEL must be fal-ai/flux-2/lora/edit or fal-ai/flux-general/image-to-image: fal has no endpoint fal-ai/flux-1.1/image-to-image, which was used once
+        NUM_INFERENCE_STEPS must be 7, or 4 for the lowest cost
+        FAL_BASE_URL must be an http or https URL
+        FAL_TIMEOUT_SECONDS must be a whole number of seconds from 1 to 180
+        FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
+        ");
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let config = config(&[
+            ("PROFILES_TABLE", "p"),
+            ("GENERATIONS_TABLE", "g"),
+            ("LEDGER_TABLE", "l"),
+            ("UPLOADS_BUCKET", "b"),
+            ("FAL_KEY_PARAMETER", "/potret/fal-key"),
+        ]);
+        let Config { photo_delivery, batch, fal, .. } = config.expect("a configuration");
+        assert_eq!((photo_delivery, batch.coins.count()), (PhotoDelivery::PresignedUrl, 1));
+        assert_eq!(batch.image_to_image.endpoint(), "fal-ai/flux-2/lora/edit");
+        assert_eq!((batch.steps.count(), fal.timeout.as_secs()), (7, 180));
+        assert!(matches!(fal.key, common::secrets::Source::Parameter(name) if name == "/potret/fal-key"));
     }
 }

@@ -1,15 +1,16 @@
-//! From a valid request to what will be done: the body for fal, the photos to store, the record to keep.
+//! The plan of a batch: the body for fal, the photos to store, the record to keep.
 
-use common::config::{BatchConfig, PhotoDelivery};
 use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell};
-use common::generations::{AttemptId, Job, Mode, PhotoCount};
+use common::generations::{Job, Mode, PhotoCount};
 use common::identity::UserId;
+use common::ids::AttemptId;
 use common::photos::Photo;
 use common::uploads::{ObjectKey, UploadError, Uploads};
 
+use crate::batch::{BatchConfig, PhotoDelivery};
 use crate::request::{GenerationRequest, PhotoSource};
 
-/// What will be done.
+/// The plan of a batch.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Sent to fal, twice.
@@ -23,7 +24,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Plans a text-to-image batch.
     pub fn from_text(request: GenerationRequest, batch: &BatchConfig) -> Self {
-        // The endpoint takes no LoRAs, and fal would drop them without a word.
+        // The endpoint has no field for LoRAs, and fal ignores unknown fields.
         let dropped = if request.loras.is_empty() { Vec::new() } else { vec!["loras".to_owned()] };
         let input = Input::Schnell(Schnell::new(request.prompt.clone(), batch.steps.count()));
         let job = job(request.prompt, PhotoCount::default(), Mode::TextToImage, &input, dropped);
@@ -31,7 +32,7 @@ impl Plan {
     }
 
     /// Plans an image-to-image batch. The photos' URLs are signed here, before anything is stored or held, so
-    /// that a URL that fal would refuse costs nothing.
+    /// a URL that fal would refuse costs nothing.
     pub async fn from_photos(
         request: GenerationRequest,
         batch: &BatchConfig,
@@ -41,12 +42,12 @@ impl Plan {
         attempt: AttemptId,
     ) -> Result<Self, UploadError> {
         let photo_count = request.photo_count();
-        let GenerationRequest { prompt, photos: mut taken, loras } = request;
-        let dropped = taken.split_off(batch.image_to_image.max_photos().min(taken.len()));
+        let GenerationRequest { prompt, photos: mut sent, loras } = request;
+        let dropped = sent.split_off(batch.image_to_image.max_photos().min(sent.len()));
         let dropped = dropped.into_iter().map(|(role, _)| role.field()).collect();
         let mut photos = Vec::new();
         let mut urls = Vec::new();
-        for (role, photo) in taken {
+        for (role, photo) in sent {
             let signed = async |key: &ObjectKey| Ok(uploads.presign_get(key).await?.expose().to_owned());
             urls.push(match (photo, delivery) {
                 (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {

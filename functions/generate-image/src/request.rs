@@ -1,4 +1,4 @@
-//! The request's body, validated as a whole: what leaves here can run.
+//! The request's body, validated as a whole.
 
 use common::fal::{FluxTwoEdit, ImageToImageModel, Lora};
 use common::generations::PhotoCount;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// What the operator has fixed for all; a client that tries to set one is told so.
+/// The operator sets these for everybody. A client that sends one gets an error that says so.
 const LOCKED: [&str; 6] =
     ["model", "num_inference_steps", "guidance_scale", "image_size", "strength", "image_strength"];
 
@@ -29,11 +29,9 @@ const MAX_LORA_PATH_CHARS: usize = 500;
 /// What a photo shows, in the order in which photos are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Role {
-    /// The face to use.
     Face,
     /// A product, by its place in the list.
     Product(usize),
-    /// The background to use.
     Background,
 }
 
@@ -70,14 +68,13 @@ impl Role {
 pub(crate) enum PhotoSource {
     /// In the body itself.
     Inline(Photo),
-    /// Uploaded before; whether it is there and a photo is not known yet.
+    /// Uploaded before. Whether the object exists and is a photo is not known yet.
     Uploaded(UploadId),
 }
 
 /// A request that can run.
 #[derive(Debug)]
 pub(crate) struct GenerationRequest {
-    /// The prompt to send.
     pub prompt: String,
     /// The photos, in the order in which they are sent.
     pub photos: Vec<(Role, PhotoSource)>,
@@ -107,7 +104,7 @@ impl GenerationRequest {
         PhotoCount { face: has(Role::Face), products, background: has(Role::Background) }
     }
 
-    /// The same for every body that means the same, and for no other: SHA-256 in hexadecimal.
+    /// SHA-256 of the request's meaning, in hexadecimal: the same for two bodies that mean the same.
     pub fn hash(&self) -> String {
         let content = |photo: &PhotoSource| match photo {
             PhotoSource::Inline(photo) => hex::encode(Sha256::digest(photo.bytes())),
@@ -119,7 +116,7 @@ impl GenerationRequest {
     }
 }
 
-/// Exactly one of `prompt` and `options`. A blank prompt counts as none.
+/// Reads exactly one of `prompt` and `options`. A blank prompt counts as absent.
 fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     let prompt = fields.text("prompt", MAX_PROMPT_CHARS);
     match (prompt, fields.take("options")) {
@@ -144,7 +141,7 @@ fn read_prompt(fields: &mut Fields<'_>) -> Option<String> {
     }
 }
 
-/// Most photos of one request for `model`; those that it cannot take are left out.
+/// Most photos of one request for `model`. Photos that the model has no place for are left out.
 pub fn most_photos(model: ImageToImageModel) -> usize {
     match model {
         ImageToImageModel::FluxTwoEdit => FluxTwoEdit::MAX_PHOTOS,
@@ -153,7 +150,7 @@ pub fn most_photos(model: ImageToImageModel) -> usize {
 }
 
 fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, PhotoSource)> {
-    // Front ends send empty form fields, so a blank text is no photo, as it is no text elsewhere.
+    // Front ends send empty form fields, so a blank text counts as absent.
     let mut single = |field: &str, role| {
         let value =
             fields.take(field).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()));

@@ -1,13 +1,13 @@
-//! Photos that were uploaded before: there, the caller's own, and really pictures.
+//! Checks of photos that were uploaded before: that they exist, are the caller's own, and are pictures.
 
 use common::identity::UserId;
-use common::uploads::{ObjectKey, UploadError, Uploads};
+use common::uploads::{InspectError, ObjectKey, UploadError, Uploads};
 use common::validation::Faults;
 use futures::future::try_join_all;
 
 use crate::request::{GenerationRequest, PhotoSource, note};
 
-/// Everything wrong with the uploaded photos of `request`, looked at all at once.
+/// Everything wrong with the uploaded photos of `request`. All are inspected at the same time.
 pub(crate) async fn check(
     uploads: &Uploads,
     user: &UserId,
@@ -17,12 +17,16 @@ pub(crate) async fn check(
         PhotoSource::Uploaded(id) => Some((*role, ObjectKey::upload(user, *id))),
         PhotoSource::Inline(_) => None,
     });
-    let inspected = uploaded.map(|(role, key)| async move { Ok((role, uploads.inspect(&key).await?)) });
-    let mut faults = Faults::default();
-    for (role, told) in try_join_all(inspected).await? {
-        if let Err(error) = told {
-            note(&mut faults, role, error);
+    let inspected = uploaded.map(|(role, key)| async move {
+        match uploads.inspect(&key).await {
+            Ok(_) => Ok(None),
+            Err(InspectError::Photo(error)) => Ok(Some((role, error))),
+            Err(InspectError::Upload(error)) => Err(error),
         }
+    });
+    let mut faults = Faults::default();
+    for (role, error) in try_join_all(inspected).await?.into_iter().flatten() {
+        note(&mut faults, role, error);
     }
     Ok(faults)
 }

@@ -1,98 +1,83 @@
-//! `GET /api/generations` and `GET /api/generations/{generation_id}`: what the caller has had made.
+//! `GET /api/generations` and `GET /api/generations/{generation_id}`: the caller's generations.
 
-use common::api::{self, Caller, Detail, Problem};
-use common::aws::DynamoDb;
+use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route};
 use common::coins::Coins;
-use common::config::{self, ConfigError};
-use common::cursors::{CursorKey, Cursors};
-use common::generations::{Generation, GenerationId, Generations, Mode, Position, Status};
+use common::function::{Function, Platform, StartError};
+use common::generations::{CursorKey, Cursors, Generation, Generations, Mode, Position, Status};
 use common::identity::UserId;
+use common::ids::GenerationId;
 use common::secrets::Source;
+use common::settings::Settings;
+use common::tables::GenerationsTable;
 use common::timestamps;
 use jiff::Timestamp;
-use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use serde_json::json;
 
-/// Generations of a page, when the request does not say, and at most. A hundred of the longest prompts stay
-/// within what DynamoDB reads at once and what Lambda lets through.
+/// Generations per page: by default, and at most. A hundred of the longest prompts are within the limits of
+/// DynamoDB's query and of Lambda's response.
 const USUAL_LIMIT: u16 = 20;
 const MAX_LIMIT: u16 = 100;
 
-/// The function's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-    /// Where the generations are.
-    pub generations_table: String,
-    /// What seals the cursors.
-    pub cursor_key: Source<CursorKey>,
+    table: GenerationsTable,
+    cursor_key: Source<CursorKey>,
 }
 
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self {
-            log_level: config::log_level(settings),
-            generations_table: config::generations_table(settings),
-            cursor_key: config::cursor_key(settings),
-        })
-    }
-}
-
-/// The function.
 #[derive(Debug)]
 pub struct ListGenerations {
     generations: Generations,
     cursors: Cursors,
 }
 
-impl ListGenerations {
-    /// Reads the generations through `dynamodb`, and seals cursors with `key`.
-    pub fn new(config: Config, key: &CursorKey, dynamodb: DynamoDb) -> Self {
-        let generations = Generations::new(dynamodb, config.generations_table);
-        Self { generations, cursors: Cursors::new(key) }
+impl Function for ListGenerations {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = Config;
+
+    fn load(settings: &mut Settings<'_>) -> Option<Config> {
+        let (table, cursor_key) = (GenerationsTable::load(settings), Source::load(settings, "CURSOR_KEY"));
+        Some(Config { table: table?, cursor_key: cursor_key? })
     }
 
-    /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, request: Request, now: Timestamp) -> Response<Body> {
-        api::answer(&request, self.respond(&request, now)).await
+    async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
+        let cursors = Cursors::new(&platform.secret(config.cursor_key).await?);
+        Ok(Self { generations: Generations::new(platform.dynamodb()?, config.table), cursors })
     }
+}
 
-    async fn respond(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
-        match api::path_parameter(request, "generation_id") {
-            Some(id) => self.one(request, id, now).await,
-            None => self.list(request, now).await,
+impl Endpoint for ListGenerations {
+    type Caller = UserId;
+    const ROUTES: &'static [Route] =
+        &[Route::get("/api/generations"), Route::get("/api/generations/{generation_id}")];
+
+    async fn respond(&self, call: Call<'_, UserId>) -> Result<Response, Problem> {
+        match call.path_parameter("generation_id") {
+            Some(id) => self.one(&call, id).await,
+            None => self.list(&call).await,
         }
     }
+}
 
-    async fn one(&self, request: &Request, id: &str, now: Timestamp) -> Result<Response<Body>, Problem> {
-        api::expect_route(request, Method::GET, "/api/generations/{generation_id}")?;
-        let caller = Caller::of(request, now)?;
-        // Somebody else's and nobody's look the same: the id is looked up among the caller's own.
+impl ListGenerations {
+    async fn one(&self, call: &Call<'_, UserId>, id: &str) -> Result<Response, Problem> {
+        // The id is looked up among the caller's own, so another user's and an unknown one look the same.
         let found = match GenerationId::parse(id) {
-            Some(id) => self.generations.find(&caller.user_id, id).await?,
+            Some(id) => self.generations.find(&call.caller, id).await?,
             None => None,
         };
         let generation = found.ok_or_else(|| Problem::new(Detail::NoSuchGeneration))?;
-        api::ok(&Shown::of(&generation, caller.now))
+        api::ok(&Shown::of(&generation, call.clock.arrived_at()))
     }
 
-    async fn list(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
-        api::expect_route(request, Method::GET, "/api/generations")?;
-        let caller = Caller::of(request, now)?;
-        let limit = limit(api::query_parameter(request, "limit"))?;
-        let after = self.position(&caller.user_id, api::query_parameter(request, "cursor"))?;
-        let page = self.generations.page(&caller.user_id, limit, after).await?;
+    async fn list(&self, call: &Call<'_, UserId>) -> Result<Response, Problem> {
+        let (user, now) = (&call.caller, call.clock.arrived_at());
+        let limit = limit(call.query_parameter("limit"))?;
+        let after = self.position(user, call.query_parameter("cursor"))?;
+        let page = self.generations.page(user, limit, after).await?;
         api::ok(&ShownPage {
-            generations: page
-                .generations
-                .iter()
-                .map(|generation| Shown::of(generation, caller.now))
-                .collect(),
-            next_cursor: page.next.map(|position| self.cursors.seal(&caller.user_id, &position)),
+            generations: page.generations.iter().map(|generation| Shown::of(generation, now)).collect(),
+            next_cursor: page.next.map(|position| self.cursors.seal(user, &position)),
         })
     }
 
@@ -131,7 +116,7 @@ struct Shown<'g> {
     model: &'g str,
     prompt: &'g str,
     images: &'g [String],
-    /// What it cost: nothing unless it succeeded.
+    /// What it cost: 0 unless it succeeded.
     coins: Coins,
     remaining_coins: Option<Coins>,
     error_code: Option<&'g str>,

@@ -2,47 +2,42 @@
 
 use std::time::Duration;
 
-use common::api::{self, Problem};
-use common::config::{self, ConfigError};
+use common::api::{self, Anyone, Call, Endpoint, Problem, Response, Route};
+use common::function::{Function, Platform, StartError};
 use common::prompt::labels::{self, Label, List};
 use common::prompt::{MAX_ADDITIONAL_CHARS, MAX_OPTION_CHARS};
-use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
+use common::settings::Settings;
 use serde::Serialize;
 
-/// How long a browser may keep the lists. They change with a deployment; afterwards the ETag tells.
+/// How long caches may keep the lists. They change with a deployment only.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
-
-/// The function's settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-}
-
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self { log_level: config::log_level(settings) })
-    }
-}
 
 /// The function. It has no state.
 #[derive(Debug, Default)]
 pub struct PromptOptions;
 
-impl PromptOptions {
-    /// Answers one request.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        api::answer(&request, async { lists(&request) }).await
+impl Function for PromptOptions {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = ();
+
+    fn load(_: &mut Settings<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self)
     }
 }
 
-fn lists(request: &Request) -> Result<Response<Body>, Problem> {
-    api::expect_route(request, Method::GET, "/api/prompt-options")?;
-    let lists = labels::ALL.iter().map(|list| ShownList::of(list)).collect();
-    let texts = vec![ShownText { field: "additional_prompt", max_chars: MAX_ADDITIONAL_CHARS }];
-    api::public(request, &Shown { lists, texts }, MAX_AGE)
+impl Endpoint for PromptOptions {
+    type Caller = Anyone;
+    const ROUTES: &'static [Route] = &[Route::get("/api/prompt-options")];
+
+    async fn respond(&self, call: Call<'_, Anyone>) -> Result<Response, Problem> {
+        let lists = labels::ALL.iter().map(|list| ShownList::of(list)).collect();
+        let texts = vec![ShownText { field: "additional_prompt", max_chars: MAX_ADDITIONAL_CHARS }];
+        api::public(&call, &Shown { lists, texts }, MAX_AGE)
+    }
 }
 
 #[derive(Serialize)]

@@ -1,13 +1,9 @@
 //! The Lambda binary of `GET /api/prompt-options`.
 
-use common::{api, config, logs};
 use lambda_http::Error;
-use prompt_options::{Config, PromptOptions};
+use prompt_options::PromptOptions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::load(&config::environment)?;
-    logs::start(config.log_level);
-    let function = &PromptOptions;
-    api::run(|request| function.handle(request)).await
+    common::api::run::<PromptOptions>().await
 }

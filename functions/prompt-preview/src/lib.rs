@@ -1,45 +1,38 @@
-//! `POST /api/prompt-preview`: the prompt that options would become. Nothing is charged and nothing is kept.
+//! `POST /api/prompt-preview`: the prompt that would be built from options. Nothing is charged or stored.
 
-use common::api::{self, Caller, Problem};
-use common::config::{self, ConfigError};
+use common::api::{self, Call, Endpoint, Problem, Response, Route};
+use common::function::{Function, Platform, StartError};
+use common::identity::UserId;
 use common::prompt::{self, Options};
+use common::settings::Settings;
 use common::validation::{Faults, Fields};
-use jiff::Timestamp;
-use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
 use serde_json::{Map, Value, json};
-
-/// The function's settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How much is logged.
-    pub log_level: tracing::Level,
-}
-
-impl Config {
-    /// Reads the settings through `lookup`.
-    pub fn load(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        config::load(lookup, |settings| Self { log_level: config::log_level(settings) })
-    }
-}
 
 /// The function. It has no state.
 #[derive(Debug, Default)]
 pub struct PromptPreview;
 
-impl PromptPreview {
-    /// Answers one request, which arrived at `now`.
-    pub async fn handle(&self, mut request: Request, now: Timestamp) -> Response<Body> {
-        let body = std::mem::take(request.body_mut());
-        api::answer(&request, async { preview(&request, body, now) }).await
+impl Function for PromptPreview {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    type Config = ();
+
+    fn load(_: &mut Settings<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self)
     }
 }
 
-fn preview(request: &Request, body: Body, now: Timestamp) -> Result<Response<Body>, Problem> {
-    api::expect_route(request, Method::POST, "/api/prompt-preview")?;
-    Caller::of(request, now)?;
-    let prompt = prompt::build(&read(api::object(request, body)?)?);
-    api::ok(&json!({"prompt": prompt, "prompt_length": prompt.chars().count()}))
+impl Endpoint for PromptPreview {
+    type Caller = UserId;
+    const ROUTES: &'static [Route] = &[Route::post("/api/prompt-preview")];
+
+    async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
+        let prompt = prompt::build(&read(call.object()?)?);
+        api::ok(&json!({"prompt": prompt, "prompt_length": prompt.chars().count()}))
+    }
 }
 
 fn read(body: Map<String, Value>) -> Result<Options, Faults> {

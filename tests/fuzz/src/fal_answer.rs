@@ -13,9 +13,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use common::fal::{FalClient, FalError, Input, Picture, Schnell};
+use common::fal::{FalClient, FalConfig, FalError, Input, Picture, Schnell};
 use common::net::HttpClient;
 use common::secrets::Source;
+use common::settings;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -57,7 +58,7 @@ impl HttpConnector for Fal {
 
 /// The bytes are fal's answers.
 pub fn run(data: &[u8]) {
-    let config = generate_image::Config::load(&setting).expect("a configuration").fal;
+    let config = settings::load(&setting, FalConfig::load).expect("a configuration");
     let Source::Value(key) = config.key else { unreachable!("the key is a value") };
     let fal = Fal { answers: Arc::new(Mutex::new(split(data))), ..Fal::default() };
     let client = FalClient::new(HttpClient::new(fal.clone()), config.hosts, &key, config.timeout);

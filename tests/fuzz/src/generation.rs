@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use common::api::{self, Response};
+use generate_image::GenerateImage;
 use lambda_http::http::HeaderValue;
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, Response, request};
+use lambda_http::{Body, Request, RequestExt, request};
 use serde_json::{Value, json};
 use simulation::auditor::Asked;
 use simulation::lambda::{Fate, Outcome};
@@ -14,7 +15,7 @@ use simulation::network::Weather;
 use simulation::world::{World, in_paused_time};
 
 use crate::answers;
-use crate::offline::{Offline, block_on};
+use crate::offline::Offline;
 
 /// `POST /api/generate-image` with `body`, under `key`.
 #[must_use]
@@ -58,10 +59,8 @@ pub fn answered(request: &Request, times: usize) -> Value {
 
 /// The answer, if it takes nobody else to give it.
 #[must_use]
-pub fn refusal(request: &Request) -> Option<Response<Body>> {
-    let offline = Offline::default();
-    let (function, now) = (offline.generate_image(), Timestamp::UNIX_EPOCH);
-    block_on(offline.unless_it_calls(function.handle(request.clone(), now)))
+pub fn refusal(request: &Request) -> Option<Response> {
+    Offline::default().response::<GenerateImage>(request.clone())
 }
 
 /// Whose coins are at stake.
@@ -74,7 +73,7 @@ fn user(request: &Request) -> &str {
 async fn ask(world: &Arc<World>, request: Request) -> Value {
     let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let (user, from) = (user(&request).to_owned(), world.now());
-    let response = world.instance().generate_image().handle(request, from).await;
+    let response = api::handle(&world.instance().generate_image().await, request, from).await;
     let body = answers::check(&response);
     let asked = Asked {
         user,

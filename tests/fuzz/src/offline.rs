@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use common::aws::{Aws, Credentials, Region};
+use common::api::{self, Endpoint, Response};
+use common::function;
 use common::net::HttpClient;
-use common::secrets::Source;
-use generate_image::GenerateImage;
+use jiff::Timestamp;
+use lambda_http::Request;
 use tokio::sync::Notify;
-use url::Url;
 
 /// A wire whose far end never answers, but tells that it was called.
 #[derive(Clone)]
@@ -31,8 +31,6 @@ impl HttpConnector for Silent {
 
 /// What functions without a network are made of.
 pub struct Offline {
-    /// AWS, which never answers.
-    pub aws: Aws,
     wire: HttpClient,
     called: Arc<Notify>,
 }
@@ -41,20 +39,18 @@ impl Default for Offline {
     fn default() -> Self {
         let called = Arc::new(Notify::new());
         let wire = HttpClient::new(Silent(Arc::clone(&called)));
-        let credentials = Credentials::new("offline", "secret", None, None, "offline");
-        let nowhere = Url::parse("http://aws.offline").expect("a constant URL");
-        let aws = Aws::at(&nowhere, Region::new("offline"), credentials, wire.clone());
-        Self { aws, wire, called }
+        Self { wire, called }
     }
 }
 
 impl Offline {
-    /// generate-image.
+    /// The response of an endpoint to `request`; nothing if it needs the network.
     #[must_use]
-    pub fn generate_image(&self) -> GenerateImage {
-        let config = generate_image::Config::load(&setting).expect("a configuration");
-        let Source::Value(key) = config.fal.key.clone() else { unreachable!("the key is a value") };
-        GenerateImage::new(config, &key, self.aws.dynamodb(), self.aws.s3(), self.wire.clone())
+    pub fn response<E: Endpoint>(&self, request: Request) -> Option<Response> {
+        block_on(self.unless_it_calls(async {
+            let endpoint = function::connect::<E>(&setting, self.wire.clone()).await.expect("a function");
+            api::handle(&endpoint, request, Timestamp::UNIX_EPOCH).await
+        }))
     }
 
     /// What `work` comes to by itself; nothing if it needs the network.
@@ -71,6 +67,8 @@ impl Offline {
 #[must_use]
 pub fn setting(name: &str) -> Option<String> {
     let value = match name {
+        "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "offline",
+        "AWS_ENDPOINT_URL" => "http://aws.offline",
         "FAL_KEY" => "offline:key",
         "FAL_BASE_URL" => "http://fal.offline",
         "CURSOR_KEY" => "a-key-of-32-characters-and-more-",

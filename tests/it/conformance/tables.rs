@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::coins::{Coins, Hold};
-use common::config::Tables;
+use common::coins::Coins;
 use common::generations::Generation;
 use common::identity::UserId;
+use common::ledger::Hold;
+use common::tables::Tables;
 use model::Scenario;
 use model::state::{self, Attempt, Entry, Items};
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub fn small(coins: Coins) -> i8 {
 
 /// Makes the row of a user who had coins before there was a ledger.
 pub async fn import(client: &Client, tables: &Tables, user: &UserId, coins: i8) {
-    let put = client.put_item().table_name(&tables.profiles);
+    let put = client.put_item().table_name(tables.profiles.name());
     let put = put.item("user_id", AttributeValue::S(user.to_string()));
     put.item("coins_balance", AttributeValue::N(coins.to_string())).send().await.expect("a row");
 }
@@ -34,16 +35,16 @@ pub async fn read(
     scenario: &Scenario,
 ) -> Items {
     let mut items = Items::default();
-    for profile in rows_of(user, client.query().table_name(&tables.profiles)).await {
+    for profile in rows_of(user, client.query().table_name(tables.profiles.name())).await {
         items.profile = read_profile(&profile, attempts);
     }
-    for row in rows_of(user, client.query().table_name(&tables.generations)).await {
+    for row in rows_of(user, client.query().table_name(tables.generations.name())).await {
         let attempt = find(attempts, |attempt| row["attempt_id"] == attempt.attempt_id.to_string());
         let pending = &attempts[attempt.index()];
         assert_eq!(row["generation_id"], pending.generation_id.to_string(), "it lies under its key");
         items.generations[scenario.plan(attempt).key] = Some(read_generation(&row, attempt, scenario));
     }
-    let ledger = client.query().table_name(&tables.ledger).index_name("by_user");
+    let ledger = client.query().table_name(tables.ledger.name()).index_name("by_user");
     for row in rows_of(user, ledger).await {
         let entry = Entry { delta: number(&row, "delta").expect("a delta"), balance: balance(&row) };
         match row["entry_id"].as_str().and_then(|id| id.strip_prefix("charge#")) {

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
-use common::coins::{Coins, Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp};
-use common::config::Tables;
-use common::generations::{AttemptId, Generation, GenerationId, Job, Mode, PhotoCount, Status};
+use common::coins::Coins;
+use common::generations::{Generation, Job, Mode, PhotoCount, Status};
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
+use common::ids::{AttemptId, GenerationId};
+use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
+use common::tables::Tables;
 use jiff::{SignedDuration, Timestamp};
 use model::state::{ATTEMPTS, Answer, At, Attempt, Attempts, Items, Reason, Who};
 use model::{Model, Scenario};
@@ -147,8 +149,10 @@ impl<'p> Walk<'p> {
     async fn top_up(&mut self) -> (At, At) {
         let (number, coins) = (0, 2);
         let reference = format!("payment of {}", self.user);
+        let (profiles, ledger) = (self.tables.profiles.clone(), self.tables.ledger.clone());
+        let top_ups = TopUps::new(self.client.clone(), profiles, ledger);
         let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
-        let balance = self.ledger.top_up(&top_up, self.now).await.expect("credited");
+        let balance = top_ups.credit(&top_up, self.now).await.expect("credited");
         let (who, lapsed, at) = (Who::TopUp(number), self.lapsed(), At::TopUp(self.items.profile.balance));
         let modelled = self.model.undisturbed(&mut self.items, lapsed, who, at);
         (At::Done(Answer::Credited(tables::small(balance))), modelled)

@@ -94,9 +94,9 @@ impl Books {
     /// Everything in which books and tables differ. The merchants have spent all that they had.
     pub async fn check(&self, potret: &Potret) -> Vec<String> {
         let (client, tables) = (potret.stack.dynamodb.dynamodb(), potret.tables());
-        let generations = rows(&client, &tables.generations).await;
-        let ledger = rows(&client, &tables.ledger).await;
-        let profiles = rows(&client, &tables.profiles).await;
+        let generations = rows(&client, tables.generations.name()).await;
+        let ledger = rows(&client, tables.ledger.name()).await;
+        let profiles = rows(&client, tables.profiles.name()).await;
         let pages = self.0.lock().expect("no panic");
 
         let mut differences = Vec::new();

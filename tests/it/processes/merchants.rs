@@ -125,7 +125,7 @@ async fn confirm(potret: &Potret, books: &Books, payment: &Payment) -> bool {
 
 /// Waits as long as the dead may still be alive.
 pub async fn wait_until_all_leases_have_passed(potret: &Potret) {
-    let generations = rows(&potret.stack.dynamodb.dynamodb(), &potret.tables().generations).await;
+    let generations = rows(&potret.stack.dynamodb.dynamodb(), potret.tables().generations.name()).await;
     let leases = generations.iter().filter(|row| row["status"] == "PENDING");
     let last = leases.filter_map(|row| row["lease_until"].as_i64()).max().unwrap_or_default();
     let left = u64::try_from(last - Timestamp::now().as_millisecond()).unwrap_or_default();

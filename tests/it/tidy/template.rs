@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::config::NAMES;
+use local_stack::functions::{self, Deployed};
 use reqwest::{Method, StatusCode};
 use sam_template::{LocalStack, Stack, Template};
 use serde_json::Value;
 
-use super::{file, files, refuse, rust_files};
+use super::{file, files, refuse};
 use crate::harness::Potret;
 
 /// Settings for laptops. In the cloud the secrets come from Systems Manager, and fal's hosts are fal's own.
@@ -46,24 +46,9 @@ pub fn differences(
     [only(one, other, in_one), only(other, one, in_other)].concat()
 }
 
-/// What each function passes to `expect_route`, as `<function>: <METHOD> <path>`.
-fn expected_routes() -> BTreeSet<String> {
-    let mut routes = BTreeSet::new();
-    for file in rust_files() {
-        let Some(path) = file.path.strip_prefix("functions/") else { continue };
-        let function = path.split('/').next().unwrap_or_default();
-        for call in file.text.split("expect_route(").skip(1) {
-            let arguments: Vec<_> =
-                call.split(')').next().unwrap_or_default().split(',').map(str::trim).collect();
-            let [_, method, path, ..] = arguments.as_slice() else { panic!("{}: {arguments:?}", file.path) };
-            routes.insert(format!(
-                "{function}: {} {}",
-                method.replace("Method::", ""),
-                path.trim_matches('"')
-            ));
-        }
-    }
-    routes
+/// Every setting that a function reads.
+pub fn settings() -> BTreeSet<String> {
+    functions::ALL.iter().flat_map(Deployed::settings).chain(["LOG_LEVEL".to_owned()]).collect()
 }
 
 #[test]
@@ -85,12 +70,15 @@ fn cargo_lambda_watch_serves_the_routes_of_the_template() {
 }
 
 #[test]
-fn every_function_checks_the_route_that_the_template_gives_it() {
+fn every_function_has_the_routes_of_the_template() {
     let routes = resources().routes.into_iter();
     let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path)).collect();
+    let own = functions::ALL.iter().flat_map(|function| {
+        function.routes.iter().map(|route| format!("{}: {} {}", function.name, route.method, route.path))
+    });
     refuse(
-        &differences(&routes, "template.yaml", &expected_routes(), "the functions' calls of expect_route"),
-        "make the function's Event in template.yaml and its expect_route the same:",
+        &differences(&routes, "template.yaml", &own.collect(), "the functions' ROUTES"),
+        "make the function's Event in template.yaml and its ROUTES the same:",
     );
 }
 
@@ -148,7 +136,7 @@ fn every_function_bears_one_name_everywhere() {
             }
         }
         let manifest = files.get(&format!("{folder}/Cargo.toml")).map(String::as_str).unwrap_or_default();
-        if !manifest.starts_with(&format!("[package]\nname = \"{name}\"\n")) || manifest.contains("[[bin]]") {
+        if !manifest.starts_with(&format!("[package]\nname = \"{name}\"\n")) {
             breaches.push(format!("{folder}/Cargo.toml must name the package, and so the binary, {name}"));
         }
         if !files["tests/it/main.rs"].contains(&format!("\nmod {module};\n")) {
@@ -191,9 +179,9 @@ fn every_folder_of_functions_and_of_events_is_a_function_of_the_template() {
 fn the_template_sets_every_setting_but_the_local_ones_and_no_unknown_one() {
     let names = resources().functions.into_iter().flat_map(|function| function.environment.into_keys());
     let set = names.filter(|name| name != OF_THE_C_LIBRARY).collect();
-    let known = NAMES.into_iter().filter(|name| !LOCAL_ONLY.contains(name)).map(str::to_owned).collect();
+    let known = settings().into_iter().filter(|name| !LOCAL_ONLY.contains(&name.as_str())).collect();
     refuse(
-        &differences(&set, "template.yaml", &known, "common::config::NAMES"),
-        "set it in template.yaml and name it in common::config::NAMES, or take it out of both:",
+        &differences(&set, "template.yaml", &known, "the functions"),
+        "set it in template.yaml and read it in a function, or do neither:",
     );
 }

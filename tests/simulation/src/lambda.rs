@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use add_coins::AddCoins;
 use coin_balance::CoinBalance;
+use common::function::{self, Function};
 use common::net::HttpClient;
-use common::secrets::Source;
+use common::{api, events};
 use generate_image::GenerateImage;
 use lambda_http::{Body, Request, RequestExt, Response, request};
 use lambda_runtime::{Context, LambdaEvent};
@@ -54,39 +55,34 @@ impl Instance {
             headers["idempotency-key"] = json!(key);
         }
         let request = self.request("POST", "/api/generate-image", user, &headers, &body.to_string());
-        let (function, now) = (self.generate_image(), self.world.now());
-        self.live(async { read(function.handle(request, now).await) }, fate).await
+        let (function, now) = (self.generate_image().await, self.world.now());
+        self.live(async { read(api::handle(&function, request, now).await) }, fate).await
     }
 
     /// generate-image, as this instance runs it.
-    #[must_use]
-    pub fn generate_image(&self) -> GenerateImage {
-        let lookup = |name: &str| self.world.setting("generate-image", name);
-        let config = generate_image::Config::load(&lookup).expect("a configuration");
-        let Source::Value(key) = config.fal.key.clone() else { unreachable!("the key is a value") };
-        let aws = self.world.aws(self.wire.clone());
-        GenerateImage::new(config, &key, aws.dynamodb(), aws.s3(), self.wire.clone())
+    pub async fn generate_image(&self) -> GenerateImage {
+        self.connect().await
+    }
+
+    async fn connect<F: Function>(&self) -> F {
+        let lookup = |name: &str| self.world.setting(F::NAME, name);
+        function::connect(&lookup, self.wire.clone()).await.expect("a function")
     }
 
     /// `GET /api/coin-balance` for `user`.
     pub async fn balance(self, user: &str) -> Outcome {
         let request = self.request("GET", "/api/coin-balance", user, &json!({}), "");
-        let lookup = |name: &str| self.world.setting("coin-balance", name);
-        let config = coin_balance::Config::load(&lookup).expect("a configuration");
-        let function = CoinBalance::new(config, self.world.aws(self.wire.clone()).dynamodb());
-        let now = self.world.now();
-        self.live(async { read(function.handle(request, now).await) }, Fate::Lives).await
+        let (function, now) = (self.connect::<CoinBalance>().await, self.world.now());
+        self.live(async { read(api::handle(&function, request, now).await) }, Fate::Lives).await
     }
 
     /// add-coins; an error's type stands for a body.
     pub async fn add_coins(self, user: &str, coins: u64, reference: &str, fate: Fate) -> Outcome {
-        let lookup = |name: &str| self.world.setting("add-coins", name);
-        let config = add_coins::Config::load(&lookup).expect("a configuration");
-        let function = AddCoins::new(config, self.world.aws(self.wire.clone()).dynamodb());
+        let function = self.connect::<AddCoins>().await;
         let event = json!({"user_id": user, "coins": coins, "reference": reference});
         let (event, now) = (LambdaEvent::new(event, Context::default()), self.world.now());
         let work = async {
-            match function.handle(event, now).await {
+            match events::invoke(&function, event, now).await {
                 Ok(credited) => Outcome::Answer(200, serde_json::to_value(credited).expect("JSON")),
                 Err(error) => Outcome::Answer(0, json!(error.to_string())),
             }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::aws::{Aws, Credentials, Region};
+use common::aws::Aws;
 use common::net::HttpClient;
 use dynoxide::Database;
 use http::{Method, Request, Response};
@@ -13,7 +13,6 @@ use sam_template::Stack;
 use sam_template::tables::create_missing_tables;
 use sam_template::{AuthMode, LocalStack};
 use tokio::time::Instant;
-use url::Url;
 
 use crate::auditor::{Auditor, Tables};
 use crate::lambda::Instance;
@@ -106,12 +105,9 @@ impl World {
         Timestamp::from_second(BEGINNING).expect("a time") + passed
     }
 
-    /// AWS at the end of `wire`. Its region bears the seed, because the SDK keeps one purse of retries a region and
-    /// process, and a run must not depend on the one before.
+    /// AWS at the end of `wire`.
     pub fn aws(&self, wire: HttpClient) -> Aws {
-        let credentials = Credentials::new("simulated", "secret", None, None, "simulation");
-        let region = Region::new(format!("world-{}", self.seed));
-        Aws::at(&Url::parse(AWS).expect("a URL"), region, credentials, wire)
+        Aws::from_environment(&|name| self.setting("", name), wire).expect("an environment")
     }
 
     /// A new instance of a function, on a wire of its own.
@@ -126,6 +122,11 @@ impl World {
             "FAL_KEY" => Some("simulated:key".to_owned()),
             "FAL_BASE_URL" => Some(servers::FAL.to_owned()),
             "COINS_PER_BATCH" => Some(self.price.to_string()),
+            "AWS_ENDPOINT_URL" => Some(AWS.to_owned()),
+            // The region has the seed in its name: the SDK keeps one retry token bucket per region and process, and a
+            // run must not depend on the one before.
+            "AWS_REGION" => Some(format!("world-{}", self.seed)),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("simulated".to_owned()),
             _ => {
                 let function = self.template.functions.iter().find(|spec| spec.name == function)?;
                 function.environment.get(name).cloned()

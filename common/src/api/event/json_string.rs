@@ -1,10 +1,10 @@
-//! A JSON string of megabytes, read in the memory that it is in. serde_json would need as much twice more: a place to put
-//! a string with escapes together, and one to hand it over.
+//! Reads a JSON string of megabytes in place. serde_json would copy it twice: into its scratch buffer, and
+//! into the result.
 
 use std::ops::Range;
 
-/// What the string stands for that lies in `json`, valid JSON, at `place`, between its quotes. Nothing if it has half of
-/// a surrogate pair without the other half.
+/// The value of the string at `place` in `json`, which is valid JSON; `place` is between the quotes. `None`
+/// if the string has half a surrogate pair.
 pub(super) fn read(json: String, place: Range<usize>) -> Option<String> {
     let mut bytes = json.into_bytes();
     bytes.truncate(place.end);
@@ -22,8 +22,8 @@ pub(super) fn read(json: String, place: Range<usize>) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The character of the escape that `json` begins with, and the escape's length, which is not less than that of the
-/// character. <https://www.rfc-editor.org/rfc/rfc8259#section-7>
+/// The character of the escape at the start of `json`, and the escape's length. The character is never
+/// longer. <https://www.rfc-editor.org/rfc/rfc8259#section-7>
 fn escaped(json: &[u8]) -> Option<(char, usize)> {
     let char = match json.get(1)? {
         b'b' => '\u{8}',
@@ -56,7 +56,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(text in "(?s).*") {
+        fn a_written_string_is_read_back(text in "(?s).*") {
             let json = serde_json::to_string(&text).expect("JSON");
             assert_eq!(read_both(&json), [Some(text.clone()), Some(text)]);
         }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_what_serde_json_reads() {
+    fn strings_are_read_as_serde_json_reads_them() {
         for json in [
             r#""""#,
             r#""no escape, é 😀""#,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_is_refused() {
+    fn half_a_surrogate_pair_is_refused() {
         for json in [
             r#""\ud83d""#,
             r#""\uDE00""#,

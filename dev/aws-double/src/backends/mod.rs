@@ -3,7 +3,7 @@
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
-use common::net::{self, HttpClient};
+use common::net::{self, HttpClient, Trust};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -14,53 +14,74 @@ use sam_template::place::REGION;
 pub mod dynamodb;
 pub mod s3;
 
-/// A server to talk to, as whom, and over which connections.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    http: HttpClient,
-    endpoint: Url,
+/// As whom, and in which region, everything is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
     region: Region,
     credentials: Credentials,
 }
 
-impl Connection {
-    /// A connection to a server inside this process.
+impl Identity {
+    /// The identity of a stack whose servers are all embedded. It protects nothing: they listen on the loopback only.
     #[must_use]
-    pub fn embedded(endpoint: Url) -> Self {
-        let (region, credentials) = (Region::from_static(REGION), local_credentials());
-        Self { http: net::client(), endpoint, region, credentials }
+    pub fn local() -> Self {
+        let credentials = Credentials::new("local", "local-secret", None, None, "local");
+        Self { region: Region::from_static(REGION), credentials }
     }
 
-    /// A connection to another server, with the region and the credentials that `lookup` finds
-    /// under the names that every AWS tool uses, else the local ones: most emulators accept any.
-    pub fn external(endpoint: Url, lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let mut connection = Self::embedded(endpoint);
+    /// The region and the credentials that `lookup` finds under the names that every AWS tool uses, else the local
+    /// ones: most emulators accept any.
+    pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let mut identity = Self::local();
         if let Some(region) = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")) {
-            connection.region = Region::new(region);
+            identity.region = Region::new(region);
         }
         if let (Some(id), Some(secret)) = (lookup("AWS_ACCESS_KEY_ID"), lookup("AWS_SECRET_ACCESS_KEY")) {
-            let token = lookup("AWS_SESSION_TOKEN");
-            connection.credentials = Credentials::new(id, secret, token, None, "environment");
+            identity.credentials =
+                Credentials::new(id, secret, lookup("AWS_SESSION_TOKEN"), None, "environment");
         }
-        connection
+        identity
+    }
+
+    /// The key pair.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The identity under the names by which a function finds it in its environment.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let token = self.credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
+        let variables = [
+            ("AWS_REGION", self.region.to_string()),
+            ("AWS_DEFAULT_REGION", self.region.to_string()),
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
+        ];
+        variables.into_iter().chain(token).collect()
+    }
+}
+
+/// A server to call, as whom, and over which connections.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    http: HttpClient,
+    endpoint: Url,
+    identity: Identity,
+}
+
+impl Connection {
+    /// A connection to the server at `endpoint`.
+    #[must_use]
+    pub fn new(endpoint: Url, identity: Identity) -> Self {
+        Self { http: net::client(Trust::MozillaThenSystem), endpoint, identity }
     }
 
     /// The address of the server.
     #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
-    }
-
-    /// Region and credentials, under the names by which a function finds them in its environment.
-    pub fn identity(&self) -> Vec<(&'static str, String)> {
-        let token = self.credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
-        let identity = [
-            ("AWS_REGION", self.region.to_string()),
-            ("AWS_DEFAULT_REGION", self.region.to_string()),
-            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
-        ];
-        identity.into_iter().chain(token).collect()
     }
 
     /// A DynamoDB client for this server, which is the functions' own.
@@ -76,15 +97,9 @@ impl Connection {
     }
 
     fn aws(&self) -> Aws {
-        Aws::at(&self.endpoint, self.region.clone(), self.credentials.clone(), self.http.clone())
+        let Identity { region, credentials } = self.identity.clone();
+        Aws::at(&self.endpoint, region, credentials, self.http.clone())
     }
-}
-
-/// The credentials of the embedded servers. They protect nothing: the servers listen on the
-/// loopback only.
-#[must_use]
-pub fn local_credentials() -> Credentials {
-    Credentials::new("local", "local-secret", None, None, "local")
 }
 
 /// A listener whose connections send every write at once: head and body of an answer are two, and the second
@@ -139,24 +154,19 @@ impl Server {
 mod tests {
     use super::*;
 
-    fn endpoint() -> Url {
-        Url::parse("http://127.0.0.1:8000").unwrap()
+    #[test]
+    fn the_identity_comes_from_the_environment() {
+        let identity = Identity::from_environment(|name| Some(format!("from {name}")));
+        let variables = identity.variables();
+        assert_eq!(variables[0], ("AWS_REGION", "from AWS_REGION".to_owned()));
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            assert!(variables.contains(&(name, format!("from {name}"))), "{name}");
+        }
     }
 
     #[test]
-    fn external_server_gets_the_credentials_of_the_environment() {
-        let connection = Connection::external(endpoint(), |name| Some(format!("from {name}")));
-        assert_eq!(connection.credentials.access_key_id(), "from AWS_ACCESS_KEY_ID");
-        assert_eq!(connection.credentials.secret_access_key(), "from AWS_SECRET_ACCESS_KEY");
-        assert_eq!(connection.credentials.session_token(), Some("from AWS_SESSION_TOKEN"));
-        assert_eq!(connection.region.as_ref(), "from AWS_REGION");
-    }
-
-    #[test]
-    fn external_server_gets_the_local_credentials_when_the_environment_has_none() {
+    fn half_a_pair_of_credentials_is_ignored() {
         let lookup = |name: &str| (name == "AWS_ACCESS_KEY_ID").then(|| "half a pair".to_owned());
-        let connection = Connection::external(endpoint(), lookup);
-        assert_eq!(connection.credentials.access_key_id(), local_credentials().access_key_id());
-        assert_eq!(connection.region.as_ref(), REGION);
+        assert_eq!(Identity::from_environment(lookup).variables(), Identity::local().variables());
     }
 }

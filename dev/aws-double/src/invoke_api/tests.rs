@@ -35,7 +35,7 @@ impl Api {
         let url = format!("http://{}/2015-03-31/functions", listener.local_addr().unwrap());
         let service = router(lambda.clone());
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { url, lambda, client: reqwest::Client::new() }
+        Self { url, lambda, client: crate::http_client() }
     }
 
     fn invoke(&self, name: &str) -> RequestBuilder {

@@ -40,7 +40,7 @@ pub fn emulated(emulator: &Path, bootstrap: Bootstrap) -> Function {
     let emulator = Arc::new(Emulator {
         program: emulator.to_owned(),
         bootstrap,
-        http: reqwest::Client::new(),
+        http: crate::http_client(),
         running: Mutex::default(),
     });
     let handler = Arc::new(move |event, _| {

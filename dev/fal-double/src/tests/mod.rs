@@ -25,6 +25,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 
 use super::models::Endpoint;
+use super::photos::client_without_tls;
 use super::validation::{Checked, check};
 use super::{FalDouble, Fault, Injection, Settings};
 
@@ -71,7 +72,7 @@ async fn start_with(files: Option<std::path::PathBuf>) -> Running {
         .nest("/_local/fal", fal.router());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let redirects = reqwest::redirect::Policy::none();
-    let http = reqwest::Client::builder().no_proxy().redirect(redirects).build().unwrap();
+    let http = client_without_tls().redirect(redirects).build().unwrap();
     Running { fal, host, base, http }
 }
 

@@ -66,7 +66,7 @@ pub struct Settings {
     /// Where photos are uploaded.
     pub s3: Url,
     pub fal: Fal,
-    pub batch: common::config::BatchConfig,
+    pub batch: generate_image::BatchConfig,
 }
 
 /// The page, its files and its session, without a fallback.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::config::Tables;
+use common::tables::Tables;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub struct Report {
 /// When a table cannot be read.
 pub async fn audit(client: &Client, tables: &Tables) -> anyhow::Result<Report> {
     let mut users = BTreeSet::new();
-    for table in [&tables.profiles, &tables.generations, &tables.ledger] {
+    for table in [tables.profiles.name(), tables.generations.name(), tables.ledger.name()] {
         users.extend(users_in(client, table).await.with_context(|| format!("cannot read {table}"))?);
     }
     let audited = stream::iter(&users).map(|user| async move {
@@ -66,8 +66,8 @@ async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Res
         }
         let before = profile(client, tables, user).await?;
         let books = Books {
-            generations: of_user(client, &tables.generations, None, user).await?,
-            ledger: of_user(client, &tables.ledger, Some("by_user"), user).await?,
+            generations: of_user(client, tables.generations.name(), None, user).await?,
+            ledger: of_user(client, tables.ledger.name(), Some("by_user"), user).await?,
             profile: before,
         };
         if books.profile == profile(client, tables, user).await? {
@@ -91,7 +91,7 @@ async fn users_in(client: &Client, table: &str) -> anyhow::Result<BTreeSet<Strin
 
 async fn profile(client: &Client, tables: &Tables, user: &str) -> anyhow::Result<Value> {
     let key = AttributeValue::S(user.to_owned());
-    let get = client.get_item().table_name(&tables.profiles).key("user_id", key).consistent_read(true);
+    let get = client.get_item().table_name(tables.profiles.name()).key("user_id", key).consistent_read(true);
     Ok(get.send().await?.item.map(serde_dynamo::from_item).transpose()?.unwrap_or_default())
 }
 

@@ -38,7 +38,7 @@ async fn keys_are_fetched_once_and_again_when_they_are_old() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_looked_for_once_a_minute() {
+async fn an_unknown_key_is_fetched_at_most_once_a_minute() {
     let issuer = Issuer::start().await;
     issuer.publishes(&[jwk("ec")]);
     let authorizer = issuer.authorizer();
@@ -59,7 +59,7 @@ async fn an_unknown_key_is_looked_for_once_a_minute() {
 }
 
 #[tokio::test]
-async fn many_at_once_fetch_once() {
+async fn many_requests_at_once_fetch_the_keys_once() {
     let issuer = Issuer::start().await;
     let authorizer = issuer.authorizer();
     let tokens: Vec<_> = (0..30)
@@ -74,7 +74,7 @@ async fn many_at_once_fetch_once() {
 }
 
 #[tokio::test]
-async fn without_any_keys_there_is_neither_yes_nor_no() {
+async fn without_any_keys_there_is_no_decision() {
     assert!(is_undecided(&issuer::authorizer("http://127.0.0.1:9/nobody-listens", None)).await);
     for (status, text) in [
         (500, json!({"keys": [jwk("ec")]}).to_string()),

@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::net;
+use common::net::{self, Trust};
+use common::{events, function};
+use futures::FutureExt;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -16,7 +18,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use super::keys;
-use crate::{Answer, Authorizer, AuthorizerError, Config, Event};
+use crate::{Authorizer, AuthorizerError, Decision, Event};
 
 pub const ISSUER: &str = "https://issuer.test/auth/v1";
 
@@ -80,19 +82,17 @@ impl Issuer {
 }
 
 pub fn authorizer(jwks_url: &str, secret: Option<&str>) -> Authorizer {
-    let config = Config::load(&|name| match name {
+    let (jwks_url, secret) = (jwks_url.to_owned(), secret.map(str::to_owned));
+    let lookup = move |name: &str| match name {
         "JWT_ISSUER" => Some(ISSUER.to_owned()),
         "JWT_AUDIENCE" => Some("app, admin".to_owned()),
-        "JWKS_URL" => Some(jwks_url.to_owned()),
-        "JWT_SECRET" => secret.map(str::to_owned),
-        _ => None,
-    });
-    let config = config.unwrap();
-    let secret = match config.tokens.secret.clone() {
-        Some(common::secrets::Source::Value(secret)) => Some(secret),
+        "JWKS_URL" => Some(jwks_url.clone()),
+        "JWT_SECRET" => secret.clone(),
         _ => None,
     };
-    Authorizer::new(config, secret.as_ref(), net::client())
+    // With the secret among the settings, nothing is waited for.
+    let connected = function::connect(&lookup, net::client(Trust::MozillaThenSystem)).now_or_never();
+    connected.expect("no wait").expect("an authorizer")
 }
 
 /// The algorithm and the private key of that name.
@@ -135,12 +135,12 @@ pub fn signed_as(name: &str, key_id: &str, claims: &Value) -> String {
 }
 
 /// What the function answers to a request with that `Authorization` header.
-pub async fn asked(authorizer: &Authorizer, header: &str) -> Result<Answer, AuthorizerError> {
+pub async fn asked(authorizer: &Authorizer, header: &str) -> Result<Decision, AuthorizerError> {
     let event: Event = serde_json::from_value(json!({
         "version": "2.0", "type": "REQUEST", "identitySource": [header], "headers": {"authorization": header},
     }))
     .unwrap();
-    authorizer.handle(LambdaEvent::new(event, Context::default())).await
+    events::invoke(authorizer, LambdaEvent::new(event, Context::default()), Timestamp::now()).await
 }
 
 /// Whose token it is, for the function; nobody's when it is refused.

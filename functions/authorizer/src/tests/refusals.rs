@@ -1,6 +1,8 @@
-//! Tokens that somebody forged, took from elsewhere, or kept for too long.
+//! Forged tokens, tokens from other issuers, and expired tokens.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
+use common::events::EventFunction;
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -19,14 +21,14 @@ fn without(name: &str) -> Value {
     claims
 }
 
-/// A token that is no more than its parts.
+/// A token put together from its parts, without a signature of ours.
 fn joined(header: &Value, claims: &Value, signature: &str) -> String {
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{signature}", part(header), part(claims))
 }
 
 #[tokio::test]
-async fn a_public_key_is_never_a_secret() {
+async fn a_token_signed_with_a_public_key_as_its_secret_is_refused() {
     let issuer = Issuer::start().await;
     let der = BASE64_STANDARD.decode(keys::RSA_PUBLIC).unwrap();
     let lines = keys::RSA_PUBLIC.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap());
@@ -50,7 +52,7 @@ async fn a_public_key_is_never_a_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_that_the_issuer_publishes_is_none() {
+async fn a_secret_in_the_jwks_is_ignored() {
     let issuer = Issuer::start().await;
     let published = BASE64_URL_SAFE_NO_PAD.encode("everybody can read this secret!!");
     issuer.publishes(&[json!({"kty": "oct", "kid": "secret", "alg": "HS256", "k": published})]);
@@ -151,7 +153,7 @@ async fn clocks_may_be_a_minute_apart_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused_before_any_key_is_asked_for() {
+async fn malformed_tokens_are_refused_before_any_key_is_fetched() {
     let issuer = Issuer::start().await;
     let authorizer = issuer.authorizer();
     let long = signed("ec", &with("roles", json!("x".repeat(8 * 1024))));
@@ -181,10 +183,8 @@ async fn an_event_without_exactly_one_identity_is_refused() {
     let issuer = Issuer::start().await;
     let token = format!("Bearer {}", signed("ec", &good()));
     for event in [json!({}), json!({"identitySource": []}), json!({"identitySource": [token, token]})] {
-        let event = lambda_runtime::LambdaEvent::new(
-            serde_json::from_value(event).unwrap(),
-            lambda_runtime::Context::default(),
-        );
-        assert!(!issuer.authorizer().handle(event).await.unwrap().is_authorized);
+        let event = serde_json::from_value(event).unwrap();
+        let decision = issuer.authorizer().handle(event, Timestamp::now()).await;
+        assert!(!decision.unwrap().is_authorized);
     }
 }

@@ -12,7 +12,7 @@ use sam_template::tables::create_missing_tables;
 use sam_template::{IndexSpec, KeySpec, TableSpec};
 
 use super::*;
-use crate::backends::Connection;
+use crate::backends::{Connection, Identity};
 use sam_template::{LocalStack, Template};
 
 fn tables() -> Vec<TableSpec> {
@@ -24,7 +24,7 @@ fn tables() -> Vec<TableSpec> {
 }
 
 fn client(server: &EmbeddedDynamoDb) -> Client {
-    Connection::embedded(server.endpoint().clone()).dynamodb()
+    Connection::new(server.endpoint().clone(), Identity::local()).dynamodb()
 }
 
 fn text(value: &str) -> AttributeValue {

@@ -7,18 +7,18 @@ use axum::http::{HeaderValue, Method};
 use reqwest::StatusCode;
 
 use super::*;
-use crate::backends::{Connection, local_credentials};
+use crate::backends::{Connection, Identity};
 
 const BUCKET: &str = "potret-uploads";
 const KEY: &str = "uploads/u/face.png";
 const PHOTO: &[u8] = b"not really a picture";
 
-async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, Client) {
+async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, common::aws::S3) {
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static("http://localhost:5173"))
         .allow_methods([Method::GET]);
-    let server = EmbeddedS3::start(data_dir, &local_credentials(), cors).await.unwrap();
-    let client = Connection::embedded(server.endpoint().clone()).s3();
+    let server = EmbeddedS3::start(data_dir, Identity::local().credentials(), cors).await.unwrap();
+    let client = Connection::new(server.endpoint().clone(), Identity::local()).s3();
     create_missing_bucket(&client, BUCKET).await.unwrap();
     (server, client)
 }
@@ -42,12 +42,12 @@ async fn presigned_get(client: &Client, age: Duration) -> String {
 
 /// Sends a presigned PUT with another body or content type than was signed, or with the same.
 async fn put(request: &PresignedRequest, content_type: &str, body: &'static [u8]) -> StatusCode {
-    let put = reqwest::Client::new().put(request.uri()).header("content-type", content_type);
+    let put = crate::http_client().put(request.uri()).header("content-type", content_type);
     put.body(body).send().await.unwrap().status()
 }
 
 async fn get(url: &str) -> StatusCode {
-    reqwest::get(url).await.unwrap().status()
+    crate::http_client().get(url).send().await.unwrap().status()
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn presigned_put_stores_what_a_presigned_get_reads() {
     let request = presigned_put(&client).await;
     assert_eq!(put(&request, "image/png", PHOTO).await, StatusCode::OK);
 
-    let answer = reqwest::get(presigned_get(&client, Duration::ZERO).await).await.unwrap();
+    let answer = crate::http_client().get(presigned_get(&client, Duration::ZERO).await).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["content-type"], "image/png");
     assert_eq!(answer.bytes().await.unwrap(), PHOTO);
@@ -89,7 +89,8 @@ async fn tampered_expired_or_unsigned_url_is_refused() {
 #[tokio::test]
 async fn other_credentials_are_refused() {
     let (server, _) = start(None).await;
-    let stranger = Connection::external(server.endpoint().clone(), |name| Some(name.to_owned())).s3();
+    let stranger = Identity::from_environment(|name| Some(name.to_owned()));
+    let stranger = Connection::new(server.endpoint().clone(), stranger).s3();
     assert!(create_missing_bucket(&stranger, BUCKET).await.is_err());
 }
 
@@ -123,7 +124,7 @@ async fn data_folder_survives_a_restart_and_a_temporary_one_does_not() {
 async fn browsers_are_told_which_origin_may_read() {
     let (_server, client) = start(None).await;
     let url = presigned_get(&client, Duration::ZERO).await;
-    let request = reqwest::Client::new().request(Method::OPTIONS, url);
+    let request = crate::http_client().request(Method::OPTIONS, url);
     let request = request.header("origin", "http://localhost:5173");
     let answer = request.header("access-control-request-method", "GET").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);

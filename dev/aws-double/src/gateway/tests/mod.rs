@@ -76,7 +76,7 @@ impl Api {
         let service = router(settings, lambda.clone()).unwrap();
         let service = service.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { url: format!("http://{address}"), address, lambda, client: reqwest::Client::new() }
+        Self { url: format!("http://{address}"), address, lambda, client: crate::http_client() }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -12,7 +12,7 @@ struct Asked {
 
 impl Asked {
     async fn start() -> Self {
-        let http = Client::builder().no_proxy().build().unwrap();
+        let http = crate::http_client();
         Self { api: Arc::new(RuntimeApi::start().await.unwrap()), http }
     }
 
