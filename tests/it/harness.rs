@@ -3,11 +3,9 @@
 pub mod logs;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_double::tokens;
 use axum::body::Bytes;
 use common::generations::Generation;
 use common::ledger::Ledger;
@@ -16,12 +14,11 @@ use fal_double::{FalDouble, Fault, Injection};
 use jiff::{SignedDuration, Timestamp};
 use kit::auditor::Snapshot;
 use kit::records::pending;
-use local_stack::binaries::{Binaries, Functions};
-use local_stack::demo;
+use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
+use local_stack::users;
 use operate::audit::{Report, audit};
 use reqwest::{Method, RequestBuilder};
-use sam_template::JwtSpec;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -81,15 +78,14 @@ impl Setup {
         let name = format!("potret-{}", Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
             name: name.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: None,
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
             functions: match self.binaries.or_else(binaries_of_the_environment) {
-                None => Functions::InProcess,
-                Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
+                None => RunFunctions::InProcess,
+                Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
+            ..Options::default()
         });
         Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
@@ -143,7 +139,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User {
-        let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
+        let token = users::token(id).expect("a token");
         User { http: self.http.clone(), url: self.stack.url.clone(), token }
     }
 
