@@ -68,7 +68,7 @@ pub struct Stack {
     /// The processes that run functions; none when they run in this one.
     pub processes: Processes,
     /// What the template says, with local names.
-    pub resources: sam_template::Stack,
+    pub resources: sam_template::Resources,
     /// The fal double, unless another fal is used.
     pub fal: Option<FalDouble>,
     /// The DynamoDB that is used.
@@ -152,7 +152,7 @@ impl Stack {
 
         let gateway = gateway::Settings {
             routes: resources.routes.clone(),
-            cors: Some(resources.cors.clone()),
+            cors: resources.cors.clone(),
             authorizer: resources.authorizer.clone(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };

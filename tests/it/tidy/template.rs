@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local_stack::functions::{self, Deployed};
 use reqwest::{Method, StatusCode};
-use sam_template::{LocalStack, Stack, Template};
+use sam_template::{LocalStack, Resources, Template};
 use serde_json::Value;
 
 use super::{file, files, refuse};
@@ -26,7 +26,7 @@ pub fn template() -> Value {
 }
 
 /// The template as it lies there, with made-up values for what a deployment is asked for.
-pub fn resources() -> Stack {
+pub fn resources() -> Resources {
     let asked_for = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
     let parameters = asked_for.map(|name| (name.to_owned(), "made-up".to_owned())).into();
     let template = Template::parse(&file("template.yaml")).expect("a template");

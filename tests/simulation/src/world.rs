@@ -9,7 +9,7 @@ use common::net::HttpClient;
 use dynoxide::Database;
 use http::{Method, Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use sam_template::Stack;
+use sam_template::Resources;
 use sam_template::tables::create_missing_tables;
 use sam_template::{AuthMode, LocalStack};
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ pub struct World {
     pub auditor: Mutex<Auditor>,
     /// What a batch costs.
     pub price: u64,
-    template: Stack,
+    template: Resources,
     seed: u64,
     born: Instant,
     database: Database,
