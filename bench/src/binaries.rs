@@ -12,12 +12,12 @@ use crate::announce;
 /// The folder of the functions' packages.
 const FUNCTIONS: &str = "functions";
 
-/// The yardstick. It is built alone: together with the functions it would get the features of their dependencies, and
-/// be larger than a hello world.
+/// The yardstick. It is built alone: together with the functions it would get the features of their
+/// dependencies, and be larger than a hello world.
 const YARDSTICK: &str = "hello";
 
-/// The variables that `cargo run` sets for a program. The build script of ring depends on some of them, and would run
-/// again, with a new build of all crates that need it.
+/// The variables that `cargo run` sets for a program. The build script of ring depends on some of them, and
+/// would run again, with a new build of all crates that need it.
 const OF_CARGO_RUN: [&str; 8] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -36,8 +36,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The binaries in `folder`, or those that Cargo builds of the repository at `root`. If the yardstick is needed and
-    /// not in the folder, Cargo builds it.
+    /// The binaries in `folder`, or those that Cargo builds of the repository at `root`. If the yardstick is
+    /// needed and not in the folder, Cargo builds it.
     pub fn find_or_build(root: &Path, folder: Option<&Path>, needs_yardstick: bool) -> anyhow::Result<Self> {
         let mut files = match folder {
             Some(folder) => find(folder)?,

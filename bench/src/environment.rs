@@ -1,4 +1,5 @@
-//! The environment of a function: Lambda's variables, and the settings of `template.yaml` with the addresses of this run.
+//! The environment of a function: Lambda's variables, and the settings of `template.yaml` with the addresses
+//! of this run.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,8 @@ const CONSTANT: [(&str, &str); 15] = [
 /// `template.yaml` sets this for `generate-image` only.
 const OF_GENERATE_IMAGE: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 
-/// The environment of a process of `function` that calls `backends`, and trusts their authority if it `trusts_the_run`.
+/// The environment of a process of `function` that calls `backends`, and trusts their authority if it
+/// `trusts_the_run`.
 pub fn of_function(
     function: &str,
     backends: &Backends,

@@ -1,7 +1,7 @@
 //! Processor instructions, counted by callgrind. They do not depend on other load on the machine.
 //!
-//! Processes with 0, 1 and 11 events show the instructions of a start, a first and a later call. Two counts of the same
-//! differ by the seeds of hash tables and the lengths of reads.
+//! Processes with 0, 1 and 11 events show the instructions of a start, a first and a later call. Two counts
+//! of the same differ by the seeds of hash tables and the lengths of reads.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The bench: the cost of each function from its start to its responses, as a multiple of a hello world that is built
-//! and measured in the same run.
+//! The bench: the cost of each function from its start to its responses, as a multiple of a hello world that
+//! is built and measured in the same run.
 
 #![cfg(target_os = "linux")]
 
@@ -47,8 +47,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
     let binaries =
         Binaries::find_or_build(&root, arguments.binaries.as_deref(), arguments.command.is_none())?;
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    // Of target/release/bench it is target/. The system's folder for temporary files may be in memory, where no file
-    // can be evicted.
+    // Of target/release/bench it is target/. The system's folder for temporary files may be in memory, where
+    // no file can be evicted.
     let program = env::current_exe()?;
     let folder = program.ancestors().nth(2).context("the bench is in no target folder")?.join("bench");
     fs::create_dir_all(&folder)?;

@@ -1,4 +1,5 @@
-//! Measures the functions' release binaries: `cargo run --release -p bench`. `docs/performance.md` explains the figures.
+//! Measures the functions' release binaries: `cargo run --release -p bench`. `docs/performance.md` explains
+//! the figures.
 
 #[cfg(target_os = "linux")]
 fn main() -> anyhow::Result<std::process::ExitCode> {

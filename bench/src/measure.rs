@@ -1,4 +1,5 @@
-//! The rounds: each round measures everything once, in another order, so that other load on the machine is spread.
+//! The rounds: each round measures everything once, in another order, so that other load on the machine is
+//! spread.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use crate::sample::{Lab, Program, Sample};
 use crate::statistics::{Spread, median};
 use crate::subjects::Subject;
 
-/// Memory settings whose processor share is measured, in MB: the smallest, and the first with a whole processor.
+/// Memory settings whose processor share is measured, in MB: the smallest, and the first with a whole
+/// processor.
 pub const SHARES: [u32; 2] = [128, 1769];
 
 /// The subjects that are measured under all conditions.

@@ -1,5 +1,5 @@
-//! Handlers in Python that do what coin-balance does, with boto3 alone and with FastAPI and Mangum, under AWS's own
-//! runtime client.
+//! Handlers in Python that do what coin-balance does, with boto3 alone and with FastAPI and Mangum, under
+//! AWS's own runtime client.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! One process from its start to its end: the times until it is ready, of its first and its later responses, and its
-//! calls.
+//! One process from its start to its end: the times until it is ready, of its first and its later responses,
+//! and its calls.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -103,8 +103,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Runs `program` for `events` events of `subject`. From when it is ready, it has the processor share of a function
-    /// with `memory_mb`, if given.
+    /// Runs `program` for `events` events of `subject`. From when it is ready, it has the processor share of
+    /// a function with `memory_mb`, if given.
     pub fn sample(
         &self,
         program: &Program,

@@ -17,8 +17,8 @@ use crate::environment::{AUDIENCE, ISSUER, JWT_SECRET};
 /// How long fal takes for the pictures of the subject `batch`.
 const LATENCY: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(500)];
 
-/// How long fal takes elsewhere. It is less than any fal, longer than the read of the balance, which runs meanwhile, and
-/// not counted.
+/// How long fal takes elsewhere. It is less than any fal, longer than the read of the balance, which runs
+/// meanwhile, and not counted.
 const SHORT_LATENCY: [Duration; 2] = [Duration::from_millis(40); 2];
 
 /// The largest photos: a body of 4.3 MB.
@@ -53,8 +53,8 @@ pub struct Subject {
     pub latency: [Duration; 2],
     /// The number of events after the first.
     pub warm_events: usize,
-    /// Whether the function trusts the authority of this run. Otherwise it has its own or the system's roots, as when it
-    /// is deployed, and is only started.
+    /// Whether the function trusts the authority of this run. Otherwise it has its own or the system's roots,
+    /// as when it is deployed, and is only started.
     pub trusts_the_run: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The targets of the figures: what must be reached, and what we reach for. Each target belongs to one row of the table,
-//! and to its ratio, or to its figure if there is no ratio.
+//! The targets of the figures: what must be reached, and what we reach for. Each target belongs to one row of
+//! the table, and to its ratio, or to its figure if there is no ratio.
 
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! A share of a processor, as Lambda gives it: by memory, in periods of 20 ms.
 //!
-//! A process is stopped for the rest of each period in which it has used up its share. A control group would need
-//! privileges, and another program on each system.
+//! A process is stopped for the rest of each period in which it has used up its share. A control group would
+//! need privileges, and another program on each system.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! The HTTP side of every function: endpoints, who calls them, how responses look, and which status every error has.
+//! The HTTP side of every function: endpoints, who calls them, how responses look, and which status every
+//! error has.
 //!
 //! No other module knows a status code.
 

@@ -1,8 +1,11 @@
 //! AWS clients as the functions use them: over the process's one HTTP client, with time limits of their own.
 
 use std::error::Error;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -30,8 +33,17 @@ const S3_OPERATION: Duration = Duration::from_secs(9);
 /// A DynamoDB client.
 pub type DynamoDb = aws_sdk_dynamodb::Client;
 
-/// An S3 client.
-pub type S3 = aws_sdk_s3::Client;
+/// An S3 client. It is made when it is first used, because most requests have no photos.
+#[derive(Debug, Clone)]
+pub struct S3(Arc<LazyLock<aws_sdk_s3::Client, Box<dyn FnOnce() -> aws_sdk_s3::Client + Send>>>);
+
+impl Deref for S3 {
+    type Target = aws_sdk_s3::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 /// How to reach AWS: where, as whom, and over which connections.
 #[derive(Debug, Clone)]
@@ -57,7 +69,8 @@ pub struct AwsError(&'static str);
 
 impl Aws {
     /// What the Lambda environment says, through `lookup`: region, credentials, and the endpoints that
-    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` name. The credentials live longer than the instance.
+    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` name. The credentials live longer than the
+    /// instance.
     pub fn from_environment(
         lookup: &dyn Fn(&str) -> Option<String>,
         http: HttpClient,
@@ -89,8 +102,11 @@ impl Aws {
     /// An S3 client. Another server has the bucket in the path, because `bucket.127.0.0.1` is no host.
     pub fn s3(&self) -> S3 {
         let config = self.config(self.endpoints.s3.as_deref(), S3_ATTEMPT, S3_OPERATION);
-        let config = aws_sdk_s3::config::Builder::from(&config);
-        S3::from_conf(config.force_path_style(self.endpoints.s3.is_some()).build())
+        let path_style = self.endpoints.s3.is_some();
+        S3(Arc::new(LazyLock::new(Box::new(move || {
+            let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style);
+            aws_sdk_s3::Client::from_conf(config.build())
+        }))))
     }
 
     /// A Systems Manager client, with DynamoDB's limits.
@@ -118,10 +134,7 @@ impl Aws {
 pub fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ServiceError(context) => {
-            let throttled = context.err().code().is_some_and(|code| {
-                ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"]
-                    .contains(&code)
-            });
+            let throttled = context.err().code().is_some_and(is_throttling);
             throttled || context.raw().status().is_server_error()
         }
         SdkError::ConstructionFailure(_) => false,
@@ -129,8 +142,14 @@ pub fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     }
 }
 
-/// An SDK error in one line for the log: code and message, or what went wrong on the way. Unlike the SDK's own
-/// debug form it holds no response body, which could hold a user's data.
+/// Whether an error's code says that the call was not applied because there were too many. These are the
+/// SDK's codes.
+pub fn is_throttling(code: &str) -> bool {
+    THROTTLING_ERRORS.contains(&code)
+}
+
+/// An SDK error in one line for the log: code and message, or what went wrong on the way. Unlike the SDK's
+/// own debug form it holds no response body, which could hold a user's data.
 pub fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,

@@ -40,8 +40,8 @@ pub enum StartError {
     Secret(#[from] SecretError),
 }
 
-/// What a function can connect to. A client is made when a function asks for one, so that a function without AWS needs
-/// no credentials and carries no SDK.
+/// What a function can connect to. A client is made when a function asks for one, so that a function without
+/// AWS needs no credentials and carries no SDK.
 pub struct Platform<'a> {
     lookup: &'a Lookup<'a>,
     http: OnceCell<HttpClient>,
@@ -88,7 +88,8 @@ impl<'a> Platform<'a> {
     }
 }
 
-/// Starts the function of this process: its settings come from the environment, its log goes to standard output.
+/// Starts the function of this process: its settings come from the environment, its log goes to standard
+/// output.
 ///
 /// # Errors
 ///

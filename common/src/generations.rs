@@ -1,5 +1,5 @@
-//! Generations: one record a request. The ledger alone writes them, because they change together with coins; this
-//! module says what they are and reads them.
+//! Generations: one record a request. The ledger alone writes them, because they change together with coins;
+//! this module says what they are and reads them.
 
 mod cursors;
 mod record;
@@ -80,8 +80,8 @@ impl Generations {
         Self { client, table }
     }
 
-    /// The user's newest generation, whatever its status. Reads are consistent, so a generation that has just ended is
-    /// seen.
+    /// The user's newest generation, whatever its status. Reads are consistent, so a generation that has just
+    /// ended is seen.
     pub async fn newest(&self, user: &UserId) -> Result<Option<Generation>, ReadError> {
         Ok(self.page(user, 1, None).await?.generations.pop())
     }

@@ -8,8 +8,8 @@ use tracing::Instrument;
 
 use crate::metrics;
 
-/// Runs `work`, which handles the invocation that `context` describes. Every event meanwhile is logged with the
-/// invocation's ids, under Powertools' names. At the end there is one line of metrics.
+/// Runs `work`, which handles the invocation that `context` describes. Every event meanwhile is logged with
+/// the invocation's ids, under Powertools' names. At the end there is one line of metrics.
 pub async fn observed<T>(context: Option<&Context>, work: impl Future<Output = T>) -> T {
     static IS_COLD: AtomicBool = AtomicBool::new(true);
     let cold_start = IS_COLD.swap(false, Ordering::Relaxed);
@@ -22,7 +22,8 @@ pub async fn observed<T>(context: Option<&Context>, work: impl Future<Output = T
     metrics::of_invocation(service, function_request_id, work).instrument(span).await
 }
 
-/// The trace's own id in a header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
+/// The trace's own id in a header such as
+/// `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
 fn trace_id(header: &str) -> Option<&str> {
     header.split(';').find_map(|part| part.trim().strip_prefix("Root="))
 }

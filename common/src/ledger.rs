@@ -1,6 +1,7 @@
 //! The ledger: the one place that writes coins and generations.
 //!
-//! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a payment.
+//! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a
+//! payment.
 
 mod expressions;
 mod hold;
@@ -30,8 +31,8 @@ pub use profile::Profiles;
 pub use top_ups::{TopUp, TopUpRefused, TopUps};
 pub use transact::Unavailable;
 
-/// Most tries of one hold. Before a next one, expired holds are ended: the generation's own last attempt, then the
-/// profile's other holds. One more is for a race with a request that does the same.
+/// Most tries of one hold. Before a next one, expired holds are ended: the generation's own last attempt,
+/// then the profile's other holds. One more is for a race with a request that does the same.
 const MAX_HOLD_TRIES: usize = 4;
 
 /// How long a settle follows a balance that keeps changing.
@@ -109,8 +110,8 @@ impl Ledger {
 
     /// Sets the price of `pending` aside and records it, if its user has the coins and a free place.
     ///
-    /// When the transaction is refused, the generation is looked at first. With the balance first, a repeat of the
-    /// request that took the last coin would get `insufficient_coins` in place of its replay.
+    /// When the transaction is refused, the generation is looked at first. With the balance first, a repeat
+    /// of the request that took the last coin would get `insufficient_coins` in place of its replay.
     pub async fn hold(&self, pending: &Generation, now: Timestamp) -> Result<HoldOutcome, HoldRefused> {
         let hold = Hold::of(pending);
         let record: Item = serde_dynamo::to_item(pending).map_err(broken)?;
@@ -219,8 +220,8 @@ impl Ledger {
         }
     }
 
-    /// A hold whose reply was lost may be in force although its request gets an error. The lease would free the coins
-    /// as well, but later.
+    /// A hold whose reply was lost may be in force although its request gets an error. The lease would free
+    /// the coins as well, but later.
     async fn undo_lost_hold(&self, hold: &Hold, unavailable: &Unavailable, now: Timestamp) {
         if unavailable.may_have_applied && self.release(hold, "try_again", now).await.is_err() {
             let Hold { user_id, generation_id, .. } = hold;

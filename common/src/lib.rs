@@ -7,7 +7,8 @@
 //! - [`aws`], [`invocation`], [`logs`], [`prompt`], [`tables`];
 //! - ground: settings, ids, numbers, and the checks of what comes from outside.
 //!
-//! Every module is a noun with its domain type and its adapter. The steps of an endpoint live in that endpoint's crate.
+//! Every module is a noun with its domain type and its adapter. The steps of an endpoint live in that
+//! endpoint's crate.
 
 pub mod api;
 pub mod aws;

@@ -1,5 +1,5 @@
-//! Logs: JSON lines on standard output, one event per step, ids as fields. The common fields have the names of Powertools
-//! for AWS Lambda, so that its queries work here as well.
+//! Logs: JSON lines on standard output, one event per step, ids as fields. The common fields have the names
+//! of Powertools for AWS Lambda, so that its queries work here as well.
 
 use std::fmt;
 
@@ -19,7 +19,8 @@ use crate::metrics;
 /// The most detailed level. Redacted payloads are logged at it.
 pub const MOST_DETAILED: Level = Level::DEBUG;
 
-/// Sends the events of this process to standard output from now on. `function` is the package of the function that runs.
+/// Sends the events of this process to standard output from now on. `function` is the package of the function
+/// that runs.
 pub fn start(level: Level, function: &str) {
     registry().with(layer(level, &[function], std::io::stdout)).init();
 }
@@ -39,8 +40,8 @@ where
     events.and_then(metrics.with_writer(writer).with_filter(of_metrics))
 }
 
-/// `level` for the events of `packages` and of this crate. All others log warnings only: an SDK's debug events hold
-/// signatures and whole bodies.
+/// `level` for the events of `packages` and of this crate. All others log warnings only: an SDK's debug
+/// events hold signatures and whole bodies.
 pub fn filter(level: Level, packages: &[&str]) -> Targets {
     let crates = packages.iter().map(|package| package.replace('-', "_"));
     let crates = crates.chain([env!("CARGO_PKG_NAME").to_owned()]);

@@ -1,10 +1,11 @@
 //! Metrics: one line per invocation, in CloudWatch's embedded metric format (EMF).
 //!
-//! Code that does something counted calls [`count`] or [`measure`] on the spot. The invocation's record collects the
-//! values, so no parameter is passed through. CloudWatch makes metrics of the line when it ingests the log.
+//! Code that does something counted calls [`count`] or [`measure`] on the spot. The invocation's record
+//! collects the values, so no parameter is passed through. CloudWatch makes metrics of the line when it
+//! ingests the log.
 //!
-//! The format is written here because the crates that write it bring a queue with a thread, a global recorder that mixes
-//! invocations, and some thirty crates more.
+//! The format is written here because the crates that write it bring a queue with a thread, a global recorder
+//! that mixes invocations, and some thirty crates more.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -40,7 +41,8 @@ pub enum Metric {
     CoinsExpired,
     /// Coins credited.
     CoinsAdded,
-    /// Holds that were found past their lease: each is a function that died, or a release that got no decision.
+    /// Holds that were found past their lease: each is a function that died, or a release that got no
+    /// decision.
     HoldsPastLease,
     /// How long a picture took, from the first request to the link.
     FalLatency,

@@ -1,5 +1,5 @@
-//! The HTTP client of a process: DynamoDB, S3, Systems Manager, fal and the token issuer share its connections and its
-//! TLS configuration, which is made once.
+//! The HTTP client of a process: DynamoDB, S3, Systems Manager, fal and the token issuer share its
+//! connections and its TLS configuration, which is made once.
 
 mod trust;
 
@@ -30,8 +30,8 @@ pub fn client(trust: Trust) -> HttpClient {
     over(builder(trust))
 }
 
-/// A reqwest client that trusts the authorities of `trust`, uses no proxy, follows no redirect and sends no request
-/// twice.
+/// A reqwest client that trusts the authorities of `trust`, uses no proxy, follows no redirect and sends no
+/// request twice.
 pub fn builder(trust: Trust) -> reqwest::ClientBuilder {
     with_tls(trust.into_tls())
 }
@@ -96,8 +96,8 @@ pub enum HttpError {
     TooLong { most_bytes: usize },
 }
 
-/// Sends `request` once, and reads at most `most_bytes` of its response's body. It has no time limit: the caller has
-/// a deadline.
+/// Sends `request` once, and reads at most `most_bytes` of its response's body. It has no time limit: the
+/// caller has a deadline.
 pub async fn send(
     client: &HttpClient,
     request: Request<Bytes>,

@@ -1,4 +1,5 @@
-//! A photo from a request: decoded from its text, its format told by its bytes, its size checked against the limits.
+//! A photo from a request: decoded from its text, its format told by its bytes, its size checked against the
+//! limits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,8 +17,8 @@ pub const MAX_PHOTO_BYTES: usize = 4 * 1024 * 1024;
 /// Largest photo in pixels. A small file can unpack to gigabytes; fal would refuse it after the upload.
 pub const MAX_PHOTO_PIXELS: u64 = 40_000_000;
 
-/// The first eight bytes of every PNG. `imagesize` checks four of them; the others catch files damaged by a text-mode
-/// transfer.
+/// The first eight bytes of every PNG. `imagesize` checks four of them; the others catch files damaged by a
+/// text-mode transfer.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Standard base64, padded or not: browsers pad, some clients strip.

@@ -40,7 +40,8 @@ pub enum SecretError {
 }
 
 impl<S: Secret> Source<S> {
-    /// Reads the setting `name`, which holds the secret, or `<name>_PARAMETER`, which names a parameter that does.
+    /// Reads the setting `name`, which holds the secret, or `<name>_PARAMETER`, which names a parameter that
+    /// does.
     pub fn load(settings: &mut Settings<'_>, name: &str) -> Option<Self> {
         let parameter = format!("{name}_PARAMETER");
         let value = settings.optional(name).map(SecretString::from);

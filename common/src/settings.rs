@@ -1,6 +1,8 @@
-//! Settings: read once at start, by the names that `template.yaml` sets. Each noun reads its own, beside itself.
+//! Settings: read once at start, by the names that `template.yaml` sets. Each noun reads its own, beside
+//! itself.
 //!
-//! All faults are named together, so that one deployment finds them all. A reader that notes a fault returns nothing.
+//! All faults are named together, so that one deployment finds them all. A reader that notes a fault returns
+//! nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +19,8 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + Send + Sync + 'a;
 #[error("the configuration is unusable: {}", .0.join("; "))]
 pub struct SettingsError(Vec<String>);
 
-/// The process's environment, as a [`Lookup`]. Nothing else that is deployed reads the environment, but the AWS SDK.
+/// The process's environment, as a [`Lookup`]. Nothing else that is deployed reads the environment, but the
+/// AWS SDK.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

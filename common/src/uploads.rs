@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::aws::describe;
+use crate::aws::{S3, describe};
 use crate::identity::UserId;
 use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
@@ -37,8 +36,8 @@ const HEADER_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 /// The namespace of the users' prefixes in the bucket (a UUID made for this purpose, never to change).
 const PREFIXES: Uuid = Uuid::from_u128(0x5b0e_7f3c_9a41_4d0e_8c55_1f6d_2a7b_90e3);
 
-/// An object's key in the bucket. Keys are made here only, so every photo is under its owner's prefix. They are short,
-/// because fal limits the length of a URL.
+/// An object's key in the bucket. Keys are made here only, so every photo is under its owner's prefix. They
+/// are short, because fal limits the length of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectKey(String);
 
@@ -49,7 +48,8 @@ impl ObjectKey {
         Self(format!("uploads/{}/{attempt}/{name}.{}", owner(user), format.extension()))
     }
 
-    /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's photo.
+    /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's
+    /// photo.
     pub fn upload(user: &UserId, id: UploadId) -> Self {
         Self(format!("uploads/{}/by-client/{id}", owner(user)))
     }
@@ -141,13 +141,13 @@ pub fn bucket(settings: &mut Settings<'_>) -> Option<String> {
 /// The bucket of the merchants' photos.
 #[derive(Debug, Clone)]
 pub struct Uploads {
-    client: Client,
+    client: S3,
     bucket: String,
 }
 
 impl Uploads {
     /// Uses `bucket` through `client`.
-    pub fn new(client: Client, bucket: String) -> Self {
+    pub fn new(client: S3, bucket: String) -> Self {
         Self { client, bucket }
     }
 

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-/// Most faults that one response names. A body of a megabyte can have a hundred thousand, and the response would be
-/// larger than Lambda allows.
+/// Most faults that one response names. A body of a megabyte can have a hundred thousand, and the response
+/// would be larger than Lambda allows.
 const MAX_FAULTS: usize = 100;
 
 /// Longest part of a client's field name that a message repeats, in characters.

@@ -197,7 +197,7 @@ async fn a_running_batch_holds_its_coin_until_a_minute_after_its_function_must_h
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let rows =
-            crate::audit::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().generations.name()).await;
+            crate::rows::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().generations.name()).await;
         assert_eq!((&rows[0]["status"], rows[0].get("expires_at")), (&json!("PENDING"), None));
         let lease = rows[0]["lease_until"].as_i64().expect("milliseconds") - started.as_millisecond();
         assert!((89_000..95_000).contains(&lease), "29 s for the function and 60 s on top: {lease}");
@@ -346,6 +346,6 @@ async fn an_imported_row_without_available_coins_works() {
     assert_eq!(merchant.coins().await, (3, 3));
     assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 2);
     assert_eq!(merchant.coins().await, (2, 2));
-    let rows = crate::audit::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().profiles.name()).await;
+    let rows = crate::rows::rows(&potret.stack.dynamodb.dynamodb(), potret.tables().profiles.name()).await;
     assert_eq!(rows[0]["email"], "a@b", "what others keep there stays");
 }

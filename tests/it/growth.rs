@@ -1,19 +1,19 @@
-//! What a user did before makes nothing dearer. `cargo bench` measures the same with a hundred thousand generations.
+//! A long history makes no request dearer. `cargo bench` measures the same with a hundred thousand
+//! generations.
 
 use common::identity::UserId;
-use reqwest::Method;
 use tests::give_a_past;
 
 use crate::flaky_dynamodb::FlakyDynamoDb;
-use crate::harness::{Answer, Potret, Setup, User, a_prompt};
+use crate::harness::{Potret, Setup, User, a_prompt};
 
-/// The calls and the items that each of the three takes to be answered.
-async fn costs(user: &User<'_>, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
+/// The DynamoDB calls of each request, and the items that they read.
+async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
     let mut costs = Vec::new();
     for path in ["/api/coin-balance", "/api/debug/last-prompt", "/api/generations?limit=5"] {
         dynamodb.take_calls();
         dynamodb.take_items_read();
-        assert_eq!(Answer::of(user.request(Method::GET, path)).await.status, 200);
+        assert_eq!(user.get(path).await.status, 200);
         costs.push((dynamodb.take_calls(), dynamodb.take_items_read()));
     }
     costs
@@ -23,9 +23,8 @@ async fn costs(user: &User<'_>, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u
 async fn a_balance_the_last_prompt_and_a_page_cost_the_same_after_ten_generations_and_after_a_thousand() {
     let behind = Potret::start().await;
     let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-    let potret =
-        Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str()).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+    let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
+    let (potret, merchant) = setup.with_merchant(1).await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     let (client, table) = (potret.stack.dynamodb.dynamodb(), potret.tables().generations);
     let id = UserId::parse("merchant").expect("a user id");

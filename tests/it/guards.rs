@@ -9,9 +9,9 @@ use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::audit::rows;
 use crate::crashes::pending;
 use crate::harness::Potret;
+use crate::rows::rows;
 
 const IMAGES: [&str; 2] = ["https://a/1.jpg", "https://a/2.jpg"];
 

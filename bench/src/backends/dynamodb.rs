@@ -1,5 +1,5 @@
-//! DynamoDB, as far as the functions use it. Every user has coins and a full page of generations. A generation that was
-//! written is found again, so that a replay is a real one.
+//! DynamoDB, as far as the functions use it. Every user has coins and a full page of generations. A
+//! generation that was written is found again, so that a replay is a real one.
 
 use std::collections::BTreeMap;
 

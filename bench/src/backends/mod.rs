@@ -1,5 +1,5 @@
-//! Stand-ins for DynamoDB, S3 and fal over TLS, as fast as this machine can be. They respond as the services do, record
-//! every call, and refuse what they do not know, so that no function is measured while it fails.
+//! Stand-ins for DynamoDB, S3 and fal over TLS, as fast as this machine can be. They respond as the services
+//! do, record every call, and refuse what they do not know, so that no function is measured while it fails.
 
 mod dynamodb;
 mod tls;

@@ -29,7 +29,8 @@ pub(super) async fn serve(acceptor: TlsAcceptor, router: Router) -> std::io::Res
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
             tokio::spawn(async move {
-                // Without TCP_NODELAY a response can wait 40 ms for an acknowledgement, as it does at no service.
+                // Without TCP_NODELAY a response can wait 40 ms for an acknowledgement, as it does at no
+                // service.
                 stream.set_nodelay(true).ok();
                 // Connections fail when a process is killed, which ends every measurement.
                 if let Ok(stream) = acceptor.accept(stream).await {
@@ -68,7 +69,8 @@ impl Identity {
         Ok(Self { certificate, key, authority: file })
     }
 
-    /// An acceptor for one service. A session with DynamoDB cannot be resumed with fal, although both have one name here.
+    /// An acceptor for one service. A session with DynamoDB cannot be resumed with fal, although both have
+    /// one name here.
     pub fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         // AWS chooses this one, too.

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::{Clock, Detail, Problem, Route};
 use crate::identity::UserId;
 
-/// Most values of a body. A sensible one has dozens; each takes up to three hundred bytes of memory, however short its
-/// text, so that six megabytes of them would be more than a function has.
+/// Most values of a body. A sensible one has dozens; each takes up to three hundred bytes of memory, however
+/// short its text, so that six megabytes of them would be more than a function has.
 const MAX_VALUES: usize = 100_000;
 
 /// Who may call an endpoint.
@@ -45,8 +45,8 @@ pub struct Call<'r, C> {
 }
 
 impl<'r, C: Caller> Call<'r, C> {
-    /// Accepts `request` if it is for one of `routes` and from somebody who may call. API Gateway checks both before;
-    /// a direct invocation does not pass API Gateway.
+    /// Accepts `request` if it is for one of `routes` and from somebody who may call. API Gateway checks both
+    /// before; a direct invocation does not pass API Gateway.
     pub(super) fn of(
         request: &'r Request,
         body: Body,
@@ -115,7 +115,8 @@ fn verified_subject(request: &Request) -> Option<UserId> {
     UserId::parse(sub).ok()
 }
 
-/// How many values a JSON text has at most: each follows a comma, or opens a list or an object, or comes first there.
+/// How many values a JSON text has at most: each follows a comma, or opens a list or an object, or comes
+/// first there.
 fn values(json: &[u8]) -> usize {
     let (mut values, mut in_string, mut escaped) = (1, false, false);
     for byte in json {

@@ -47,8 +47,8 @@ impl Clock {
         self.after(self.time_limit)
     }
 
-    /// The moment at which `margin` is left before the deadline. Of a short time limit, `share` bounds the margin: 4
-    /// means a quarter.
+    /// The moment at which `margin` is left before the deadline. Of a short time limit, `share` bounds the
+    /// margin: 4 means a quarter.
     pub fn before_deadline(&self, margin: Duration, share: u32) -> Instant {
         self.started + (self.time_limit - margin.min(self.time_limit / share))
     }

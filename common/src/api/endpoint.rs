@@ -16,8 +16,8 @@ use crate::invocation;
 
 /// A function that API Gateway calls.
 pub trait Endpoint: Function {
-    /// Who may call it: [`UserId`](crate::identity::UserId) for users with a token, [`Anyone`](super::Anyone) for an
-    /// open route.
+    /// Who may call it: [`UserId`](crate::identity::UserId) for users with a token, [`Anyone`](super::Anyone)
+    /// for an open route.
     type Caller: Caller;
 
     /// The routes, as `template.yaml` has them.
@@ -47,9 +47,9 @@ impl Route {
     /// Whether `path` is an address of this route, whatever the method.
     pub(super) fn has_path(&self, path: &str) -> bool {
         let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-        let path = path.trim_end_matches('/');
-        path.split('/').count() == self.path.split('/').count()
-            && path.split('/').zip(self.path.split('/')).all(|(asked, own)| asked == own || is_parameter(own))
+        let [asked, own] = [path, self.path].map(|path| path.trim_end_matches('/').split('/'));
+        asked.clone().count() == own.clone().count()
+            && asked.zip(own).all(|(asked, own)| asked == own || is_parameter(own))
     }
 }
 
@@ -64,8 +64,8 @@ pub async fn run<E: Endpoint>() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event| event::serve(event, handler))).await
 }
 
-/// The response to one request, which arrived at `now`. There always is one: a problem in the caller's language, and
-/// a 500 after a panic.
+/// The response to one request, which arrived at `now`. There always is one: a problem in the caller's
+/// language, and a 500 after a panic.
 pub async fn handle<E: Endpoint>(endpoint: &E, mut request: Request, now: Timestamp) -> Response {
     // Taken out here, so that megabytes can be freed as soon as they are read.
     let body = std::mem::take(request.body_mut());
@@ -94,5 +94,6 @@ mod tests {
         for path in ["/api/generations", "/api/generations/1/2", "/api/uploads/1", ""] {
             assert!(!route.has_path(path), "{path}");
         }
+        assert!(Route::post("/").has_path("/"));
     }
 }

@@ -11,6 +11,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
 use lambda_http::lambda_runtime::Diagnostic;
@@ -21,11 +22,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::Url;
 
+use super::Response;
+
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
-/// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's runtime still holds
-/// all of it, and a body of megabytes would be in memory twice.
+/// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's
+/// runtime still holds all of it, and a body of megabytes would be in memory twice.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct HttpEvent(Box<RawValue>);
@@ -38,15 +41,25 @@ pub struct HttpEvent(Box<RawValue>);
 pub async fn serve<H, F>(event: LambdaEvent<HttpEvent>, handler: H) -> Result<impl Serialize, Diagnostic>
 where
     H: Fn(Request) -> F,
-    F: Future<Output: IntoResponse> + Send,
+    F: Future<Output = Response> + Send,
 {
     let (head, mut body) = sanitised(event.payload).map_err(not_an_event)?;
     let with_its_body = service_fn(|mut request: Request| {
         *request.body_mut() = mem::take(&mut body);
-        handler(request).map(Ok)
+        handler(request).map(|response| Ok(Unconverted(response)))
     });
     let answer = Adapter::from(with_its_body).call(LambdaEvent::new(head, event.context));
     answer.await.map_err(|never: Infallible| match never {})
+}
+
+/// A response whose body is sent as it is. The conversion of `lambda_http` would copy it, and links the tables of every
+/// character set, 150 kB in each binary.
+struct Unconverted(Response);
+
+impl IntoResponse for Unconverted {
+    fn into_response(self) -> BoxFuture<'static, Response> {
+        ready(self.0).boxed()
+    }
 }
 
 fn not_an_event(error: serde_json::Error) -> Diagnostic {

@@ -22,8 +22,8 @@ pub fn created(body: &impl Serialize) -> Result<Response, Problem> {
     json(StatusCode::CREATED, text(body)?)
 }
 
-/// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the ETag; or a
-/// 304 if it is unchanged.
+/// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the
+/// ETag; or a 304 if it is unchanged.
 pub fn public(
     call: &Call<'_, Anyone>,
     body: &impl Serialize,

@@ -1,4 +1,5 @@
-//! The client: one picture per call, within a deadline. It tries again only where that cannot make a second picture.
+//! The client: one picture per call, within a deadline. It tries again only where that cannot make a second
+//! picture.
 
 use std::time::Duration;
 

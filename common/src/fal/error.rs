@@ -1,5 +1,5 @@
-//! fal's failures, told apart by the shape of their body's `detail`. Its wording, which could hold a user's data, is never
-//! used.
+//! fal's failures, told apart by the shape of their body's `detail`. Its wording, which could hold a user's
+//! data, is never used.
 
 use std::fmt;
 
@@ -181,8 +181,8 @@ fn kind_of_fault(kind: &str, loc: &[Value]) -> Option<FalErrorKind> {
     }
 }
 
-/// fal's rules: a request with a 429 or 503 did not run; a 500 says itself whether it may be repeated; after a 502 or 504
-/// the request may be running, and a repeat would make and bill a second picture.
+/// fal's rules: a request with a 429 or 503 did not run; a 500 says itself whether it may be repeated; after
+/// a 502 or 504 the request may be running, and a repeat would make and bill a second picture.
 fn retry(status: StatusCode, headers: &HeaderMap, kind: &FalErrorKind) -> Retry {
     match status.as_u16() {
         429 | 503 if *kind == FalErrorKind::Busy => Retry::Backoff,

@@ -1,4 +1,5 @@
-//! The bodies sent to fal, one type per endpoint. They are typed because fal ignores a misspelt field and uses its default.
+//! The bodies sent to fal, one type per endpoint. They are typed because fal ignores a misspelt field and
+//! uses its default.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,8 @@ use crate::redaction::without_secrets;
 /// The same for every picture: how closely it follows the prompt.
 const GUIDANCE_SCALE: f64 = 3.5;
 
-/// fal's price per megapixel in US dollars, from the models' pages on fal.ai. Used for the metric of the cost only.
+/// fal's price per megapixel in US dollars, from the models' pages on fal.ai. Used for the metric of the cost
+/// only.
 const SCHNELL_USD: f64 = 0.003;
 const FLUX_TWO_EDIT_USD: f64 = 0.021;
 const FLUX_GENERAL_USD: f64 = 0.075;
@@ -125,8 +127,8 @@ impl Input {
         }
     }
 
-    /// fal's likely price of one picture in US dollars, with every picture counted as a megapixel. The editing model
-    /// charges for its photos as well, each counted as a megapixel.
+    /// fal's likely price of one picture in US dollars, with every picture counted as a megapixel. The
+    /// editing model charges for its photos as well, each counted as a megapixel.
     pub fn estimated_usd(&self) -> f64 {
         match self {
             Self::Schnell(_) => SCHNELL_USD,

@@ -1,4 +1,5 @@
-//! fal's queue: when the direct path responds with a ticket instead of a picture, the client follows the ticket.
+//! fal's queue: when the direct path responds with a ticket instead of a picture, the client follows the
+//! ticket.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ struct Progress {
 }
 
 impl FalClient {
-    /// Waits for a ticket's picture. The caller's deadline limits the wait. No failure here may repeat the request,
-    /// because fal has it.
+    /// Waits for a ticket's picture. The caller's deadline limits the wait. No failure here may repeat the
+    /// request, because fal has it.
     pub(super) async fn follow(&self, ticket: Ticket, endpoint: &str) -> Result<Picture, FalError> {
         let request_id = Some(safe(&ticket.request_id));
         tracing::info!(fal_request_id = request_id, "fal queued the request");

@@ -28,8 +28,8 @@ pub(super) struct Ticket {
     pub response_url: Option<String>,
 }
 
-/// Reads the body of a 200. A picture's URL is the one field on which fal's responses can be relied, so no other is held
-/// to a type. Seeds can be larger than 2^53 and are ignored.
+/// Reads the body of a 200. A picture's URL is the one field on which fal's responses can be relied, so no
+/// other is held to a type. Seeds can be larger than 2^53 and are ignored.
 pub(super) fn read(body: &[u8]) -> Result<Accepted, FalError> {
     let nonsense = |reason: &str| FalError::new(FalErrorKind::Failed, format!("fal's response {reason}"));
     let body: Value = serde_json::from_slice(body).map_err(|_| nonsense("is not JSON"))?;

@@ -1,4 +1,5 @@
-//! Cursors: where the next page of a list begins, in a form that a client can keep but neither read nor change.
+//! Cursors: where the next page of a list begins, in a form that a client can keep but neither read nor
+//! change.
 
 use std::fmt;
 

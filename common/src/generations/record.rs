@@ -1,4 +1,5 @@
-//! What a generation is: the record of one request, which is the idempotency record and the prompt log at once.
+//! What a generation is: the record of one request, which is the idempotency record and the prompt log at
+//! once.
 
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond;

@@ -48,8 +48,8 @@ pub(super) struct Entry {
 }
 
 impl GenerationsTable {
-    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy of a
-    /// hold that was under way until its own attempt, or a newer one, had ended begins nothing.
+    /// Puts a pending generation where none is, or over an older, ended attempt at the same request. A copy
+    /// of a hold that was under way until its own attempt, or a newer one, had ended begins nothing.
     pub(super) fn put_pending(
         &self,
         item: Item,
@@ -185,8 +185,8 @@ impl ProfilesTable {
         built(update)
     }
 
-    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile that
-    /// never had `coins_available` has all of `before` available.
+    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile
+    /// that never had `coins_available` has all of `before` available.
     pub(super) fn add_coins(
         &self,
         user: &UserId,

@@ -9,8 +9,8 @@ use crate::generations::Generation;
 use crate::identity::UserId;
 use crate::ids::{AttemptId, GenerationId};
 
-/// Coins set aside for one attempt. A settle or release names the hold that it ends, so a repeat finds the hold gone and
-/// changes nothing.
+/// Coins set aside for one attempt. A settle or release names the hold that it ends, so a repeat finds the
+/// hold gone and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a hold must be settled or released"]
 pub struct Hold {

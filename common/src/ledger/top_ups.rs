@@ -16,8 +16,8 @@ use crate::identity::UserId;
 use crate::metrics::{self, Metric};
 use crate::tables::{LedgerTable, ProfilesTable};
 
-/// Longest pause before the balance is read again; the first is a thirty-second of it. Many payments of one user at
-/// once would otherwise spend their time refusing each other.
+/// Longest pause before the balance is read again; the first is a thirty-second of it. Many payments of one
+/// user at once would otherwise spend their time refusing each other.
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
 /// A payment to be credited.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use crate::aws::describe;
+use crate::aws::{describe, is_throttling};
 
 /// Most tries of one transaction, and the bounds of the pause between two (full jitter: uniformly random).
 const MAX_TRIES: u32 = 6;
@@ -135,19 +135,14 @@ fn verdict(error: &SdkError<TransactWriteItemsError>) -> Verdict {
         return verdict_of_reasons(canceled.cancellation_reasons());
     }
     match context.err().code() {
-        Some(
-            "TransactionInProgressException"
-            | "ProvisionedThroughputExceededException"
-            | "ThrottlingException"
-            | "RequestLimitExceeded",
-        ) => Verdict::NotApplied,
+        Some(code) if is_throttling(code) => Verdict::NotApplied,
         _ if context.raw().status().is_server_error() => Verdict::Unknown,
         _ => Verdict::Permanent,
     }
 }
 
-/// A cancellation has one reason per action. With a conflict beside it, a refusal does not show all items, so the
-/// transaction is tried again.
+/// A cancellation has one reason per action. With a conflict beside it, a refusal does not show all items, so
+/// the transaction is tried again.
 fn verdict_of_reasons(reasons: &[CancellationReason]) -> Verdict {
     let codes = || reasons.iter().map(|reason| reason.code().unwrap_or("None"));
     let passing =

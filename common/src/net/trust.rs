@@ -14,7 +14,8 @@ use thiserror::Error;
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone)]
 pub enum Trust {
-    /// Mozilla's, which are compiled in. A server whose authority is not among them is checked against the system's.
+    /// Mozilla's, which are compiled in. A server whose authority is not among them is checked against the
+    /// system's.
     MozillaThenSystem,
     /// Only these.
     Only(Arc<RootCertStore>),
@@ -29,8 +30,8 @@ pub struct TrustError {
 }
 
 impl Trust {
-    /// The authorities in the file that `SSL_CERT_FILE` names, read through `lookup`; without it, Mozilla's and the
-    /// system's.
+    /// The authorities in the file that `SSL_CERT_FILE` names, read through `lookup`; without it, Mozilla's
+    /// and the system's.
     pub fn of(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, TrustError> {
         match lookup("SSL_CERT_FILE").filter(|file| !file.trim().is_empty()) {
             Some(file) => Self::file(Path::new(&file)),
@@ -64,7 +65,8 @@ impl Trust {
 fn tls(verifier: Arc<dyn ServerCertVerifier>, provider: Arc<CryptoProvider>) -> ClientConfig {
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let tls = tls.expect("ring has ciphers for TLS 1.2 and 1.3");
-    // What rustls calls dangerous is any verifier that is not its own. Ours asks rustls's own, one after the other.
+    // What rustls calls dangerous is any verifier that is not its own. Ours asks rustls's own, one after the
+    // other.
     tls.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
 }
 
@@ -73,10 +75,11 @@ fn verifier(authorities: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> 
     verifier.build().expect("there is at least one authority")
 }
 
-/// Checks a server's certificate against Mozilla's authorities, and if none of them issued it, against the system's.
+/// Checks a server's certificate against Mozilla's authorities, and if none of them issued it, against the
+/// system's.
 ///
-/// Mozilla's are compiled in as parsed data: reading the system's bundle of some 150 certificates costs more than
-/// everything else that a function does at its start.
+/// Mozilla's are compiled in as parsed data: reading the system's bundle of some 150 certificates costs more
+/// than everything else that a function does at its start.
 #[derive(Debug)]
 struct MozillaThenSystem {
     mozilla: Arc<WebPkiServerVerifier>,

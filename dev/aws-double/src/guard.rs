@@ -1,9 +1,9 @@
 //! Keeps foreign web pages away from the local stack.
 //!
-//! Every page in the developer's browser can reach a local port. Without CORS headers no page can read a response, but
-//! two attacks remain. A page can send a request without reading the response, such as one for coins: its `Origin` shows
-//! this. And a page can make its own name resolve to 127.0.0.1 (DNS rebinding), so that the stack becomes part of its
-//! site: the `Host` shows this.
+//! Every page in the developer's browser can reach a local port. Without CORS headers no page can read a
+//! response, but two attacks remain. A page can send a request without reading the response, such as one for
+//! coins: its `Origin` shows this. And a page can make its own name resolve to 127.0.0.1 (DNS rebinding), so
+//! that the stack becomes part of its site: the `Host` shows this.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -15,8 +15,8 @@ use url::{Host, Url};
 /// The relation of the page to the server, set by the browser. Pages cannot set it.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses requests from pages of other sites. Programs other than browsers, such as the AWS CLI, send neither header
-/// and pass.
+/// Refuses requests from pages of other sites. Programs other than browsers, such as the AWS CLI, send
+/// neither header and pass.
 pub async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
     match is_from_foreign_page(request.headers()) {
         false => next.run(request).await,

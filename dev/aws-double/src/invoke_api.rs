@@ -25,7 +25,8 @@ const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-ty
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
-/// The only version of a local function. Every qualifier means it, so that callers of a deployed alias work here.
+/// The only version of a local function. Every qualifier means it, so that callers of a deployed alias work
+/// here.
 const LATEST: HeaderValue = HeaderValue::from_static("$LATEST");
 
 /// The Invoke API as a router without a fallback, to be merged with the one that has it.

@@ -1,5 +1,5 @@
-//! A double of Lambda's Runtime API for one process of a function. The process asks here for events and posts its
-//! responses here. The local stack runs binaries with it; the bench also reads the times.
+//! A double of Lambda's Runtime API for one process of a function. The process asks here for events and posts
+//! its responses here. The local stack runs binaries with it; the bench also reads the times.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -23,7 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// The variables that Lambda itself sets, without the region, the credentials and the address of the Runtime API.
+/// The variables that Lambda itself sets, without the region, the credentials and the address of the Runtime
+/// API.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 #[must_use]
 pub fn environment(function: &str, memory_mb: u32) -> [(&'static str, String); 10] {
@@ -88,8 +89,8 @@ impl RuntimeApi {
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        // Without TCP_NODELAY a response may wait 40 ms for an acknowledgement. A connection that refuses the option
-        // is only slower.
+        // Without TCP_NODELAY a response may wait 40 ms for an acknowledgement. A connection that refuses the
+        // option is only slower.
         let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let (invocations, shared) = Shared::new();
         let waiting_since = shared.waiting_since.subscribe();
@@ -103,7 +104,8 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Waits until the process waits for an event, and says since when it does. Never returns if the process ends first.
+    /// Waits until the process waits for an event, and says since when it does. Never returns if the process
+    /// ends first.
     pub async fn ready(&self) -> Instant {
         let mut waiting_since = self.waiting_since.clone();
         let since = waiting_since.wait_for(Option::is_some).await.ok().and_then(|since| *since);

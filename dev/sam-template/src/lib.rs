@@ -1,7 +1,7 @@
 //! Reads `template.yaml`, the one list of routes, tables and settings.
 //!
-//! It resolves what the local stack needs: parameters, local names and the settings of functions. Permissions, logs and
-//! alarms mean nothing on one machine and are skipped.
+//! It resolves what the local stack needs: parameters, local names and the settings of functions.
+//! Permissions, logs and alarms mean nothing on one machine and are skipped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -223,8 +223,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// When a value is missing, has the wrong kind, or depends on something that exists on AWS only. The message has the
-    /// path of the value, such as `Resources.Api.Properties.CorsConfiguration`.
+    /// When a value is missing, has the wrong kind, or depends on something that exists on AWS only. The
+    /// message has the path of the value, such as `Resources.Api.Properties.CorsConfiguration`.
     pub fn resolve(&self, local: &LocalStack) -> anyhow::Result<Resources> {
         let root = Node::root(&self.root);
         let resolver = Resolver::new(&root, local)?;

@@ -15,8 +15,8 @@ use crate::{IndexSpec, KeySpec, TableSpec};
 /// The longest wait for a new table. Local servers are ready at once; AWS needs some seconds.
 const ACTIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Creates the missing tables and waits until all tables are active. Works with any DynamoDB server, and may run again
-/// or at the same time elsewhere.
+/// Creates the missing tables and waits until all tables are active. Works with any DynamoDB server, and may
+/// run again or at the same time elsewhere.
 ///
 /// # Errors
 ///

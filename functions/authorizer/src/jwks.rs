@@ -1,4 +1,5 @@
-//! The issuer's public keys: fetched when one is needed, kept, and fetched again when they are old or lack one.
+//! The issuer's public keys: fetched when one is needed, kept, and fetched again when they are old or lack
+//! one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use url::Url;
 use crate::key::Key;
 use crate::token::Refused;
 
-/// The keys are fetched again after this time, so that a key which the issuer withdraws is not accepted for ever.
+/// The keys are fetched again after this time, so that a key which the issuer withdraws is not accepted for
+/// ever.
 pub const KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// The shortest time between two fetches, however many tokens name a key that is not there.
@@ -70,7 +72,8 @@ impl Jwks {
         Self { http, url, kept: Mutex::default() }
     }
 
-    /// The key with this id, if the issuer has one. When the keys cannot be fetched again, the old ones stay valid.
+    /// The key with this id, if the issuer has one. When the keys cannot be fetched again, the old ones stay
+    /// valid.
     pub async fn find(&self, id: &str) -> Result<Option<Key>, Refused> {
         // A request that arrives during a fetch waits for the result.
         let mut kept = self.kept.lock().await;

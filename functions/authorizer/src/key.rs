@@ -1,5 +1,5 @@
-//! A key and its one algorithm. No key is ever used for another algorithm, whatever a token claims: a public RSA key used
-//! as an HS256 secret would let everybody sign.
+//! A key and its one algorithm. No key is ever used for another algorithm, whatever a token claims: a public
+//! RSA key used as an HS256 secret would let everybody sign.
 
 use common::issuer::JwtSecret;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
@@ -22,8 +22,8 @@ impl Key {
         Self { algorithm: Algorithm::HS256, decoding: DecodingKey::from_secret(secret.bytes()) }
     }
 
-    /// The id and the key of one element of a JWKS, if it can be used: of a known kind, for signatures, and not meant for
-    /// another algorithm. Other elements are ignored.
+    /// The id and the key of one element of a JWKS, if it can be used: of a known kind, for signatures, and
+    /// not meant for another algorithm. Other elements are ignored.
     pub fn of_jwk(jwk: &Value) -> Option<(String, Self)> {
         let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
         let algorithm = match &jwk.algorithm {

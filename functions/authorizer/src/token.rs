@@ -53,7 +53,8 @@ pub enum Refused {
     NoKeys,
 }
 
-/// The token in an `Authorization` header: what follows `Bearer`, or all of it, as with the built-in authorizer.
+/// The token in an `Authorization` header: what follows `Bearer`, or all of it, as with the built-in
+/// authorizer.
 pub fn of_header(value: &str) -> Result<&str, Refused> {
     let value = value.trim();
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
@@ -132,8 +133,8 @@ impl Rules {
         UserId::parse(&claims.sub).map_err(|_| Refused::Subject)
     }
 
-    /// `client_id` counts only in a token without `aud`, as with the built-in authorizer: Cognito's access tokens are
-    /// such.
+    /// `client_id` counts only in a token without `aud`, as with the built-in authorizer: Cognito's access
+    /// tokens are such.
     fn is_meant_for_us(&self, claims: &Claims) -> bool {
         match (&claims.aud, &claims.client_id) {
             (Some(Audience::One(one)), _) | (None, Some(one)) => self.audience.contains(one),

@@ -32,8 +32,8 @@ const SETTLE_MARGIN: Duration = Duration::from_secs(3);
 /// Kept back from that to respond, whatever the database does: of a short time, a twentieth.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// How long a lease outlives its function. The coins of a batch that can still be delivered must not be given back, and
-/// clocks differ.
+/// How long a lease outlives its function. The coins of a batch that can still be delivered must not be given
+/// back, and clocks differ.
 const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
 impl GenerateImage {
@@ -108,8 +108,8 @@ impl GenerateImage {
         Plan::from_photos(request, &self.batch, self.photo_delivery, &self.uploads, user_id, attempt_id).await
     }
 
-    /// Makes the pictures and reads the settled balance at the same time. If the pictures come first, the read is
-    /// dropped, and the settle finds the balance out.
+    /// Makes the pictures and reads the settled balance at the same time. If the pictures come first, the
+    /// read is dropped, and the settle finds the balance out.
     async fn make_and_read_balance(
         &self,
         plan: &Plan,
@@ -185,8 +185,8 @@ impl GenerateImage {
         Ok(Delivered { generation, replayed: false })
     }
 
-    /// A settle without a decision may have been applied. A release decides: it gives the coins back, or finds that
-    /// they were paid, and then the pictures are delivered.
+    /// A settle without a decision may have been applied. A release decides: it gives the coins back, or
+    /// finds that they were paid, and then the pictures are delivered.
     async fn settle_or_release(
         &self,
         hold: &Hold,

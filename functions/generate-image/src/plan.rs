@@ -31,8 +31,8 @@ impl Plan {
         Self { input, photos: Vec::new(), job }
     }
 
-    /// Plans an image-to-image batch. The photos' URLs are signed here, before anything is stored or held, so a URL that
-    /// fal would refuse costs nothing.
+    /// Plans an image-to-image batch. The photos' URLs are signed here, before anything is stored or held, so
+    /// a URL that fal would refuse costs nothing.
     pub async fn from_photos(
         request: GenerationRequest,
         batch: &BatchConfig,

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-/// Generations per page: by default, and at most. A hundred of the longest prompts are within the limits of DynamoDB's
-/// query and of Lambda's response.
+/// Generations per page: by default, and at most. A hundred of the longest prompts are within the limits of
+/// DynamoDB's query and of Lambda's response.
 const USUAL_LIMIT: u16 = 20;
 const MAX_LIMIT: u16 = 100;
 

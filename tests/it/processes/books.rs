@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use crate::audit::rows;
 use crate::harness::Potret;
+use crate::rows::rows;
 
 /// A request for a batch and its answer.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::books::{Asked, Books, Payment};
-use crate::audit::rows;
-use crate::harness::{Answer, Potret};
+use crate::harness::{Potret, Response};
+use crate::rows::rows;
 
 const MERCHANTS: usize = 12;
 
@@ -91,7 +91,7 @@ async fn ask(potret: &Potret, books: &Books, user: &str, key: Option<&str>, prom
         Some(key) => merchant.generate_with_key(key, &body).await,
         None => merchant.generate(&body).await,
     };
-    let Answer { status, body, .. } = answer;
+    let Response { status, body, .. } = answer;
     let (key, prompt) = (key.map(str::to_owned), prompt.to_owned());
     books.note_asked(Asked { user: user.to_owned(), key, prompt, status, body });
     status

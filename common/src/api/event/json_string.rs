@@ -1,9 +1,10 @@
-//! Reads a JSON string of megabytes in place. serde_json would copy it twice: into its scratch buffer, and into the result.
+//! Reads a JSON string of megabytes in place. serde_json would copy it twice: into its scratch buffer, and
+//! into the result.
 
 use std::ops::Range;
 
-/// The value of the string at `place` in `json`, which is valid JSON; `place` is between the quotes. `None` if the string
-/// has half a surrogate pair.
+/// The value of the string at `place` in `json`, which is valid JSON; `place` is between the quotes. `None`
+/// if the string has half a surrogate pair.
 pub(super) fn read(json: String, place: Range<usize>) -> Option<String> {
     let mut bytes = json.into_bytes();
     bytes.truncate(place.end);
@@ -21,7 +22,8 @@ pub(super) fn read(json: String, place: Range<usize>) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The character of the escape at the start of `json`, and the escape's length. The character is never longer. <https://www.rfc-editor.org/rfc/rfc8259#section-7>
+/// The character of the escape at the start of `json`, and the escape's length. The character is never
+/// longer. <https://www.rfc-editor.org/rfc/rfc8259#section-7>
 fn escaped(json: &[u8]) -> Option<(char, usize)> {
     let char = match json.get(1)? {
         b'b' => '\u{8}',

@@ -29,8 +29,8 @@ impl Identity {
         Self { region: Region::from_static(REGION), credentials }
     }
 
-    /// The region and the credentials in the variables of every AWS tool, else the local ones: most emulators accept
-    /// any.
+    /// The region and the credentials in the variables of every AWS tool, else the local ones: most emulators
+    /// accept any.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut identity = Self::local();
         if let Some(region) = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")) {
@@ -99,7 +99,8 @@ impl Connection {
     }
 }
 
-/// A listener with TCP_NODELAY. Without it the body of a response could wait for an acknowledgement of the head.
+/// A listener with TCP_NODELAY. Without it the body of a response could wait for an acknowledgement of the
+/// head.
 pub fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
     listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {

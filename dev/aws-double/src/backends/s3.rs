@@ -20,8 +20,8 @@ use url::Url;
 use super::{Server, answering_at_once};
 use sam_template::place::REGION;
 
-/// An S3 inside this process, which checks signatures and presigned URLs. Dropping it stops it without waiting, and
-/// deletes a temporary folder.
+/// An S3 inside this process, which checks signatures and presigned URLs. Dropping it stops it without
+/// waiting, and deletes a temporary folder.
 #[derive(Debug)]
 pub struct EmbeddedS3 {
     server: Server,
@@ -30,8 +30,8 @@ pub struct EmbeddedS3 {
 }
 
 impl EmbeddedS3 {
-    /// Starts the server with its objects in the subfolder `s3` of `data_dir`, or in a temporary folder. It accepts
-    /// `credentials` only, and has the cross-origin rules `cors`.
+    /// Starts the server with its objects in the subfolder `s3` of `data_dir`, or in a temporary folder. It
+    /// accepts `credentials` only, and has the cross-origin rules `cors`.
     ///
     /// # Errors
     ///
@@ -89,7 +89,8 @@ async fn internal_error(error: HttpError) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-/// Creates the bucket if it is missing. Works with any S3 server, and may run again or at the same time elsewhere.
+/// Creates the bucket if it is missing. Works with any S3 server, and may run again or at the same time
+/// elsewhere.
 ///
 /// # Errors
 ///

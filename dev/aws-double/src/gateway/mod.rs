@@ -63,7 +63,8 @@ struct Gateway {
 
 /// The gateway as a router whose fallback answers every request.
 ///
-/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in events.
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in
+/// events.
 ///
 /// # Errors
 ///
@@ -83,7 +84,8 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     let started = Instant::now();
     let request_id = request_id();
     let (parts, body) = request.into_parts();
-    // The body is read first: a client that is still sending would see a broken connection in place of a refusal.
+    // The body is read first: a client that is still sending would see a broken connection in place of a
+    // refusal.
     let body = body::read(body, BODY_LIMIT_BYTES).await;
 
     let mut response = gateway.response(&parts, body, &request_id).await;

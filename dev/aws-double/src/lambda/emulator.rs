@@ -1,5 +1,5 @@
-//! AWS's Lambda Runtime Interface Emulator, which is part of AWS's own base images: a second opinion on how a binary
-//! behaves on Lambda.
+//! AWS's Lambda Runtime Interface Emulator, which is part of AWS's own base images: a second opinion on how a
+//! binary behaves on Lambda.
 //!
 //! <https://github.com/aws/aws-lambda-runtime-interface-emulator>
 
@@ -32,7 +32,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The ports of emulators.
 const PORTS: Range<u16> = 12_000..32_000;
 
-/// The function of `bootstrap` under the program `emulator`. Its invocations take turns: two at once crash the emulator.
+/// The function of `bootstrap` under the program `emulator`. Its invocations take turns: two at once crash
+/// the emulator.
 pub fn emulated(emulator: &Path, bootstrap: Bootstrap) -> Function {
     let (name, timeout) = (bootstrap.function.clone(), bootstrap.timeout + GRACE);
     let emulator = Arc::new(Emulator {
@@ -128,8 +129,8 @@ fn parsed(response: &str) -> Result<Value, FunctionError> {
     }
 }
 
-/// An address that this process has not used before. It lies below the ports that Linux assigns itself: one of those
-/// could be assigned to another program before the emulator listens.
+/// An address that this process has not used before. It lies below the ports that Linux assigns itself: one
+/// of those could be assigned to another program before the emulator listens.
 fn free_address() -> std::io::Result<SocketAddr> {
     static USED: AtomicU32 = AtomicU32::new(0);
     let mut failure = std::io::Error::from(ErrorKind::AddrInUse);

@@ -30,7 +30,8 @@ where
         let handler = Arc::clone(&handler);
         async move {
             let event: HttpEvent = serde_json::from_value(event).map_err(not_decoded)?;
-            let response = api::serve(LambdaEvent::new(event, context), &*handler).await?;
+            let respond = |request| handler(request).then(IntoResponse::into_response);
+            let response = api::serve(LambdaEvent::new(event, context), respond).await?;
             serde_json::to_value(response).map_err(not_encoded)
         }
         .boxed()

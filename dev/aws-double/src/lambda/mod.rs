@@ -1,4 +1,5 @@
-//! Lambda: runs the functions under the service's rules, their handlers in this process or their binaries as processes.
+//! Lambda: runs the functions under the service's rules, their handlers in this process or their binaries as
+//! processes.
 //!
 //! Every invocation has its own task, so it outlives a caller that goes away, as on Lambda.
 
@@ -146,8 +147,8 @@ impl Running {
     }
 }
 
-/// Runs one invocation. The handler has a task of its own, so that one which never yields is still reported as timed
-/// out.
+/// Runs one invocation. The handler has a task of its own, so that one which never yields is still reported
+/// as timed out.
 fn run(
     function: &Function,
     event: Value,

@@ -14,8 +14,8 @@ use super::process::{Bootstrap, Process};
 pub struct Processes(Arc<Mutex<Vec<Arc<Process>>>>);
 
 impl Processes {
-    /// A [`Handler`] whose invocations run in processes of `bootstrap`, one at a time in each. Dropping an unfinished
-    /// invocation kills its process, as Lambda does when the time is up.
+    /// A [`Handler`] whose invocations run in processes of `bootstrap`, one at a time in each. Dropping an
+    /// unfinished invocation kills its process, as Lambda does when the time is up.
     #[must_use]
     pub fn handler(&self, bootstrap: Bootstrap) -> Handler {
         let (processes, bootstrap) = (self.clone(), Arc::new(bootstrap));

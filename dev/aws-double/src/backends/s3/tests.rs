@@ -13,7 +13,7 @@ const BUCKET: &str = "potret-uploads";
 const KEY: &str = "uploads/u/face.png";
 const PHOTO: &[u8] = b"not really a picture";
 
-async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, Client) {
+async fn start(data_dir: Option<&Path>) -> (EmbeddedS3, common::aws::S3) {
     let cors = CorsLayer::new()
         .allow_origin(HeaderValue::from_static("http://localhost:5173"))
         .allow_methods([Method::GET]);

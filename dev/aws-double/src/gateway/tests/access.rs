@@ -152,7 +152,8 @@ impl io::Write for Log {
 async fn tokens_bodies_and_queries_are_not_logged() {
     let log = Log::default();
     let writer = log.clone();
-    // For all threads: tracing would cache that an event is not logged if another thread meets the event first.
+    // For all threads: tracing would cache that an event is not logged if another thread meets the event
+    // first.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())

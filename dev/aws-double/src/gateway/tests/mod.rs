@@ -20,7 +20,8 @@ use sam_template::JwtSpec;
 
 const ORIGIN: &str = "https://shop.example";
 
-/// A gateway with one function behind `POST /call`, `GET /items/{id}` and `GET /open/{name}`, which is public.
+/// A gateway with one function behind `POST /call`, `GET /items/{id}` and `GET /open/{name}`, which is
+/// public.
 struct Api {
     url: String,
     address: SocketAddr,

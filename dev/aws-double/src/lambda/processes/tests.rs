@@ -19,7 +19,8 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("prints", "env > \"$0.environment\""),
 ];
 
-/// The file of a script. All are written before the first one runs: a file that is open for writing cannot be run.
+/// The file of a script. All are written before the first one runs: a file that is open for writing cannot be
+/// run.
 fn script(name: &str) -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
