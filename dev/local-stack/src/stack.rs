@@ -72,7 +72,7 @@ pub struct Stack {
     /// The processes that run functions; empty when the functions run in this process.
     pub processes: Processes,
     /// The template's resources, with local names.
-    pub resources: sam_template::Stack,
+    pub resources: sam_template::Resources,
     /// `None` when another fal is used.
     pub fal: Option<FalDouble>,
     pub dynamodb: Connection,
@@ -152,7 +152,7 @@ struct Parts {
     options: Options,
     url: Url,
     settings: LocalSettings,
-    resources: sam_template::Stack,
+    resources: sam_template::Resources,
     storage: Storage,
     /// The functions' settings beside the template's, or in their place.
     local: BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local_stack::functions::{self, Deployed};
 use reqwest::Method;
-use sam_template::{LocalStack, Stack, Template};
+use sam_template::{LocalStack, Resources, Template};
 use serde_json::{Value, json};
 
 use super::{differences, file, files, refuse};
@@ -27,7 +27,7 @@ pub fn template() -> Value {
 }
 
 /// The resources of the template, with made-up values for the parameters of a deployment.
-pub fn resources() -> Stack {
+pub fn resources() -> Resources {
     let required = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
     let parameters = required.map(|name| (name.to_owned(), "made-up".to_owned())).into();
     let template = Template::parse(&file("template.yaml")).expect("a template");
