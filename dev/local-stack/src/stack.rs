@@ -222,7 +222,7 @@ impl Parts {
     fn gateway(&self) -> gateway::Settings {
         gateway::Settings {
             routes: self.resources.routes.clone(),
-            cors: Some(self.resources.cors.clone()),
+            cors: self.resources.cors.clone(),
             authorizer: self.resources.authorizer.clone(),
             integration_timeout: INTEGRATION_TIMEOUT,
         }

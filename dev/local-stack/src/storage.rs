@@ -58,7 +58,7 @@ impl Storage {
     /// # Errors
     ///
     /// When a service refuses.
-    pub async fn create_missing(&self, resources: &sam_template::Stack) -> anyhow::Result<()> {
+    pub async fn create_missing(&self, resources: &sam_template::Resources) -> anyhow::Result<()> {
         create_missing_tables(&self.dynamodb.dynamodb(), &resources.tables).await?;
         let s3 = self.s3.s3();
         for bucket in &resources.buckets {
