@@ -42,7 +42,7 @@ pub async fn read(
         let attempt = find(attempts, |attempt| row["attempt_id"] == attempt.attempt_id.to_string());
         let pending = &attempts[attempt.index()];
         assert_eq!(row["generation_id"], pending.generation_id.to_string(), "it lies under its key");
-        items.generations[scenario.plan(attempt).key] = Some(read_generation(&row, attempt, scenario));
+        items.generations[scenario.request(attempt).key] = Some(read_generation(&row, attempt, scenario));
     }
     let ledger = client.query().table_name(tables.ledger.name()).index_name("by_user");
     for row in rows_of(user, ledger).await {
@@ -70,7 +70,7 @@ fn read_profile(row: &Value, attempts: &[Generation]) -> state::Profile {
     let mut profile = state::Profile { balance, available, ..Default::default() };
     let found: BTreeSet<_> = row["holds"].as_array().into_iter().flatten().map(Value::to_string).collect();
     for text in found {
-        profile.holds.add(find(attempts, |attempt| text == format!("\"{}\"", Hold::of(attempt))));
+        profile.holds.insert(find(attempts, |attempt| text == format!("\"{}\"", Hold::of(attempt))));
     }
     profile
 }
@@ -83,7 +83,7 @@ fn read_generation(row: &Value, attempt: Attempt, scenario: &Scenario) -> state:
         Some("EXPIRED") => state::Status::Expired,
         other => panic!("{other:?} is no status"),
     };
-    let body = scenario.plan(attempt).body;
+    let body = scenario.request(attempt).body;
     assert_eq!(row["body_hash"], format!("body-{body}"), "it has its attempt's body");
     state::Generation { attempt, body, status, remaining: number(row, "remaining_coins") }
 }
