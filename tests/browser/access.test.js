@@ -101,7 +101,7 @@ for (const [look, colorScheme] of [
   });
 }
 
-test('a phone shows no horizontal scrollbar, the button stays on screen, and every target is at least 44 px', async () => {
+test('a phone never scrolls sideways, keeps the button on screen, and has targets of at least 44 px', async () => {
   const merchant = await visit(scene.browser, scene.stack.url, PHONE);
   const { page } = merchant;
   await page.setInputFiles('#photo-face', smallPhoto('sebuah-nama-berkas-yang-panjang-sekali-dan-tanpa-spasi.png'));

@@ -28,7 +28,7 @@ test('options become two pictures for one coin', async () => {
   const { page } = merchant;
   assert.equal(await merchant.coins(), 10);
   await merchant.choose('Non Model', 'content_type');
-  assert.equal(await page.locator('[data-list="model_type"]').count(), 0, 'a picture without a model has no list of models');
+  assert.equal(await page.locator('[data-list="model_type"]').count(), 0, 'a product alone needs no model');
   await merchant.choose('Dua tangan menampilkan produk', 'pose');
   await merchant.choose('Tas', 'category');
   await merchant.promptIs(

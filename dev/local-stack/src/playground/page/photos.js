@@ -92,7 +92,7 @@ export function photoSlots(place, changed) {
 
   function thumb({ photo, number, fate, way }) {
     const limits = currentSession().photos;
-    const fateText = text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted });
+    const verdict = text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted });
     return element(
       'li',
       { class: `thumb ${fate}` },
@@ -104,7 +104,7 @@ export function photoSlots(place, changed) {
         element('strong', { title: photo.name }, photo.name),
         element('span', {}, `${size(photo.size)} · ${photo.width} × ${photo.height}`),
         element('span', { class: 'way' }, text(`way_${way}`)),
-        element('span', { class: 'fate' }, fateText),
+        element('span', { class: 'fate' }, verdict),
       ),
       element(
         'button',
