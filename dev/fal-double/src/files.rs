@@ -69,7 +69,8 @@ impl Files {
     }
 }
 
-/// `GET /files/{name}`: a picture, without a key. It can be cached for ever, because names are never used twice.
+/// `GET /files/{name}`: a picture, without a key. It can be cached for ever, because names are never used
+/// twice.
 pub async fn serve(State(fal): State<FalDouble>, Path(name): Path<String>) -> Response {
     let format = ImageFormat::from_path(&name).ok();
     let found = tokio::task::spawn_blocking(move || fal.0.files.find(&name)).await;

@@ -1,4 +1,5 @@
-//! The three models with the fields, defaults and ranges of fal's published schemas, and the job of a valid request.
+//! The three models with the fields, defaults and ranges of fal's published schemas, and the job of a valid
+//! request.
 
 use std::ops::RangeInclusive;
 

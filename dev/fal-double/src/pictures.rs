@@ -1,6 +1,7 @@
 //! The pictures: one colour, the prompt and the settings as text, the photos at the bottom.
 //!
-//! A wrong prompt, a missing photo or a lost parameter is seen at a glance. The same seed gives the same picture.
+//! A wrong prompt, a missing photo or a lost parameter is seen at a glance. The same seed gives the same
+//! picture.
 
 use std::convert::Infallible;
 use std::io::Cursor;

@@ -17,7 +17,8 @@ const AT_ONCE: usize = 16;
 /// The progress is reported after every so many lines.
 const LINES_PER_REPORT: usize = 1000;
 
-/// A line of the file, as `\copy (SELECT id AS user_id, coins_balance FROM profiles) TO … CSV HEADER` writes it.
+/// A line of the file, as `\copy (SELECT id AS user_id, coins_balance FROM profiles) TO … CSV HEADER` writes
+/// it.
 #[derive(Debug, Deserialize)]
 struct Line {
     user_id: String,
@@ -41,14 +42,16 @@ enum Outcome {
     Refused(String),
 }
 
-/// Credits every user in `file` with their balance, and calls `progress` with the number of lines now and then.
+/// Credits every user in `file` with their balance, and calls `progress` with the number of lines now and
+/// then.
 ///
-/// The reference of each payment is `import:<user>`. So the same file may be imported again, for example after a
-/// failure, and nobody is credited twice. A changed balance is refused.
+/// The reference of each payment is `import:<user>`. So the same file may be imported again, for example
+/// after a failure, and nobody is credited twice. A changed balance is refused.
 ///
 /// # Errors
 ///
-/// When the file is not a CSV file with the columns `user_id` and `coins_balance`. A wrong line is reported instead.
+/// When the file is not a CSV file with the columns `user_id` and `coins_balance`. A wrong line is reported
+/// instead.
 pub async fn import(file: &Path, add_coins: &AddCoins, progress: impl Fn(usize)) -> anyhow::Result<Imported> {
     let mut reader =
         csv::Reader::from_path(file).with_context(|| format!("cannot read {}", file.display()))?;

@@ -1,4 +1,5 @@
-//! The operator's tools: the audit of the coins in the tables, and the import of an earlier system's balances.
+//! The operator's tools: the audit of the coins in the tables, and the import of an earlier system's
+//! balances.
 
 pub mod audit;
 pub mod import;

@@ -108,8 +108,8 @@ fn file(content_type: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// The page may load its own files, call this stack and upload photos to the bucket. Another fal than the double
-/// may keep its pictures anywhere.
+/// The page may load its own files, call this stack and upload photos to the bucket. Another fal than the
+/// double may keep its pictures anywhere.
 fn content_security_policy(settings: &Settings) -> String {
     let pictures = if settings.fal == Fal::Double { "" } else { " http: https:" };
     format!(

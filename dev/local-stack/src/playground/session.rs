@@ -19,7 +19,8 @@ use crate::users;
 /// Room in an event for headers, prompt and options, in bytes.
 const ROOM_BESIDE_PHOTOS: usize = 256 * 1024;
 
-/// The limit for all inline photos of a request, in bytes: base64 turns three into four, and an event is limited.
+/// The limit for all inline photos of a request, in bytes: base64 turns three into four, and an event is
+/// limited.
 const INLINE_BYTES_TOGETHER: usize = (PAYLOAD_LIMIT_BYTES - ROOM_BESIDE_PHOTOS) / 4 * 3;
 
 #[derive(Deserialize)]

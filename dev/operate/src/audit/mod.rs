@@ -1,8 +1,8 @@
 //! The audit of coins: reads the tables, writes nothing, and reports what breaks the promises of the ledger.
 //!
-//! It is written from the promises and shares no code with the ledger. It may run beside a working service: every
-//! transition of coins writes its user's profile, so if the profile is the same before and after, everything that was
-//! read in between belongs to one moment.
+//! It is written from the promises and shares no code with the ledger. It may run beside a working service:
+//! every transition of coins writes its user's profile, so if the profile is the same before and after,
+//! everything that was read in between belongs to one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,8 +23,8 @@ mod rules;
 /// How many users' books are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// How often a user's books are read when something seems wrong. The ledger's index lags behind the table a little,
-/// and the profile of a busy user may change between two readings.
+/// How often a user's books are read when something seems wrong. The ledger's index lags behind the table a
+/// little, and the profile of a busy user may change between two readings.
 const READINGS: u32 = 5;
 
 /// The pause before the next reading.

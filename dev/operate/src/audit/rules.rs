@@ -105,8 +105,8 @@ struct Hold<'p> {
     coins: i64,
 }
 
-/// The holds of a profile: `<lease>#<attempt>#<coins>#<generation>`. An element in another form holds nothing, so the
-/// coins do not add up.
+/// The holds of a profile: `<lease>#<attempt>#<coins>#<generation>`. An element in another form holds
+/// nothing, so the coins do not add up.
 fn holds(profile: &Value) -> Vec<Hold<'_>> {
     let elements = profile["holds"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let parsed = elements.map(|element| {
