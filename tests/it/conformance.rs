@@ -1,5 +1,5 @@
-//! The model of the coins and the ledger itself, side by side: after every call the tables are as the model has
-//! them, and both say the same of the call. So neither can be changed without the other.
+//! The model of the coins and the ledger itself, side by side: after every call they agree on its outcome and on all
+//! items. So neither can be changed without the other.
 
 mod tables;
 mod walk;
@@ -12,20 +12,18 @@ use model::state::REQUESTS;
 use crate::harness::Potret;
 use walk::Walk;
 
-/// Walks, each of a user of its own.
+/// Each is of a user of its own.
 const WALKS: u64 = 10;
 
-/// Calls in each.
-const CALLS: usize = 30;
+const CALLS_PER_WALK: usize = 30;
 
-/// Four attempts, under three keys, with two bodies and two prices, and a payment that comes again and
-/// again.
+/// Four attempts under three keys, with two bodies and two prices, and a payment that is repeated.
 fn any_scenario(random: &mut fastrand::Rng) -> Scenario {
-    let mut scenario = Scenario::of(random.i8(0..5), "A1 A1 B1").prices([1, 2, 1]).top_up(2);
-    for (attempt, plan) in scenario.plans.iter_mut().enumerate() {
-        plan.key = if attempt == REQUESTS { REQUESTS } else { random.usize(0..2) };
-        plan.body = u8::from(random.u8(0..4) == 0);
-        plan.coins = random.i8(1..3);
+    let mut scenario = Scenario::new(random.i8(0..5), "A1 A1 B1").prices([1, 2, 1]).top_up(2);
+    for (attempt, request) in scenario.requests.iter_mut().enumerate() {
+        request.key = if attempt == REQUESTS { REQUESTS } else { random.usize(0..2) };
+        request.body = u8::from(random.u8(0..4) == 0);
+        request.price = random.i8(1..3);
     }
     if random.bool() { scenario.new_user() } else { scenario }
 }
@@ -33,14 +31,13 @@ fn any_scenario(random: &mut fastrand::Rng) -> Scenario {
 #[tokio::test]
 async fn the_ledger_does_what_the_model_does() {
     let potret = Potret::start().await;
-    let client = potret.stack.dynamodb.dynamodb();
     let mut outcomes = BTreeSet::new();
     for seed in 0..WALKS {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut walk = Walk::begin(&client, potret.tables(), seed, any_scenario(&mut random)).await;
-        for _ in 0..CALLS {
+        let mut walk = Walk::begin(&potret, seed, any_scenario(&mut random)).await;
+        for _ in 0..CALLS_PER_WALK {
             walk.any_call(&mut random).await;
-            assert_eq!(walk.stored().await, walk.items, "walk {seed}: {:#?}", walk.calls);
+            assert_eq!(walk.stored().await, walk.state.items, "walk {seed}: {:#?}", walk.calls);
         }
         outcomes.extend(walk.outcomes);
     }
@@ -57,5 +54,5 @@ async fn the_ledger_does_what_the_model_does() {
         "Hold",
         "Release(LostSettle",
     ];
-    assert_eq!(Vec::from_iter(outcomes), everything, "the walks lead everywhere");
+    assert_eq!(Vec::from_iter(outcomes), everything, "the walks reach every outcome");
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use aws_double::lambda::{Bootstrap, Function, LocalLambda, emulated};
 use axum::body::Bytes;
+use kit::events::HttpApiEvent;
 use serde_json::{Value, json};
 
-use crate::fixtures;
 use crate::harness::{self, Potret, Setup, a_prompt};
 
 /// Short, because the test waits for the end of the lease, which is a minute longer.
@@ -92,13 +92,10 @@ fn panicking(file: PathBuf) -> Function {
 
 /// Invokes the function with a request that says where to panic.
 async fn invoke(lambda: &LocalLambda, panic: &str) -> Result<Value, String> {
-    let mut event = fixtures::event("generate-image", "text-to-image", "merchant");
-    event["rawPath"] = json!("/");
-    event["requestContext"]["http"]["path"] = json!("/");
-    event["body"] = json!(json!({"panic": panic}).to_string());
-    let invocation = lambda.invoke("panics", Bytes::from(event.to_string())).await;
-    match invocation.expect("the function exists").outcome {
-        Ok(output) => Ok(serde_json::from_slice(&output).expect("JSON")),
+    let event = HttpApiEvent::new("POST", "/").body(json!({"panic": panic}).to_string()).into_json();
+    let invocation = lambda.invoke("panics", Bytes::from(event.to_string())).await.expect("a function");
+    match invocation.outcome {
+        Ok(answer) => Ok(serde_json::from_slice(&answer).expect("JSON")),
         Err(error) => Err(error.error_message),
     }
 }

@@ -4,27 +4,25 @@
 use common::identity::UserId;
 use tests::give_a_past;
 
-use crate::flaky_dynamodb::FlakyDynamoDb;
-use crate::harness::{Potret, Setup, User, a_prompt};
+use crate::flaky_dynamodb::{Flaky, FlakyDynamoDb};
+use crate::harness::{User, a_prompt};
 
 /// The DynamoDB calls of each request, and the items that they read.
 async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
     let mut costs = Vec::new();
     for path in ["/api/coin-balance", "/api/debug/last-prompt", "/api/generations?limit=5"] {
-        dynamodb.take_calls();
+        dynamodb.troubles().take_calls();
         dynamodb.take_items_read();
         assert_eq!(user.get(path).await.status, 200);
-        costs.push((dynamodb.take_calls(), dynamodb.take_items_read()));
+        costs.push((dynamodb.troubles().take_calls(), dynamodb.take_items_read()));
     }
     costs
 }
 
 #[tokio::test]
 async fn a_balance_the_last_prompt_and_a_page_cost_the_same_after_ten_generations_and_after_a_thousand() {
-    let behind = Potret::start().await;
-    let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-    let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
-    let (potret, merchant) = setup.with_merchant(1).await;
+    let Flaky { potret, dynamodb, behind: _behind } = Flaky::start().await;
+    let merchant = potret.user_with("merchant", 1).await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     let (client, table) = (potret.stack.dynamodb.dynamodb(), potret.tables().generations);
     let id = UserId::parse("merchant").expect("a user id");

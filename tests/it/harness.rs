@@ -3,28 +3,27 @@
 pub mod logs;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_double::tokens;
 use axum::body::Bytes;
-use common::ids::GenerationId;
+use common::generations::Generation;
 use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
 use jiff::{SignedDuration, Timestamp};
-use local_stack::binaries::{Binaries, Functions};
-use local_stack::demo;
+use kit::auditor::Snapshot;
+use kit::records::pending;
+use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
+use local_stack::users;
 use operate::audit::{Report, audit};
 use reqwest::{Method, RequestBuilder};
-use sam_template::JwtSpec;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::crashes::pending;
 use crate::description;
+use crate::rows::rows;
 
 /// The simplest request that makes a batch.
 pub fn a_prompt() -> Value {
@@ -79,15 +78,14 @@ impl Setup {
         let name = format!("potret-{}", Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
             name: name.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: None,
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
             functions: match self.binaries.or_else(binaries_of_the_environment) {
-                None => Functions::InProcess,
-                Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
+                None => RunFunctions::InProcess,
+                Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
+            ..Options::default()
         });
         Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
@@ -141,7 +139,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User {
-        let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
+        let token = users::token(id).expect("a token");
         User { http: self.http.clone(), url: self.stack.url.clone(), token }
     }
 
@@ -200,6 +198,16 @@ impl Potret {
         }
     }
 
+    /// All items of all tables.
+    pub async fn snapshot(&self) -> Snapshot {
+        let (client, tables) = (self.stack.dynamodb.dynamodb(), self.tables());
+        Snapshot {
+            profiles: rows(&client, tables.profiles.name()).await,
+            generations: rows(&client, tables.generations.name()).await,
+            ledger: rows(&client, tables.ledger.name()).await,
+        }
+    }
+
     pub fn bucket(&self) -> &str {
         &self.stack.resources.buckets[0]
     }
@@ -210,10 +218,11 @@ impl Potret {
     }
 
     /// Leaves a hold of `merchant` whose lease has expired, as a function does that is killed.
-    pub async fn leave_an_expired_hold(&self) {
+    pub async fn leave_an_expired_hold(&self) -> Generation {
         let then = Timestamp::now() - SignedDuration::from_mins(5);
-        let left = pending("merchant", GenerationId::random(), then, then + SignedDuration::from_secs(89));
+        let left = pending("merchant", then);
         self.ledger().hold(&left, then).await.expect("a hold");
+        left
     }
 
     /// Checks every invariant of the coins. No request may be running.

@@ -1,35 +1,28 @@
 //! The local stack itself: what it stores, why it does not start, how it stops.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use local_stack::binaries::Functions;
 use local_stack::demo;
 use local_stack::stack::{Options, Stack};
+use local_stack::users::RETURNING_USER;
 use serde_json::{Value, json};
 
 use crate::harness::{Potret, Setup, a_prompt};
 
-fn options(listen: SocketAddr) -> Options {
-    Options {
-        name: "potret".to_owned(),
-        listen,
-        data_dir: None,
-        environment: Box::new(|_| None),
-        fal_latency: Some(Duration::ZERO),
-        function_timeout: None,
-        functions: Functions::InProcess,
-    }
+fn options() -> Options {
+    Options { fal_latency: Some(Duration::ZERO), ..Options::default() }
 }
-
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[tokio::test]
 async fn the_error_for_a_port_in_use_names_the_option_to_change_it() {
-    let listener = tokio::net::TcpListener::bind(ANY_PORT).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let error = Stack::start(options(address)).await.err().expect("the port is in use").to_string();
+    let error = Stack::start(Options { listen: address, ..options() })
+        .await
+        .err()
+        .expect("the port is in use")
+        .to_string();
     for needle in [&format!("port {} is taken", address.port()), "--listen"] {
         assert!(error.contains(needle), "{error}");
     }
@@ -44,7 +37,7 @@ async fn the_error_for_an_invalid_setting_names_the_allowed_values() {
         ("FAL_BASE_URL", "not a url", "FAL_BASE_URL is not a URL"),
     ] {
         let environment = Box::new(move |asked: &str| (asked == name).then(|| value.to_owned()));
-        let started = Stack::start(Options { environment, ..options(ANY_PORT) }).await;
+        let started = Stack::start(Options { environment, ..options() }).await;
         let error = started.err().unwrap_or_else(|| panic!("{name}={value} was accepted"));
         assert!(format!("{error:#}").contains(needle), "{error:#}");
     }
@@ -54,10 +47,10 @@ async fn the_error_for_an_invalid_setting_names_the_allowed_values() {
 async fn a_data_folder_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let options = Options { data_dir: Some(folder.path().to_owned()), ..options(ANY_PORT) };
+        let options = Options { data_dir: Some(folder.path().to_owned()), ..options() };
         let stack = Stack::start(options).await.unwrap();
         demo::prepare(&stack).await.unwrap();
-        let coins = demo::coins_available(&stack, demo::RETURNING_USER).await.unwrap();
+        let coins = demo::coins_available(&stack, RETURNING_USER).await.unwrap();
         assert_eq!(coins, 9, "credited once, and one batch made once");
         stack.stop().await.unwrap();
     }

@@ -1,32 +1,137 @@
-//! The release binaries as real processes: merchants in a rush, a database that loses replies, processes that are
-//! killed at random, and at the end every coin accounted for. See `CONTRIBUTING.md` for how it is run.
+//! The release binaries as real processes: many merchants at once, a database that loses replies, and processes that are
+//! killed at random. At the end every coin is accounted for. CONTRIBUTING.md says how to run it.
 
-mod books;
-mod merchants;
-mod trouble;
-
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use common::settings::environment;
-use operate::audit::audit;
+use fal_double::{Fault, Injection};
+use fastrand::Rng;
+use jiff::Timestamp;
+use kit::auditor::Auditor;
+use kit::merchants::{Backend, Day, Payment, Response, come_again, live};
+use kit::trouble::Chance;
+use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::flaky_dynamodb::FlakyDynamoDb;
+use crate::flaky_dynamodb::Flaky;
 use crate::harness::{Potret, Setup};
-use books::Books;
 
-/// How long everybody comes at once.
-const RUSH: Duration = Duration::from_secs(30);
+/// Each merchant comes every second or two.
+const DAY: Day = Day {
+    merchants: 12,
+    visits: 240,
+    length: Duration::from_secs(30),
+    keys: 8,
+    payments: 20,
+    longest_wait: Duration::from_millis(500),
+};
 
-/// The time of a function. Short, because the test waits until every lease has passed, which is a minute longer.
+/// The time limit of a function. Short, because the test waits until every lease has passed, which is a minute longer.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(8);
 
 const FAL_LATENCY: Duration = Duration::from_millis(150);
 
-/// The binaries of a release build, unless others are named.
+/// Twelve calls of the database in so many meet trouble.
+const ODDS: u8 = 96;
+
+/// Longer than a client waits for one try, so that the call is repeated while the first one is still under way.
+const LONGEST_DELAY: Duration = Duration::from_millis(2_500);
+
+/// The longest time between two kills.
+const LONGEST_PEACE: Duration = Duration::from_millis(400);
+
+/// Every way in which fal fails within a function's time, and some in which it succeeds.
+const FAULTS: [Fault; 11] = [
+    Fault::ConcurrencyLimit,
+    Fault::ContentPolicyViolation,
+    Fault::InternalErrorRetryable,
+    Fault::InternalError,
+    Fault::BadGateway,
+    Fault::Unavailable,
+    Fault::BlackPicture,
+    Fault::QueuedWithUrls,
+    Fault::Nonsense,
+    Fault::SingleImage,
+    Fault::ConnectionClosed,
+];
+
+/// The stack as merchants see it. The auditor sees the tables only at the end.
+struct Processes {
+    potret: Potret,
+    auditor: Mutex<Auditor>,
+}
+
+impl Backend for Processes {
+    async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<Response> {
+        let merchant = self.potret.user(user);
+        let response = match key {
+            Some(key) => merchant.generate_with_key(key, body).await,
+            None => merchant.generate(body).await,
+        };
+        let response = Response { status: response.status, body: response.body };
+        // API Gateway responds without a code when the function has died.
+        (response.status < 500 || !response.code().is_empty()).then_some(response)
+    }
+
+    async fn add_coins(&self, Payment { user, coins, reference }: &Payment) -> Option<Value> {
+        let event = json!({"user_id": user, "coins": coins, "reference": reference});
+        self.potret.add_coins(&event).await.ok()
+    }
+
+    async fn balance(&self, user: &str) -> Option<Response> {
+        let request = self.potret.user(user).request(reqwest::Method::GET, "/api/coin-balance");
+        let response = crate::harness::Response::to(request).await;
+        Some(Response { status: response.status, body: response.body })
+    }
+
+    fn price(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn auditor(&self) -> MutexGuard<'_, Auditor> {
+        self.auditor.lock().expect("no panic")
+    }
+}
+
+/// The binaries of a release build, unless the environment names others.
 fn binaries() -> PathBuf {
     crate::harness::binaries_of_the_environment()
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("release"))
+}
+
+/// Kills processes and makes fal fail until then, and counts how often.
+async fn kill_and_fail(potret: &Potret, seed: u64, until: Instant) -> BTreeMap<String, u64> {
+    let mut rng = Rng::with_seed(seed);
+    let mut figures = BTreeMap::new();
+    while Instant::now() < until {
+        sleep(LONGEST_PEACE.mul_f64(rng.f64())).await;
+        if let Some(function) = potret.stack.processes.kill_one(rng.usize(..)) {
+            *figures.entry(format!("processes of {function} killed")).or_default() += 1;
+        }
+        if rng.bool() {
+            let fault = FAULTS[rng.usize(..FAULTS.len())];
+            potret.fal().inject(Injection { fault, skip: rng.u32(..3), times: Some(1) });
+            *figures.entry(format!("fal: {fault:?}")).or_default() += 1;
+        }
+    }
+    potret.fal().clear_faults();
+    figures
+}
+
+/// Waits as long as the functions of killed processes may hold coins.
+async fn wait_until_all_leases_have_passed(potret: &Potret) {
+    let generations = potret.snapshot().await.generations;
+    let leases = generations.iter().filter(|row| row["status"] == "PENDING");
+    let last = leases.filter_map(|row| row["lease_until"].as_i64()).max().unwrap_or_default();
+    let left = u64::try_from(last - Timestamp::now().as_millisecond()).unwrap_or_default();
+    sleep(Duration::from_millis(left + 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,27 +141,31 @@ async fn real_processes_that_die_and_lose_replies_lose_no_coin_and_spend_none_tw
     let seed =
         environment("POTRET_SEED").map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a number"));
     println!("seed {seed}: POTRET_SEED={seed} draws the same troubles again, though not at the same moments");
-    let behind = Potret::start().await;
-    let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-    let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
-    let setup = setup.binaries(binaries()).fal_takes(FAL_LATENCY).function_timeout(FUNCTION_TIMEOUT);
-    let potret = setup.start().await;
-    let books = Books::default();
+    let setup =
+        Setup::default().binaries(binaries()).fal_takes(FAL_LATENCY).function_timeout(FUNCTION_TIMEOUT);
+    let Flaky { potret, dynamodb, behind: _behind } = Flaky::with(setup).await;
+    let processes = Processes { potret, auditor: Mutex::default() };
+    let potret = &processes.potret;
 
-    let (_, trouble) = tokio::join!(
-        merchants::rush(&potret, &books, seed, Instant::now() + RUSH),
-        trouble::make(&potret, &dynamodb, seed, Instant::now() + RUSH),
+    dynamodb.troubles().at_random(Chance::new(seed, ODDS, LONGEST_DELAY));
+    let mut rng = Rng::with_seed(!seed);
+    let ((), mut figures) = tokio::join!(
+        live(&processes, &DAY, &mut rng),
+        kill_and_fail(potret, seed, Instant::now() + DAY.length),
     );
+    dynamodb.troubles().recover();
     potret.stack.lambda.drain(FUNCTION_TIMEOUT * 2).await;
     potret.fal().set_latency(Duration::ZERO);
-    merchants::wait_until_all_leases_have_passed(&potret).await;
-    let mut violations = merchants::come_again(&potret, &books).await;
-    violations.extend(books.check(&potret).await);
-    for (figure, number) in books.figures().into_iter().chain(trouble).chain(dynamodb.troubles()) {
+    wait_until_all_leases_have_passed(potret).await;
+    come_again(&processes).await;
+
+    let violations = processes.auditor().close(&potret.snapshot().await);
+    figures.extend(processes.auditor().figures());
+    figures.extend(dynamodb.troubles().met().clone());
+    for (figure, number) in figures {
         println!("{number:>6}  {figure}");
     }
-    let report = audit(&potret.stack.dynamodb.dynamodb(), &potret.tables()).await.expect("readable tables");
-    violations.extend(report.violations.into_values().flatten());
     assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
-    potret.stack.stop().await.expect("a clean stop");
+    potret.audit().await;
+    processes.potret.stack.stop().await.expect("a clean stop");
 }

@@ -3,11 +3,10 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-/// The largest event of Lambda's.
+/// Lambda accepts no larger event.
 const BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// Every one, with what it is.
-#[must_use]
+/// All of them, with their names.
 pub fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let photo = |bytes: usize| {
         let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0".to_vec();

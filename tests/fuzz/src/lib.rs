@@ -1,35 +1,34 @@
-//! Hostile input. Every target is a function of bytes that nobody vouches for, and panics where a promise is broken:
-//! `cargo fuzz` looks for such bytes, and the tests replay what is in `corpus/`.
+//! Hostile input. Every target is a function of arbitrary bytes that panics where a promise is broken. `cargo fuzz` looks
+//! for such bytes, and the tests replay the files in `corpus/`.
 //!
 //! | target | what the bytes are |
 //! | --- | --- |
 //! | [`request_body`] | the body of a generation |
 //! | [`photo`] | an image field, and an image's bytes |
 //! | [`idempotency_key`] | the header `Idempotency-Key` |
-//! | [`fal_answer`] | what fal answers, call by call |
+//! | [`fal_response`] | fal's responses, call by call |
 //! | [`http_event`] | the event that API Gateway sends, for every route |
 //!
-//! No input may bring about a panic, an answer that is no success and no well-formed problem, or a 500. What reaches
-//! the coins runs in a [`simulation`] of its own, whose auditor has the last word.
+//! Every input must get a success or a well-formed problem, without a panic and without a 500. A request that reaches the
+//! coins runs in a [`simulation`] of its own, and the auditor checks its end.
 
-pub mod answers;
 pub mod bodies;
-pub mod fal_answer;
+pub mod fal_response;
 pub mod generation;
 pub mod http_event;
 pub mod idempotency_key;
 pub mod offline;
 pub mod photo;
 pub mod request_body;
+pub mod responses;
 
-/// A target's name, which is its corpus folder's too, and what it runs.
+/// A target's name, which is also its corpus folder's, and what it runs.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target.
 pub const TARGETS: [Target; 5] = [
     ("request_body", request_body::run),
     ("photo", photo::run),
     ("idempotency_key", idempotency_key::run),
-    ("fal_answer", fal_answer::run),
+    ("fal_response", fal_response::run),
     ("http_event", http_event::run),
 ];

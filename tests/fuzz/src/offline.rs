@@ -1,6 +1,5 @@
-//! Functions without a network: what they answer by themselves, and nothing once they call somebody.
+//! Functions without a network: the responses that need none.
 
-use std::fmt;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -12,59 +11,35 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use tokio::sync::Notify;
 
-/// A wire whose far end never answers, but tells that it was called.
-#[derive(Clone)]
-struct Silent(Arc<Notify>);
+/// A connection on which nobody responds. It notifies of every call.
+#[derive(Debug, Clone, Default)]
+struct Unanswered(Arc<Notify>);
 
-impl fmt::Debug for Silent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Silent")
-    }
-}
-
-impl HttpConnector for Silent {
+impl HttpConnector for Unanswered {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
         self.0.notify_one();
         HttpConnectorFuture::new(std::future::pending())
     }
 }
 
-/// What functions without a network are made of.
-pub struct Offline {
-    wire: HttpClient,
-    called: Arc<Notify>,
-}
-
-impl Default for Offline {
-    fn default() -> Self {
-        let called = Arc::new(Notify::new());
-        let wire = HttpClient::new(Silent(Arc::clone(&called)));
-        Self { wire, called }
-    }
-}
-
-impl Offline {
-    /// The response of an endpoint to `request`; nothing if it needs the network.
-    #[must_use]
-    pub fn response<E: Endpoint>(&self, request: Request) -> Option<Response> {
-        block_on(self.unless_it_calls(async {
-            let endpoint = function::connect::<E>(&setting, self.wire.clone()).await.expect("a function");
-            api::handle(&endpoint, request, Timestamp::UNIX_EPOCH).await
-        }))
-    }
-
-    /// What `work` comes to by itself; nothing if it needs the network.
-    pub async fn unless_it_calls<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+/// The endpoint's response to `request`, unless it needs the network.
+pub fn response<E: Endpoint>(request: Request) -> Option<Response> {
+    let connection = Unanswered::default();
+    let http = HttpClient::new(connection.clone());
+    let response = async {
+        let endpoint = function::connect::<E>(&setting, http).await.expect("a function");
+        api::handle(&endpoint, request, Timestamp::UNIX_EPOCH).await
+    };
+    block_on(async {
         tokio::select! {
             biased;
-            done = work => Some(done),
-            () = self.called.notified() => None,
+            response = response => Some(response),
+            () = connection.0.notified() => None,
         }
-    }
+    })
 }
 
-/// A setting of a function that will not reach what it names.
-#[must_use]
+/// A setting of a function that reaches nothing.
 pub fn setting(name: &str) -> Option<String> {
     let value = match name {
         "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "offline",

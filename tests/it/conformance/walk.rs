@@ -1,62 +1,59 @@
-//! One user's calls, made of the ledger and of the model alike.
+//! One user's calls, made to the ledger and to the model.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::Client;
 use common::coins::Coins;
-use common::generations::{Generation, Job, Mode, PhotoCount, Status};
+use common::generations::Generation;
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
-use common::ids::{AttemptId, GenerationId};
+use common::ids::GenerationId;
 use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
-use common::tables::Tables;
 use jiff::{SignedDuration, Timestamp};
-use model::state::{ATTEMPTS, Answer, At, Attempt, Attempts, Items, Reason, Who};
+use kit::records;
+use model::state::{ATTEMPTS, Actor, Attempt, Attempts, Items, Reason, Response, Stage, State};
 use model::{Model, Scenario};
 
 use super::tables;
+use crate::harness::Potret;
 
 /// How long a lease is. The first attempt's ends first.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
-/// A user of the ledger, and what the model makes of it.
+/// A user of the ledger, and the same user in the model.
 pub struct Walk<'p> {
-    client: &'p Client,
-    tables: Tables,
+    potret: &'p Potret,
     ledger: Ledger,
     model: Model,
     user: UserId,
-    /// What each attempt would store.
+    /// What each attempt stores when it begins.
     pub attempts: Vec<Generation>,
     /// The time of the next call.
     now: Timestamp,
-    /// What the model has stored.
-    pub items: Items,
-    /// What was called so far.
+    /// The model's state.
+    pub state: State,
     pub calls: Vec<String>,
-    /// What came of it, without the numbers.
+    /// The outcomes of the calls, without the numbers.
     pub outcomes: BTreeSet<String>,
 }
 
 impl<'p> Walk<'p> {
-    pub async fn begin(client: &'p Client, tables: Tables, seed: u64, scenario: Scenario) -> Self {
+    pub async fn begin(potret: &'p Potret, seed: u64, scenario: Scenario) -> Self {
         let user = UserId::parse(&format!("walker-{seed}")).expect("a user id");
         let began = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
         let attempts = Attempt::all().map(|attempt| pending(&user, &scenario, attempt, began)).collect();
-        let (model, items) = (Model::new(scenario), scenario.start().items);
-        if let Some(coins) = scenario.opening {
-            tables::import(client, &tables, &user, coins).await;
+        let (model, state) = (Model::new(scenario), scenario.start());
+        if let Some(coins) = scenario.opening_balance {
+            let client = potret.stack.dynamodb.dynamodb();
+            tables::import(&client, potret.tables().profiles.name(), &user, coins).await;
         }
-        let ledger = Ledger::new(client.clone(), tables.clone());
         Self {
-            client,
-            tables,
-            ledger,
+            potret,
+            ledger: potret.ledger(),
             model,
             user,
             attempts,
             now: began,
-            items,
+            state,
             calls: Vec::new(),
             outcomes: BTreeSet::new(),
         }
@@ -64,21 +61,22 @@ impl<'p> Walk<'p> {
 
     /// What is stored, in the model's terms.
     pub async fn stored(&self) -> Items {
-        tables::read(self.client, &self.tables, &self.user, &self.attempts, &self.model.scenario).await
+        tables::read(&self.potret.snapshot().await, &self.user, &self.attempts, &self.model.scenario)
     }
 
     /// Calls something, whether or not a request would do so now.
     pub async fn any_call(&mut self, random: &mut fastrand::Rng) {
         let attempt = Attempt(random.u8(0..ATTEMPTS as u8));
-        let (call, who) = match random.u8(0..10) {
-            0..4 => ("hold", Who::Request(attempt)),
-            4..6 => ("settle", Who::Request(attempt)),
-            6..8 => ("release", Who::Request(attempt)),
-            8 => ("top up", Who::TopUp(0)),
-            _ => ("time passes", Who::Request(attempt)),
+        let (call, actor) = match random.u8(0..10) {
+            0..4 => ("hold", Actor::Request(attempt)),
+            4..6 => ("settle", Actor::Request(attempt)),
+            6..8 => ("release", Actor::Request(attempt)),
+            8 => ("top up", Actor::TopUp(0)),
+            _ => ("time passes", Actor::Request(attempt)),
         };
-        self.calls.push(format!("{who}: {call}"));
-        let (ledger, model) = match (call, who) {
+        self.calls.push(format!("{actor}: {call}"));
+        self.state.lapsed = self.lapsed();
+        let (ledger, model) = match (call, actor) {
             ("hold", _) => self.hold(attempt).await,
             ("settle", _) => self.settle(attempt, random.bool().then(|| random.i8(0..6))).await,
             ("release", _) => self.release(attempt).await,
@@ -90,72 +88,70 @@ impl<'p> Walk<'p> {
         assert_eq!(ledger, model, "{} {:#?}", self.model.scenario, self.calls);
     }
 
-    /// The attempts whose lease has passed by now.
+    /// The attempts whose lease has passed.
     fn lapsed(&self) -> Attempts {
         let mut lapsed = Attempts::default();
         for attempt in Attempt::all() {
             if Hold::of(&self.attempts[attempt.index()]).is_expired(self.now) {
-                lapsed.add(attempt);
+                lapsed.insert(attempt);
             }
         }
         lapsed
     }
 
-    async fn hold(&mut self, attempt: Attempt) -> (At, At) {
+    async fn hold(&mut self, attempt: Attempt) -> (Stage, Stage) {
         let pending = &self.attempts[attempt.index()];
         let at = match self.ledger.hold(pending, self.now).await {
-            Ok(HoldOutcome::Held(_)) => At::AskFal(None),
-            Ok(HoldOutcome::Replay(found)) => At::Done(Answer::Replayed(remaining(&found))),
-            Err(HoldRefused::InsufficientCoins { .. }) => At::Done(Answer::InsufficientCoins),
-            Err(HoldRefused::TooManyGenerations) => At::Done(Answer::TooManyGenerations),
-            Err(HoldRefused::InProgress) => At::Done(Answer::InProgress),
-            Err(HoldRefused::KeyReused) => At::Done(Answer::KeyReused),
-            // It gives up after some rounds.
-            Err(HoldRefused::Unavailable(_)) => At::Hold,
+            Ok(HoldOutcome::Held(_)) => Stage::AskFal(None),
+            Ok(HoldOutcome::Replay(found)) => Stage::Done(Response::Replayed(remaining(&found))),
+            Err(HoldRefused::InsufficientCoins { .. }) => Stage::Done(Response::InsufficientCoins),
+            Err(HoldRefused::TooManyGenerations) => Stage::Done(Response::TooManyGenerations),
+            Err(HoldRefused::InProgress) => Stage::Done(Response::InProgress),
+            Err(HoldRefused::KeyReused) => Stage::Done(Response::KeyReused),
+            // The ledger gives up after some tries.
+            Err(HoldRefused::Unavailable(_)) => Stage::Hold,
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
-        (at, self.model.undisturbed(&mut self.items, lapsed, who, At::Hold))
+        (at, self.model.run_alone(&mut self.state, Actor::Request(attempt), Stage::Hold))
     }
 
-    async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (At, At) {
+    async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (Stage, Stage) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
-        let images = ["https://example.com/1.png".to_owned(), "https://example.com/2.png".to_owned()];
         let before = seen.map(|coins| Coins::new(u64::from(coins.unsigned_abs())));
-        let at = match self.ledger.settle(&hold, &images, before, self.now).await {
-            Ok(coins) => At::Done(Answer::Delivered(tables::small(coins))),
-            Err(SettleRefused::LeaseLost) => At::Done(Answer::LeaseLost),
-            Err(SettleRefused::Unavailable(_)) => At::Release(Reason::LostSettle),
+        let at = match self.ledger.settle(&hold, &records::images(), before, self.now).await {
+            Ok(coins) => Stage::Done(Response::Delivered(tables::small(coins))),
+            Err(SettleRefused::LeaseLost) => Stage::Done(Response::LeaseLost),
+            Err(SettleRefused::Unavailable(_)) => Stage::Release(Reason::LostSettle),
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
         let mut modelled = self.model.after_fal(attempt, seen);
-        while let At::Settle(_) = modelled {
-            let next = self.model.after_call(&mut self.items, lapsed, who, modelled);
+        while let Stage::Settle(_) = modelled {
+            let next = self.model.after_call(&mut self.state, Actor::Request(attempt), modelled);
             modelled = next.expect("a settle has a call");
         }
         (at, modelled)
     }
 
-    async fn release(&mut self, attempt: Attempt) -> (At, At) {
+    async fn release(&mut self, attempt: Attempt) -> (Stage, Stage) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
         let at = match self.ledger.release(&hold, "fal_failed", self.now).await.expect("a decision") {
-            Released::GivenBack => At::Done(Answer::TryAgain),
-            Released::WasSettled(found) => At::Done(Answer::Delivered(remaining(&found))),
+            Released::GivenBack => Stage::Done(Response::TryAgain),
+            Released::WasSettled(found) => Stage::Done(Response::Delivered(remaining(&found))),
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
-        let modelled = self.model.undisturbed(&mut self.items, lapsed, who, At::Release(Reason::LostSettle));
+        let at_release = Stage::Release(Reason::LostSettle);
+        let modelled = self.model.run_alone(&mut self.state, Actor::Request(attempt), at_release);
         (at, modelled)
     }
 
-    async fn top_up(&mut self) -> (At, At) {
+    async fn top_up(&mut self) -> (Stage, Stage) {
         let (number, coins) = (0, 2);
         let reference = format!("payment of {}", self.user);
-        let (profiles, ledger) = (self.tables.profiles.clone(), self.tables.ledger.clone());
-        let top_ups = TopUps::new(self.client.clone(), profiles, ledger);
+        let tables = self.potret.tables();
+        let client = self.potret.stack.dynamodb.dynamodb();
+        let top_ups = TopUps::new(client, tables.profiles, tables.ledger);
         let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
         let balance = top_ups.credit(&top_up, self.now).await.expect("credited");
-        let (who, lapsed, at) = (Who::TopUp(number), self.lapsed(), At::TopUp(self.items.profile.balance));
-        let modelled = self.model.undisturbed(&mut self.items, lapsed, who, at);
-        (At::Done(Answer::Credited(tables::small(balance))), modelled)
+        let at_top_up = Stage::TopUp(self.state.items.profile.balance);
+        let modelled = self.model.run_alone(&mut self.state, Actor::TopUp(number), at_top_up);
+        (Stage::Done(Response::Credited(tables::small(balance))), modelled)
     }
 }
 
@@ -163,29 +159,16 @@ fn remaining(found: &Generation) -> i8 {
     tables::small(found.remaining_coins.expect("a paid generation says what remained"))
 }
 
-/// What an attempt would store. One whose key nobody shares still has one.
+/// What an attempt stores when it begins. Every attempt has a key, shared or not.
 fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestamp) -> Generation {
-    let (plan, order) = (scenario.plan(attempt), i32::from(attempt.0));
-    let key = IdempotencyKey::parse(&format!("key-{}", plan.key)).expect("a key");
+    let (request, order) = (scenario.request(attempt), i32::from(attempt.0));
+    let key = IdempotencyKey::parse(&format!("key-{}", request.key)).expect("a key");
+    let created_at = began + SignedDuration::from_secs(order.into());
     Generation {
-        user_id: user.clone(),
         generation_id: GenerationId::for_key(user, &key),
-        attempt_id: AttemptId::random(),
-        body_hash: format!("body-{}", plan.body),
-        status: Status::Pending,
+        body_hash: format!("body-{}", request.body),
         lease_until: began + LEASE * (order + 1),
-        coins: Coins::new(plan.coins.unsigned_abs().into()),
-        created_at: began + SignedDuration::from_secs(order.into()),
-        job: Job {
-            mode: Mode::TextToImage,
-            model: "fal-ai/flux/schnell".to_owned(),
-            prompt: "a bag".to_owned(),
-            photos: PhotoCount::default(),
-            dropped_inputs: Vec::new(),
-            payload: serde_json::json!({"prompt": "a bag"}),
-        },
-        images: Vec::new(),
-        remaining_coins: None,
-        error_code: None,
+        coins: Coins::new(request.price.unsigned_abs().into()),
+        ..records::pending(user.as_str(), created_at)
     }
 }

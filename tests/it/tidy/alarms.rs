@@ -101,7 +101,7 @@ async fn bring_about(metric: &str) -> Value {
     match metric {
         "FalKeyRefused" => potret.fal_fails(Fault::BadKey),
         "FalAccountLocked" => potret.fal_fails(Fault::AccountLocked),
-        "HoldsPastLease" => potret.leave_an_expired_hold().await,
+        "HoldsPastLease" => drop(potret.leave_an_expired_hold().await),
         _ => panic!("add the event that {metric} counts"),
     }
     let event = event("generate-image", "text-to-image", "merchant");

@@ -1,49 +1,72 @@
-//! The functions' own code in a simulated world: handlers, ledger and clients as they are deployed, on one thread,
-//! in paused time, with a network that loses, delays and refuses what a seed says, and merchants who do what the
-//! same seed says. An auditor who knows only the promises checks every answer and every state of the tables.
+//! The functions' own code in a simulated world: handlers, ledger and clients as they are deployed, on one thread, in
+//! paused time. A seed decides which calls are lost, delayed and refused, which functions die, and what merchants do.
+//! The auditor, which shares no code with the ledger, checks every response and every state of the tables.
 //!
-//! Nothing here is deployed. What the world is made of:
+//! Nothing here is deployed.
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`network`] | the one HTTP client of every function: where the trouble happens |
+//! | [`network`] | the one HTTP client of every function: where calls meet trouble |
 //! | [`servers`] | DynamoDB (the embedded engine), S3 and fal, called without sockets |
-//! | [`lambda`] | one invocation: the real handler, a time limit, and its death |
-//! | [`world`] | all of it together, with its clock and its journal |
-//! | [`merchants`] | who comes when, and wants what |
-//! | [`auditor`] | what must be true, said without the ledger's code |
+//! | [`lambda`] | one invocation: the real handler, its time limit, and its death |
+//! | [`world`] | all of these together, with a clock and a journal |
+//!
+//! Merchants and auditor are the [`kit`]'s.
 
-pub mod auditor;
 pub mod lambda;
-pub mod merchants;
 pub mod network;
 pub mod servers;
 pub mod world;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// What happened in a run, counted by its name: calls, troubles, answers.
+use fastrand::Rng;
+use kit::merchants::{self, Day};
+use tokio::time::sleep;
+
+use crate::world::World;
+
+/// What happened in a run, counted by name: calls, trouble, responses.
 pub type Figures = BTreeMap<String, u64>;
 
 /// A run that broke a promise.
 #[derive(Debug)]
 pub struct Failure {
-    /// What is not as promised, in words.
     pub violations: Vec<String>,
     /// Everything that happened, in order, one line each.
     pub journal: Vec<String>,
 }
 
+/// How long the merchants of a world take to come: all at once, in a minute, or so slowly that leases pass meanwhile.
+const DAYS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(60), Duration::from_secs(240)];
+
+/// A function's time limit, its lease after that, and the delay of requests that are still on their way.
+const ALL_LEASES_HAVE_PASSED: Duration = Duration::from_secs(150);
+
 /// Runs the world of `seed` to its end and audits it. The same seed runs the same way.
-///
-/// # Errors
-///
-/// When a promise was broken.
 pub fn run(seed: u64) -> Result<Figures, Box<Failure>> {
     world::in_paused_time(async || {
-        let world = world::World::new(seed, network::Weather::Seeded(seed)).await;
-        merchants::live(&world, seed).await;
-        merchants::come_again(&world).await;
+        let world = World::new(seed).await;
+        live(&world, seed).await;
         world.verdict()
     })
+}
+
+/// Everything that happens in the world of `seed`.
+pub async fn live(world: &World, seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let day = Day {
+        merchants: rng.usize(1..=3),
+        visits: rng.usize(3..=14),
+        length: DAYS[rng.usize(0..DAYS.len())],
+        keys: 3,
+        payments: 3,
+        longest_wait: Duration::from_secs(40),
+    };
+    world.trouble_at_random();
+    merchants::live(world, &day, &mut rng).await;
+    sleep(ALL_LEASES_HAVE_PASSED).await;
+    world.recover();
+    merchants::come_again(world).await;
 }

@@ -1,123 +1,151 @@
-//! A world: its clock, its network, its servers, and the journal of everything that happened.
+//! A simulated world: its clock, its network, its servers, and the journal of everything that happened.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use common::aws::Aws;
-use common::net::HttpClient;
 use dynoxide::Database;
-use http::{Method, Request, Response};
+use fastrand::Rng;
+use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use sam_template::Resources;
+use kit::auditor::{Auditor, Snapshot};
+use kit::merchants::{self, Backend, Payment};
+use kit::trouble::{Chance, Trouble, Troubles};
 use sam_template::tables::create_missing_tables;
-use sam_template::{AuthMode, LocalStack};
+use sam_template::{AuthMode, LocalStack, Resources};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::auditor::{Auditor, Tables};
-use crate::lambda::Instance;
-use crate::network::{Sky, Trouble, Weather, Wire};
-use crate::servers::{self, AWS, Called, Fal, Mood, ObjectStore};
+use crate::lambda::{Death, Instance};
+use crate::network::Connection;
+use crate::servers::{self, AWS, Fal, FalBehaviour, ObjectStore, Server};
 use crate::{Failure, Figures};
 
 /// When every world begins, in seconds since 1970. Any moment would do.
 const BEGINNING: i64 = 1_800_000_000;
 
-/// A world.
-pub struct World {
-    /// Where trouble comes from.
-    pub sky: Sky,
-    /// The picture maker.
-    pub fal: Fal,
-    /// Who watches.
-    pub auditor: Mutex<Auditor>,
-    /// What a batch costs.
-    pub price: u64,
-    template: Resources,
-    seed: u64,
-    born: Instant,
-    database: Database,
-    photos: ObjectStore,
-    journal: Mutex<Vec<String>>,
-    calls: Mutex<Vec<String>>,
-    figures: Mutex<Figures>,
-}
+/// Longer than the clients wait for a connection and for a reply.
+const LONGEST_DELAY: Duration = Duration::from_secs(12);
 
 /// A debug build's futures are too large for a thread's usual stack.
 const STACK_BYTES: usize = 16 << 20;
 
-/// Runs a world on a thread of its own, whose clock stands still while anything can be done, and then jumps.
-pub fn in_paused_time<T: Send>(life: impl AsyncFnOnce() -> T + Send) -> T {
-    let live = || {
+/// A simulated world.
+pub struct World {
+    myself: Weak<Self>,
+    pub fal: Fal,
+    /// What a batch costs.
+    price: u64,
+    template: Resources,
+    seed: u64,
+    began: Instant,
+    database: Database,
+    photos: ObjectStore,
+    auditor: Mutex<Auditor>,
+    troubles: Mutex<Troubles>,
+    crash_point: Mutex<Option<CrashPoint>>,
+    /// Draws which instances die by themselves. Nothing: they live.
+    deaths: Mutex<Option<Rng>>,
+    journal: Mutex<Vec<String>>,
+    figures: Mutex<Figures>,
+}
+
+/// The call at which its caller dies.
+#[derive(Debug, Clone, Copy)]
+pub struct CrashPoint {
+    /// So many calls come before it.
+    pub skip: usize,
+    pub moment: Moment,
+}
+
+/// When in a call its caller dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    BeforeRequest,
+    AfterReply,
+}
+
+/// Runs `work` on a thread of its own, whose clock stands still while anything can be done, and then jumps.
+pub fn in_paused_time<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
+    let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(life())
+        runtime.expect("a runtime").block_on(work())
     };
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, live);
-        let lived = thread.expect("a thread").join();
-        lived.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let done = thread.expect("a thread").join();
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
 impl World {
-    /// A world with the tables of the template, under `weather`.
-    pub async fn new(seed: u64, weather: Weather) -> Arc<Self> {
+    /// A world without trouble, with the tables of the template.
+    pub async fn new(seed: u64) -> Arc<Self> {
         // The jitter of every retry, ours and the SDK's, is drawn from this generator.
         fastrand::seed(seed);
-        let mood = if matches!(weather, Weather::Seeded(_)) { Mood::Seeded } else { Mood::Quick };
-        let world = Arc::new(Self {
-            sky: Sky::new(Weather::Calm),
-            fal: Fal::new(seed, mood),
-            auditor: Mutex::default(),
+        let world = Arc::new_cyclic(|myself| Self {
+            myself: Weak::clone(myself),
+            fal: Fal::new(seed),
             price: 1 + seed % 2,
             template: LocalStack::new("simulated", AuthMode::Jwt).resources().expect("the template"),
             seed,
-            born: Instant::now(),
+            began: Instant::now(),
             database: Database::memory().expect("a database"),
             photos: ObjectStore::default(),
+            auditor: Mutex::default(),
+            troubles: Mutex::default(),
+            crash_point: Mutex::default(),
+            deaths: Mutex::default(),
             journal: Mutex::default(),
-            calls: Mutex::default(),
             figures: Mutex::default(),
         });
-        let (wire, _) = Wire::of_instance(Arc::clone(&world));
-        let client = world.aws(wire).dynamodb();
-        create_missing_tables(&client, &world.template.tables).await.expect("tables");
-        world.change_weather(weather);
-        world.journal.lock().expect("no panic").clear();
-        world.figures.lock().expect("no panic").clear();
+        let http = world.instance().http;
+        let aws = Aws::from_environment(&|name| world.setting("", name), http).expect("an environment");
+        create_missing_tables(&aws.dynamodb(), &world.template.tables).await.expect("tables");
+        world.take_calls();
+        lock(&world.journal).clear();
+        lock(&world.figures).clear();
         world
     }
 
-    /// From here on, calls are counted anew and meet `weather`.
-    pub fn change_weather(&self, weather: Weather) {
-        self.calls.lock().expect("no panic").clear();
-        self.sky.change(weather);
+    /// From now on, calls meet trouble, fal fails and instances die, as the seed draws it. Every third world is stormy:
+    /// more than half of its calls meet trouble, in the others one in five.
+    pub fn trouble_at_random(&self) {
+        let odds = if self.seed.is_multiple_of(3) { 22 } else { 60 };
+        lock(&self.troubles).at_random(Chance::new(self.seed ^ 0x5117, odds, LONGEST_DELAY));
+        *lock(&self.deaths) = Some(Rng::with_seed(self.seed ^ 0xDEAD));
+        self.fal.behave(FalBehaviour::AtRandom);
     }
 
-    /// The calls since the weather changed, in their order.
-    pub fn calls(&self) -> Vec<String> {
-        self.calls.lock().expect("no panic").clone()
+    /// Ends all trouble.
+    pub fn recover(&self) {
+        lock(&self.troubles).recover();
+        (*lock(&self.deaths), *lock(&self.crash_point)) = (None, None);
+        self.fal.behave(FalBehaviour::Quick);
     }
 
-    /// The time in this world.
-    pub fn now(&self) -> Timestamp {
-        let passed = SignedDuration::try_from(self.born.elapsed()).expect("not that long");
-        Timestamp::from_second(BEGINNING).expect("a time") + passed
+    /// From now on, counts calls anew, and kills the caller of this one.
+    pub fn crash_at(&self, point: CrashPoint) {
+        self.take_calls();
+        *lock(&self.crash_point) = Some(point);
     }
 
-    /// AWS at the end of `wire`.
-    pub fn aws(&self, wire: HttpClient) -> Aws {
-        Aws::from_environment(&|name| self.setting("", name), wire).expect("an environment")
+    /// A new instance of a function, with a connection of its own.
+    pub fn instance(&self) -> Instance {
+        let world = self.myself.upgrade().expect("this world");
+        let (http, crash) = Connection::of_instance(Arc::clone(&world));
+        let death = lock(&self.deaths).as_mut().and_then(Death::draw);
+        Instance { world, http, crash, death }
     }
 
-    /// A new instance of a function, on a wire of its own.
-    pub fn instance(self: &Arc<Self>) -> Instance {
-        let (wire, death) = Wire::of_instance(Arc::clone(self));
-        Instance { world: Arc::clone(self), wire, death }
+    /// The calls since the last time this was asked, in their order.
+    pub fn take_calls(&self) -> Vec<String> {
+        lock(&self.troubles).take_calls()
     }
 
-    /// A setting of a function: the template's, but for fal and the price.
-    pub fn setting(&self, function: &str, name: &str) -> Option<String> {
+    /// A setting of a function: the template's, except for AWS, fal and the price.
+    pub(crate) fn setting(&self, function: &str, name: &str) -> Option<String> {
         match name {
             "FAL_KEY" => Some("simulated:key".to_owned()),
             "FAL_BASE_URL" => Some(servers::FAL.to_owned()),
@@ -140,65 +168,117 @@ impl World {
         functions.find(|spec| spec.name == "generate-image").expect("the function").timeout
     }
 
-    /// Takes down a call and what meets it; that fal is not asked for nothing is checked here.
-    pub fn note_call(&self, name: &str, trouble: Trouble, request: &Request<Bytes>) {
-        self.count(format!("call: {name}"));
-        self.calls.lock().expect("no panic").push(name.to_owned());
-        if trouble != Trouble::None {
-            let kind = format!("{trouble:?}");
-            self.count(format!("trouble: {}", kind.split(['(', ' ']).next().unwrap_or_default()));
-        }
-        self.note(format!("{name}: {trouble:?}"));
-        if Called::of(request) == Called::Fal && request.method() == Method::POST {
-            let asked: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    /// Says what happens to a call, and checks that a request to fal is paid for.
+    pub(crate) fn begin_call(
+        &self,
+        to: Server,
+        request: &Request<Bytes>,
+    ) -> (Option<Trouble>, Option<Moment>) {
+        let operation = to.operation(request);
+        let trouble = lock(&self.troubles).next(&operation);
+        let crash = self.crash_of_this_call();
+        *lock(&self.figures).entry(format!("call: {operation}")).or_default() += 1;
+        self.note(format!("{operation}: {trouble:?}"));
+        if operation == "fal POST" {
+            let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
             let prompt = asked["prompt"].as_str().unwrap_or_default();
-            self.auditor.lock().expect("no panic").fal_is_asked(prompt, &self.tables());
+            self.auditor().fal_is_asked(prompt, &self.snapshot());
+        }
+        (trouble, crash)
+    }
+
+    fn crash_of_this_call(&self) -> Option<Moment> {
+        let mut point = lock(&self.crash_point);
+        match &mut *point {
+            Some(CrashPoint { skip: 0, .. }) => point.take().map(|point| point.moment),
+            Some(point) => {
+                point.skip -= 1;
+                None
+            }
+            None => None,
         }
     }
 
-    /// Answers a call that has arrived.
-    pub async fn serve(&self, to: Called, request: Request<Bytes>) -> Response<Bytes> {
+    /// Serves a request that has arrived.
+    pub(crate) async fn serve(&self, to: Server, request: Request<Bytes>) -> Response<Bytes> {
         match to {
-            Called::S3 => self.photos.serve(request),
-            Called::Fal => self.fal.serve(&request).await,
-            Called::DynamoDb => {
-                let (response, changed) = servers::dynamodb(&self.database, &request, self.seed % 5 < 2);
+            Server::S3 => self.photos.serve(request),
+            Server::Fal => self.fal.serve(&request).await,
+            Server::DynamoDb => {
+                let forgets_tokens = self.seed % 5 < 2;
+                let (response, changed) = servers::dynamodb(&self.database, &request, forgets_tokens);
                 if changed {
-                    self.auditor.lock().expect("no panic").look(self.now(), self.tables());
+                    self.auditor().look(self.now(), self.snapshot());
                 }
                 response
             }
         }
     }
 
-    /// The tables as they are.
-    pub fn tables(&self) -> Tables {
-        let name = |setting| self.setting("generate-image", setting).expect("a table");
-        Tables::read(
-            &self.database,
-            &name("PROFILES_TABLE"),
-            &name("GENERATIONS_TABLE"),
-            &name("LEDGER_TABLE"),
-        )
-    }
-
-    /// Adds a line to the journal.
-    pub fn note(&self, line: String) {
-        let passed = self.born.elapsed().as_millis();
-        self.journal.lock().expect("no panic").push(format!("{passed:>8} ms  {line}"));
-    }
-
-    /// Adds one to a figure.
-    pub fn count(&self, figure: String) {
-        *self.figures.lock().expect("no panic").entry(figure).or_default() += 1;
+    fn snapshot(&self) -> Snapshot {
+        let rows = |setting| {
+            let table = self.setting("generate-image", setting).expect("a table");
+            servers::rows(&self.database, &table)
+        };
+        Snapshot {
+            profiles: rows("PROFILES_TABLE"),
+            generations: rows("GENERATIONS_TABLE"),
+            ledger: rows("LEDGER_TABLE"),
+        }
     }
 
     /// What the auditor found, at the end.
     pub fn verdict(&self) -> Result<Figures, Box<Failure>> {
-        let violations = self.auditor.lock().expect("no panic").close(&self.tables());
-        if violations.is_empty() {
-            return Ok(self.figures.lock().expect("no panic").clone());
+        let violations = self.auditor().close(&self.snapshot());
+        if !violations.is_empty() {
+            return Err(Box::new(Failure { violations, journal: lock(&self.journal).clone() }));
         }
-        Err(Box::new(Failure { violations, journal: self.journal.lock().expect("no panic").clone() }))
+        let mut figures = lock(&self.figures).clone();
+        figures.extend(
+            lock(&self.troubles).met().iter().map(|(kind, count)| (format!("trouble: {kind}"), *count)),
+        );
+        figures.extend(self.auditor().figures());
+        Ok(figures)
     }
+
+    fn note(&self, line: String) {
+        let passed = self.began.elapsed().as_millis();
+        lock(&self.journal).push(format!("{passed:>8} ms  {line}"));
+    }
+}
+
+impl Backend for World {
+    async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<merchants::Response> {
+        let response = self.instance().generate(user, key, body).await;
+        let said = response.as_ref().map(|response| (response.status, response.code()));
+        self.note(format!("{}: {said:?}", body["prompt"]));
+        response
+    }
+
+    async fn add_coins(&self, payment: &Payment) -> Option<Value> {
+        let outcome = self.instance().add_coins(payment).await;
+        self.note(format!("{payment:?}: {outcome:?}"));
+        outcome?.ok()
+    }
+
+    async fn balance(&self, user: &str) -> Option<merchants::Response> {
+        self.instance().balance(user).await
+    }
+
+    fn price(&self) -> u64 {
+        self.price
+    }
+
+    fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.began.elapsed()).expect("not that long");
+        Timestamp::from_second(BEGINNING).expect("a time") + passed
+    }
+
+    fn auditor(&self) -> MutexGuard<'_, Auditor> {
+        lock(&self.auditor)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
 }

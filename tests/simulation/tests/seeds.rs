@@ -1,7 +1,8 @@
-//! A few hundred worlds on every run of the tests; CI runs thousands, and `cargo run --release -p simulation` a million.
+//! Sixty worlds in every run of the tests; CI runs a thousand, and `cargo run --release -p simulation` a million.
 
+use kit::merchants::Backend;
 use simulation::world::{World, in_paused_time};
-use simulation::{merchants, network::Weather, run};
+use simulation::{live, run};
 
 /// So many that every kind of trouble meets every kind of call.
 const SEEDS: std::ops::Range<u64> = 0..60;
@@ -19,14 +20,12 @@ fn no_world_breaks_a_promise() {
     }
 }
 
-/// What the journal says of the world of `seed`.
 fn journal(seed: u64) -> Vec<String> {
     in_paused_time(async || {
-        let world = World::new(seed, Weather::Seeded(seed)).await;
-        merchants::live(&world, seed).await;
-        merchants::come_again(&world).await;
-        world.auditor.lock().expect("no panic").violated("to see the journal".to_owned());
-        world.verdict().expect_err("an objection").journal
+        let world = World::new(seed).await;
+        live(&world, seed).await;
+        world.auditor().violated("a violation, to see the journal".to_owned());
+        world.verdict().expect_err("the violation").journal
     })
 }
 

@@ -1,10 +1,9 @@
-//! What fal answers, call by call: a picture at a web address or a clear failure, in time, and the key goes to fal
-//! only.
+//! What fal responds, call by call. The client must come to a picture at a web address or to a clear failure, in time,
+//! and send the key to fal only.
 //!
-//! The bytes read like HTTP: a status, headers, an empty line, a body; a line `---` begins the next call's answer, and
-//! the last is repeated. `lost` and `refused` stand for a connection that broke or never was.
+//! The bytes read like HTTP: a status, headers, an empty line, a body. A line `---` begins the next call's response, and
+//! the last one is repeated. `lost` and `refused` stand for a connection that broke and one that could not be made.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,55 +23,52 @@ use url::Url;
 use crate::offline::{block_on, setting};
 
 /// How long the client may take.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIME_LIMIT: Duration = Duration::from_secs(25);
 
-/// Most requests for one picture: as many tries as the client allows itself.
+/// The most requests for one picture: as many tries as the client allows itself.
 const MAX_POSTS: usize = 6;
 
-/// Longest that anything of fal's wording may be in a log, in bytes.
+/// The most bytes of fal's wording that may be in a log.
 const MAX_REASON_BYTES: usize = 1_024;
 
 /// fal, as the bytes have it.
-#[derive(Clone, Default)]
-struct Fal {
-    answers: Arc<Mutex<Vec<Vec<u8>>>>,
-    posts: Arc<Mutex<usize>>,
-}
+#[derive(Debug, Clone)]
+struct Fal(Arc<Mutex<FalState>>);
 
-impl fmt::Debug for Fal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fal")
-    }
+#[derive(Debug)]
+struct FalState {
+    responses: Vec<Vec<u8>>,
+    posts: usize,
 }
 
 impl HttpConnector for Fal {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let url = Url::parse(request.uri()).expect("a URL");
         assert_eq!((url.scheme(), url.host_str(), url.port()), ("http", Some("fal.offline"), None), "{url}");
-        *self.posts.lock().expect("no panic") += usize::from(request.method() == "POST");
-        let mut answers = self.answers.lock().expect("no panic");
-        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
-        HttpConnectorFuture::ready(read(&answer))
+        let FalState { responses, posts } = &mut *self.0.lock().expect("no panic");
+        *posts += usize::from(request.method() == "POST");
+        let response = if responses.len() > 1 { responses.remove(0) } else { responses[0].clone() };
+        HttpConnectorFuture::ready(read(&response))
     }
 }
 
-/// The bytes are fal's answers.
+/// The bytes are fal's responses.
 pub fn run(data: &[u8]) {
     let config = settings::load(&setting, FalConfig::load).expect("a configuration");
     let Source::Value(key) = config.key else { unreachable!("the key is a value") };
-    let fal = Fal { answers: Arc::new(Mutex::new(split(data))), ..Fal::default() };
+    let fal = Fal(Arc::new(Mutex::new(FalState { responses: split(data), posts: 0 })));
     let client = FalClient::new(HttpClient::new(fal.clone()), config.hosts, &key, config.timeout);
     let input = Input::Schnell(Schnell::new("a bag".to_owned(), 4));
     block_on(async {
-        let begun = Instant::now();
-        match client.picture(&input, begun + PATIENCE).await {
+        let began = Instant::now();
+        match client.picture(&input, began + TIME_LIMIT).await {
             Ok(picture) => check_picture(&picture),
             Err(error) => check_error(&error),
         }
         // Tokio's clock ticks in milliseconds.
-        assert!(begun.elapsed() <= PATIENCE + Duration::from_millis(1), "{:?}", begun.elapsed());
+        assert!(began.elapsed() <= TIME_LIMIT + Duration::from_millis(1), "{:?}", began.elapsed());
     });
-    assert!(*fal.posts.lock().expect("no panic") <= MAX_POSTS);
+    assert!(fal.0.lock().expect("no panic").posts <= MAX_POSTS);
 }
 
 fn check_picture(picture: &Picture) {
@@ -93,19 +89,12 @@ fn check_id(id: Option<&str>) {
 }
 
 fn split(data: &[u8]) -> Vec<Vec<u8>> {
-    let mut answers = vec![Vec::new()];
-    for line in data.split_inclusive(|byte| *byte == b'\n') {
-        match (line.trim_ascii_end(), answers.last_mut()) {
-            (b"---", _) => answers.push(Vec::new()),
-            (_, Some(answer)) => answer.extend_from_slice(line),
-            (_, None) => unreachable!("there is always a first"),
-        }
-    }
-    answers
+    let lines: Vec<_> = data.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.split(|line| line.trim_ascii_end() == b"---").map(<[_]>::concat).collect()
 }
 
-fn read(answer: &[u8]) -> Result<HttpResponse, ConnectorError> {
-    let mut rest = answer;
+fn read(response: &[u8]) -> Result<HttpResponse, ConnectorError> {
+    let mut rest = response;
     let mut next_line = || {
         let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         let line = rest[..end].trim_ascii();
@@ -122,7 +111,7 @@ fn read(answer: &[u8]) -> Result<HttpResponse, ConnectorError> {
         let line = next_line();
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { break };
         let name = HeaderName::from_bytes(&line[..colon]);
-        // The SDK's type for an answer, which is between us and the wire, takes no header that is not text.
+        // The SDK's response type accepts text headers only.
         let value =
             std::str::from_utf8(&line[colon + 1..]).ok().map(|value| HeaderValue::from_str(value.trim()));
         if let (Ok(name), Some(Ok(value))) = (name, value) {

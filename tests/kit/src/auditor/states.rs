@@ -1,56 +1,56 @@
-//! What must be true of the tables after every single write.
+//! What must be true of the tables after every write.
 
 use jiff::Timestamp;
 use operate::audit::violations;
 use serde_json::Value;
 
-use super::{Auditor, Moment, Tables, prompt_of, text};
+use super::{Auditor, Moment, Snapshot, prompt_of, text};
 
-/// Most batches of one user that may run at the same time.
-const MOST_RUNNING: usize = 4;
+/// The most batches of one user that may run at the same time.
+pub(super) const MAX_RUNNING: usize = 4;
 
 /// The attempts that a profile holds coins for.
-fn holds(profile: &Value) -> Vec<&str> {
+pub(super) fn holds(profile: &Value) -> Vec<&str> {
     let elements = profile["holds"].as_array().into_iter().flatten().filter_map(Value::as_str);
     elements.filter_map(|element| element.split('#').nth(1)).collect()
 }
 
 impl Auditor {
-    /// Looks at the tables after a write.
-    pub fn look(&mut self, now: Timestamp, tables: Tables) {
+    /// Checks the tables after a write.
+    pub fn look(&mut self, now: Timestamp, tables: Snapshot) {
         self.check_books(now, &tables);
         self.check_history(&tables);
         self.remember(now, &tables);
         self.before = tables;
     }
 
-    /// fal is about to be asked: there must be a hold for that very prompt.
-    pub fn fal_is_asked(&mut self, prompt: &str, tables: &Tables) {
-        let pending = tables.generations.iter().filter(|row| text(row, "status") == "PENDING");
-        let mut pending = pending.filter(|row| prompt_of(row) == prompt);
-        if !pending.any(|row| {
+    /// Checks that the request that fal is about to get has a hold for its very prompt.
+    pub fn fal_is_asked(&mut self, prompt: &str, tables: &Snapshot) {
+        let has_hold = |row: &Value| {
             let profile = tables.profile(text(row, "user_id"));
             profile.is_some_and(|profile| holds(profile).contains(&text(row, "attempt_id")))
-        }) {
+        };
+        let pending = tables.generations.iter().filter(|row| text(row, "status") == "PENDING");
+        if !pending.filter(|row| prompt_of(row) == prompt).any(has_hold) {
             self.violated(format!("fal is asked for {prompt:?} without a hold"));
         }
     }
 
-    /// Every user's books are in order, and few of a user's batches run at once.
-    fn check_books(&mut self, now: Timestamp, tables: &Tables) {
+    /// Every user's books add up, and few of a user's batches run at once.
+    fn check_books(&mut self, now: Timestamp, tables: &Snapshot) {
         for user in tables.users() {
             let books = tables.books_of(user);
             for violation in violations(&books, now) {
                 self.violated(format!("{user}: {violation}"));
             }
-            if holds(&books.profile).len() > MOST_RUNNING {
-                self.violated(format!("{user} has more than {MOST_RUNNING} batches running"));
+            if holds(&books.profile).len() > MAX_RUNNING {
+                self.violated(format!("{user} has more than {MAX_RUNNING} batches running"));
             }
         }
     }
 
-    /// The ledger only grows, and what is delivered or over stays so; only another attempt may follow a failure.
-    fn check_history(&mut self, tables: &Tables) {
+    /// The ledger only grows. A generation that has ended stays as it is, unless another attempt follows a failure.
+    fn check_history(&mut self, tables: &Snapshot) {
         let before = std::mem::take(&mut self.before);
         for entry in &before.ledger {
             if !tables.ledger.contains(entry) {
@@ -75,7 +75,7 @@ impl Auditor {
         }
     }
 
-    fn remember(&mut self, now: Timestamp, tables: &Tables) {
+    fn remember(&mut self, now: Timestamp, tables: &Snapshot) {
         for profile in &tables.profiles {
             let user = text(profile, "user_id");
             let balance = profile["coins_balance"].as_u64().unwrap_or_default();
@@ -89,13 +89,6 @@ impl Auditor {
                 pending: pending.collect(),
             };
             self.moments.entry(user.to_owned()).or_default().push(moment);
-        }
-    }
-
-    /// Nothing is held and nothing is pending any more.
-    pub(super) fn check_that_all_is_settled(&mut self, tables: &Tables) {
-        for profile in tables.profiles.iter().filter(|profile| !holds(profile).is_empty()) {
-            self.violated(format!("coins are held for ever: {profile}"));
         }
     }
 }
