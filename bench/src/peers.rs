@@ -72,7 +72,8 @@ pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer
 /// The installed versions, for the reader of the figures.
 pub fn versions(folder: &Path) -> anyhow::Result<String> {
     let names = PACKAGES.map(|package| package.split("==").next().unwrap_or(package));
-    let script = "import sys, importlib.metadata as m; print(*(f'{name} {m.version(name)}' for name in sys.argv[1:]), sep=', ')";
+    let script = "import sys, importlib.metadata as m; \
+                  print(*(f'{name} {m.version(name)}' for name in sys.argv[1:]), sep=', ')";
     let python = folder.join("venv/bin/python");
     let versions = output_of(Command::new(&python).args(["-c", script]).args(names))?;
     let python = output_of(Command::new(&python).arg("--version"))?;

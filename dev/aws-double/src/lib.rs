@@ -3,7 +3,7 @@
 //! | module | its double of |
 //! | --- | --- |
 //! | [`gateway`] | API Gateway: an HTTP API with routes, authorizers, CORS and limits |
-//! | [`lambda`] | Lambda: functions in this process, as processes on a [`runtime_api`], or under AWS's emulator |
+//! | [`lambda`] | Lambda: functions in this process, on a [`runtime_api`], or under AWS's emulator |
 //! | [`invoke_api`] | Lambda's Invoke API, for the AWS CLI and SDKs |
 //! | [`backends`] | DynamoDB and S3, embedded; and clients of other servers |
 //! | [`tokens`] | an identity provider: signs access tokens |

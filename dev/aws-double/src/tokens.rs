@@ -1,7 +1,7 @@
 //! The bearer tokens of the local stack: JWTs signed with a public key pair.
 //!
-//! `cargo dev token USER` and the running gateway are two processes that share the key. The function authorizer gets its
-//! public half from [`jwks`]. No deployed API accepts these tokens.
+//! `cargo dev token USER` and the running gateway are two processes that share the key. The function authorizer
+//! gets its public half from [`jwks`]. No deployed API accepts these tokens.
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sam_template::place::{ACCOUNT_ID, REGION};
@@ -115,7 +115,8 @@ impl Event<'_> {
 
     fn request_context(&self) -> Value {
         let domain_name = self.authority().rsplit_once(':').map_or(self.authority(), |(host, _)| host);
-        let user_agent = self.request.headers.get(header::USER_AGENT);
+        let user_agent = self.request.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+        let user_agent = String::from_utf8_lossy(user_agent.unwrap_or_default());
         let mut context = json!({
             "accountId": ACCOUNT_ID,
             "apiId": API_ID,
@@ -126,7 +127,7 @@ impl Event<'_> {
                 "path": percent_decoded(self.request.uri.path()),
                 "protocol": format!("{:?}", self.request.version),
                 "sourceIp": self.source_ip.to_string(),
-                "userAgent": user_agent.map(|agent| String::from_utf8_lossy(agent.as_bytes())).unwrap_or_default(),
+                "userAgent": user_agent,
             },
             "requestId": self.request_id,
             "routeKey": self.route_key,
