@@ -105,7 +105,7 @@ async fn bring_about(metric: &str) -> Value {
     match metric {
         "FalKeyRefused" => potret.fal_fails(Fault::BadKey),
         "FalAccountLocked" => potret.fal_fails(Fault::AccountLocked),
-        "HoldsPastLease" => potret.leave_a_hold_past_its_lease().await,
+        "HoldsPastLease" => drop(potret.leave_a_hold_past_its_lease().await),
         _ => panic!("say here how {metric} comes about"),
     }
     invoke(&potret, "generate-image", a_batch()).await.metrics
