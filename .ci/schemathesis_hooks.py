@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: how a photo looks, where cursors come from, and that a key is for one request."""
+"""Rules that a schema cannot express: what a photo is, where cursors come from, and that a key belongs to one request."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ photos = [sent["face_image"], *sent["product_images"]]
 bare = [photo.split(",", 1)[1] for photo in photos]
 schemathesis.openapi.format("photo", st.sampled_from(photos + bare))
 
-# Cursors come from answers only, which the links pass on. The empty one is that of the first page.
+# Cursors come only from responses, through the links. The empty cursor means the first page.
 schemathesis.openapi.format("cursor", st.just(""))
 
 numbers = itertools.count(1)
@@ -24,7 +24,7 @@ numbers = itertools.count(1)
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Gives every request a key of its own, where it has a good one: under another's it would be refused."""
+    """Gives each request with a valid key a new key, because the key of another request would be refused."""
     key = (case.headers or {}).get("Idempotency-Key")
     if key is None:
         return

@@ -12,10 +12,16 @@ start() {
     servers+=($!)
 }
 
+# Kills what still runs after ten seconds: cargo-lambda does not stop while it builds.
 stop_servers() {
     local server
     for server in "${servers[@]}"; do
-        kill -- "-$server" 2>/dev/null || true
+        kill -- "-$server" 2>/dev/null || continue
+        for _ in {1..50}; do
+            sleep 0.2
+            kill -0 -- "-$server" 2>/dev/null || break
+        done
+        kill -KILL -- "-$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     done
     servers=()
@@ -32,11 +38,17 @@ wait_until() {
     done
 }
 
+# Whether a server listens on this port.
+listens_on() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1")
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# start_local_stack LOG [ARGUMENTS...]: returns when it is ready, and its demo users exist. Its last line says how it is stopped.
+# start_local_stack LOG [ARGUMENTS...]: starts `cargo dev`, and returns when it is ready. Its last line, which says how
+# to stop it, comes when the demo users exist.
 start_local_stack() {
     local log=$1
     shift

@@ -1,7 +1,7 @@
 //! A request's way to the point where it would run, photos included: `cargo bench -p bench --bench requests`.
 //!
-//! Each body tries to set what is locked, so it is read, decoded and checked to its end, and then refused before anything
-//! is called.
+//! Each body tries to set what is locked, so it is read, decoded and checked to its end, and then refused
+//! before anything is called.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

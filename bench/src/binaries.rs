@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use crate::announce;
 
-/// Where the functions' packages are, and no other.
+/// The folder of the functions' packages.
 const FUNCTIONS: &str = "functions";
 
-/// The yardstick. It is built by itself: the functions would lend it features that it never asked for, and it would be
-/// larger than a hello world is.
+/// The yardstick. It is built alone: together with the functions it would get the features of their
+/// dependencies, and be larger than a hello world.
 const YARDSTICK: &str = "hello";
 
-/// What `cargo run` tells a program of its own package. A build script that looks at one of these, and ring's does, would
-/// run again, and everything that rests on it be built anew.
+/// The variables that `cargo run` sets for a program. The build script of ring depends on some of them, and
+/// would run again, with a new build of all crates that need it.
 const OF_CARGO_RUN: [&str; 8] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -29,19 +29,16 @@ const OF_CARGO_RUN: [&str; 8] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// The binaries by their names.
 #[derive(Debug)]
 pub struct Binaries {
-    /// Cargo's folder.
-    pub target_folder: PathBuf,
+    /// By name.
     files: BTreeMap<String, PathBuf>,
 }
 
 impl Binaries {
-    /// Those in `folder`, or those that Cargo builds of the repository at `root`. The yardstick, if it is needed and not
-    /// in the folder, is built in any case.
+    /// The binaries in `folder`, or those that Cargo builds of the repository at `root`. If the yardstick is
+    /// needed and not in the folder, Cargo builds it.
     pub fn find_or_build(root: &Path, folder: Option<&Path>, needs_yardstick: bool) -> anyhow::Result<Self> {
-        let target_folder = target_folder(root)?;
         let mut files = match folder {
             Some(folder) => find(folder)?,
             None => {
@@ -52,13 +49,12 @@ impl Binaries {
         if needs_yardstick && !files.contains_key(YARDSTICK) {
             files.extend(build(root, ["--package", YARDSTICK])?);
         }
-        Ok(Self { target_folder, files })
+        Ok(Self { files })
     }
 
-    /// The file of `name`.
     pub fn file(&self, name: &str) -> anyhow::Result<&Path> {
         let file = self.files.get(name).map(PathBuf::as_path);
-        file.with_context(|| format!("there is no binary {name}, neither as {name} nor as {name}/bootstrap"))
+        file.with_context(|| format!("there is neither a binary {name} nor {name}/bootstrap"))
     }
 }
 
@@ -96,23 +92,21 @@ fn build<'a>(
         cargo.env_remove(name);
     }
     announce("Building the release binaries, which takes some minutes the first time.");
-    let output = cargo.current_dir(root).stderr(Stdio::inherit()).output().context("cargo cannot be run")?;
-    ensure!(output.status.success(), "the release binaries could not be built");
-    let messages =
-        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let messages = output_of(cargo.current_dir(root))?;
+    let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
     let files = messages.filter_map(|message: Value| {
         let file = message["executable"].as_str()?;
-        // A build script is a binary, too.
+        // A build script is an executable, too.
         let is_program = message["target"]["kind"] == serde_json::json!(["bin"]);
         is_program.then(|| Some((message["target"]["name"].as_str()?.to_owned(), file.into())))?
     });
     Ok(files.collect())
 }
 
-fn target_folder(root: &Path) -> anyhow::Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root);
-    let output = cargo.stderr(Stdio::inherit()).output().context("cargo cannot be run")?;
-    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata said no JSON")?;
-    Ok(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?.into())
+/// The output of a command that must succeed, trimmed.
+pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("{command:?} cannot be run"))?;
+    ensure!(output.status.success(), "{command:?} failed");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -1,7 +1,7 @@
-//! Processor instructions, counted by callgrind. They do not depend on what else the machine does.
+//! Processor instructions, counted by callgrind. They do not depend on other load on the machine.
 //!
-//! Processes that get 0, 1 and 11 events tell a start, a first and a later call apart. What differs between two counts of
-//! the same are the seeds of hash tables and the lengths of reads.
+//! Processes with 0, 1 and 11 events show the instructions of a start, a first and a later call. Two counts
+//! of the same differ by the seeds of hash tables and the lengths of reads.
 
 use std::fs;
 use std::path::Path;
@@ -19,38 +19,33 @@ use crate::sample::{Lab, Program};
 use crate::statistics::{Spread, median};
 use crate::subjects::Subject;
 
-/// Whose instructions are counted.
+/// The subjects in the table.
 const COUNTED: [&str; 6] =
     ["hello", "coin-balance", "coin-balance, own roots", "text-to-image", "generations", "debug-last-prompt"];
 
-/// How often each is counted. The median is taken.
+/// Each count is the median of so many.
 const TIMES: usize = 3;
 
-/// Instructions of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Until it is ready.
     pub start: u64,
-    /// For the first event.
     pub first: u64,
-    /// For a later one.
     pub warm: u64,
 }
 
 impl Counts {
-    /// The three and their names.
     pub fn named(self) -> [(&'static str, u64); 3] {
         [("start", self.start), ("first", self.first), ("warm", self.warm)]
     }
 }
 
-/// Whether there is a valgrind to count with.
+/// `None` if valgrind is not installed.
 pub fn valgrind_version() -> Option<String> {
     let output = Command::new("valgrind").arg("--version").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The counts of `subject`, each the median of several. One that is only started has no calls.
+/// The counts of `subject`, without calls if it is only started.
 pub fn count(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Result<Counts> {
     announce(&format!("Counting the instructions of {}.", subject.name));
     let program = program(lab, binaries, subject)?;
@@ -71,7 +66,6 @@ pub fn count(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Resul
     })
 }
 
-/// All instructions of one process.
 fn run(lab: &Lab, program: &Program, subject: &Subject, events: usize) -> anyhow::Result<f64> {
     let counts = lab.folder.join("callgrind.out");
     let under_valgrind = Program {
@@ -93,10 +87,9 @@ fn total(file: &Path) -> anyhow::Result<f64> {
     Ok(total.context("callgrind's file has no totals")?.trim().parse()?)
 }
 
-/// A row for each kind of call of each function counted.
 pub fn rows(lab: &Lab, binaries: &Binaries, subjects: &[Subject]) -> anyhow::Result<Vec<Row>> {
     if valgrind_version().is_none() {
-        announce("NOT COUNTED: there is no valgrind here, which counts instructions.");
+        announce("NOT COUNTED: instructions are counted by valgrind, which is not installed.");
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();

@@ -1,5 +1,5 @@
-//! The bench: what each function costs from its start to its answers, as a multiple of a hello world that is built and
-//! measured in the same run.
+//! The bench: the cost of each function from its start to its responses, as a multiple of a hello world that
+//! is built and measured in the same run.
 
 #![cfg(target_os = "linux")]
 
@@ -13,9 +13,7 @@ mod measure;
 mod peers;
 mod regression;
 mod rows;
-mod runtime_api;
 mod sample;
-mod server;
 mod size;
 mod statistics;
 mod subjects;
@@ -23,11 +21,13 @@ mod table;
 mod targets;
 mod throttle;
 
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use arguments::{Arguments, Command, Part};
@@ -36,21 +36,22 @@ use binaries::Binaries;
 use sample::Lab;
 use targets::Verdict;
 
-/// Does what the command line says.
+/// Runs the command line.
 ///
 /// # Errors
 ///
-/// When a function cannot be built, started or does not answer as it must.
+/// When a function cannot be built or started, or gives an unexpected response.
 pub fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let binaries =
         Binaries::find_or_build(&root, arguments.binaries.as_deref(), arguments.command.is_none())?;
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let folder = binaries.target_folder.join("bench");
+    // Of target/release/bench it is target/. The system's folder for temporary files may be in memory, where
+    // no file can be evicted.
+    let program = env::current_exe()?;
+    let folder = program.ancestors().nth(2).context("the bench is in no target folder")?.join("bench");
     fs::create_dir_all(&folder)?;
-    // Below Cargo's folder and not in the system's for temporary files, which may be in memory: no file there can be
-    // evicted from it.
     let own_folder = tempfile::Builder::new().prefix("run-").tempdir_in(&folder)?;
     let backends = Backends::start(threads.handle(), own_folder.path())?;
     let lab = Lab { threads: threads.handle().clone(), backends, folder: own_folder.path().to_owned() };
@@ -74,7 +75,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     }
     rows.extend(rows::not_measured(&rows, &parts));
     let mut out = io::stdout().lock();
-    table::print(&mut out, &rows, &measured)?;
+    table::print(&mut out, &rows, &measured.notes)?;
     if let Some(file) = arguments.json {
         fs::write(file, serde_json::to_string_pretty(&rows)?)?;
     }
@@ -83,7 +84,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
     Ok(if arguments.check && has_missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Says on standard error what takes a while.
+/// Announces on standard error what takes a while.
 fn announce(what: &str) {
     writeln!(io::stderr(), "{what}").ok();
 }

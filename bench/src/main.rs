@@ -1,5 +1,5 @@
-//! Measures the functions' release binaries: `cargo run --release -p bench`. What the figures mean is in
-//! `docs/performance.md`.
+//! Measures the functions' release binaries: `cargo run --release -p bench`. `docs/performance.md` explains
+//! the figures.
 
 #[cfg(target_os = "linux")]
 fn main() -> anyhow::Result<std::process::ExitCode> {
@@ -8,5 +8,5 @@ fn main() -> anyhow::Result<std::process::ExitCode> {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> anyhow::Result<()> {
-    anyhow::bail!("the bench measures processes by what Linux tells of them, and this is another system")
+    anyhow::bail!("the bench reads the figures of processes from Linux, and this is another system")
 }

@@ -1,4 +1,5 @@
-//! The rounds: everything once in each, every time in another order, so that what else the machine does meets all alike.
+//! The rounds: each round measures everything once, in another order, so that other load on the machine is
+//! spread.
 
 use std::collections::BTreeMap;
 
@@ -13,59 +14,55 @@ use crate::peers::Peer;
 use crate::sample::{Lab, Program, Sample};
 use crate::statistics::{Spread, median};
 use crate::subjects::Subject;
-use crate::throttle::{Throttle, share_of};
 
-/// Memory settings whose processor share is measured, in MB: the smallest, and the first with a whole processor.
+/// Memory settings whose processor share is measured, in MB: the smallest, and the first with a whole
+/// processor.
 pub const SHARES: [u32; 2] = [128, 1769];
 
-/// The subjects that are also measured under other conditions than plain ones.
-const THROUGHOUT: [&str; 3] = ["hello", "coin-balance", "text-to-image"];
+/// The subjects that are measured under all conditions.
+pub const THROUGHOUT: [&str; 3] = ["hello", "coin-balance", "text-to-image"];
 
 /// Events at a share of a processor. Python needs a fifth of a second for each.
 const EVENTS_AT_A_SHARE: usize = 6;
 
-/// Under which condition a process runs.
+/// The condition under which a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// The whole machine.
+    /// With the whole machine.
     Plain,
-    /// The processor share of a function with so many MB, from when it is ready.
+    /// With the processor share of a function with so many MB, from when it is ready.
     Share(u32),
     /// Started from a file that is not in the page cache.
     Evicted,
 }
 
-/// A subject under a condition.
-pub type Which<'n> = (&'n str, Condition);
+/// The name of a subject, and a condition.
+pub type Variant = (&'static str, Condition);
 
-/// All samples, by subject and condition, in the order of the rounds.
+/// All samples, in the order of the rounds.
 #[derive(Debug)]
 pub struct Measured {
-    samples: BTreeMap<(&'static str, Condition), Vec<Sample>>,
-    /// What was measured, in the order of the table.
+    samples: BTreeMap<Variant, Vec<Sample>>,
+    /// In the order of the table.
     pub subjects: Vec<Subject>,
-    /// How many rounds there were.
-    pub rounds: u32,
-    /// What a reader must know of this run.
+    /// Remarks on this run, for the reader of the table.
     pub notes: Vec<String>,
 }
 
 impl Measured {
-    /// The samples of `which`; none if it was not measured.
-    pub fn samples(&self, (name, condition): Which<'_>) -> &[Sample] {
-        let found = self.samples.iter().find(|(key, _)| **key == (name, condition));
-        found.map_or(&[], |(_, samples)| samples)
+    /// Empty if the variant was not measured.
+    pub fn samples(&self, variant: Variant) -> &[Sample] {
+        self.samples.get(&variant).map_or(&[], Vec::as_slice)
     }
 
-    /// The median of `figure`, if `which` was measured.
-    pub fn median(&self, which: Which<'_>, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
-        median(self.samples(which).iter().map(figure).collect())
+    pub fn median(&self, variant: Variant, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
+        median(self.samples(variant).iter().map(figure).collect())
     }
 
-    /// `figure` of the one sample and of the other, put together by `compare`, round by round.
+    /// `compare` of the figures of two variants in each round.
     pub fn compared(
         &self,
-        [one, other]: [Which<'_>; 2],
+        [one, other]: [Variant; 2],
         figure: impl Fn(&Sample) -> f64,
         compare: impl Fn(f64, f64) -> f64,
     ) -> Option<Spread> {
@@ -73,14 +70,13 @@ impl Measured {
         Spread::of(pairs.map(|(one, other)| compare(figure(one), figure(other))).collect())
     }
 
-    /// How many times the other's the one's `figure` is.
-    pub fn ratio(&self, one: Which<'_>, other: Which<'_>, figure: impl Fn(&Sample) -> f64) -> Option<Spread> {
-        self.compared([one, other], figure, |one, other| one / other)
+    pub fn ratio(&self, variants: [Variant; 2], figure: impl Fn(&Sample) -> f64) -> Option<Spread> {
+        self.compared(variants, figure, |one, other| one / other)
     }
 }
 
 /// One process of each round.
-struct Variant {
+struct Run {
     subject: Subject,
     condition: Condition,
     program: Program,
@@ -88,7 +84,7 @@ struct Variant {
     evictable: Option<Evictable>,
 }
 
-/// Measures what `parts` are made of.
+/// Measures the samples that `parts` need.
 pub fn run(
     lab: &Lab,
     binaries: &Binaries,
@@ -97,38 +93,43 @@ pub fn run(
     parts: &[Part],
     rounds: u32,
 ) -> anyhow::Result<Measured> {
-    let throttle = Throttle::find();
-    let mut variants = Vec::new();
+    let mut runs = Vec::new();
     for subject in subjects {
         for condition in conditions(subject, parts) {
-            let program = program(lab, binaries, subject)?;
-            variants.push(Variant::new(lab, subject.clone(), condition, program)?);
+            runs.push(Run::new(lab, subject, condition, program(lab, binaries, subject)?)?);
         }
     }
     for Peer { subject, program } in peers {
         for condition in [Condition::Plain, Condition::Share(SHARES[0])] {
-            variants.push(Variant::new(lab, subject.clone(), condition, program.clone())?);
+            runs.push(Run::new(lab, subject, condition, program.clone())?);
         }
     }
     let mut samples: BTreeMap<_, Vec<Sample>> = BTreeMap::new();
-    // The round before the first is not counted: it reads the files from the disk.
-    for round in if variants.is_empty() { 0..0 } else { 0..rounds + 1 } {
-        announce(&format!("Round {round} of {rounds}: {} processes.", variants.len()));
-        variants.rotate_left(usize::from(round > 0));
-        for variant in &variants {
-            let sample = variant.sample(lab, &throttle)?;
+    // Round 0 reads the files from the disk and is not counted.
+    for round in if runs.is_empty() { 0..0 } else { 0..rounds + 1 } {
+        announce(&format!("Round {round} of {rounds}: {} processes.", runs.len()));
+        runs.rotate_left(usize::from(round > 0));
+        for run in &runs {
+            let sample = run.sample(lab)?;
             if round > 0 {
-                samples.entry((variant.subject.name, variant.condition)).or_default().push(sample);
+                samples.entry((run.subject.name, run.condition)).or_default().push(sample);
             }
         }
     }
     let subjects = subjects.iter().chain(peers.iter().map(|peer| &peer.subject)).cloned().collect();
-    let mut measured = Measured { samples, subjects, rounds, notes: Vec::new() };
-    measured.notes = notes(&measured, &throttle);
+    let mut measured = Measured { samples, subjects, notes: Vec::new() };
+    let medians = "every figure is a median, every ratio the median of the rounds' ratios";
+    measured.notes.push(format!("{rounds} rounds; {medians}."));
+    let waited = measured.median(("hello", Condition::Evicted), |sample| sample.major_faults as f64);
+    if waited == Some(0.0) {
+        let note =
+            "NOT EVICTED: no process waited for the disk, so this file system keeps its files in memory.";
+        measured.notes.push(note.to_owned());
+    }
     Ok(measured)
 }
 
-/// The binary of `subject`, in the environment that it needs.
+/// The binary of `subject` with its environment.
 pub fn program(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Result<Program> {
     Ok(Program {
         file: binaries.file(subject.binary)?.to_owned(),
@@ -137,8 +138,8 @@ pub fn program(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Res
     })
 }
 
-impl Variant {
-    fn new(lab: &Lab, subject: Subject, condition: Condition, mut program: Program) -> anyhow::Result<Self> {
+impl Run {
+    fn new(lab: &Lab, subject: &Subject, condition: Condition, mut program: Program) -> anyhow::Result<Self> {
         let events = match condition {
             _ if subject.is_only_started() => 0,
             Condition::Plain => 1 + subject.warm_events,
@@ -151,18 +152,18 @@ impl Variant {
             program.file = copy.file().to_owned();
             evictable = Some(copy);
         }
-        Ok(Self { subject, condition, program, events, evictable })
+        Ok(Self { subject: subject.clone(), condition, program, events, evictable })
     }
 
-    fn sample(&self, lab: &Lab, throttle: &Throttle) -> anyhow::Result<Sample> {
+    fn sample(&self, lab: &Lab) -> anyhow::Result<Sample> {
         if let Some(evictable) = &self.evictable {
-            evictable.evict().context("the page cache cannot be told to let go")?;
+            evictable.evict().context("the file cannot be evicted from the page cache")?;
         }
-        let share = match self.condition {
-            Condition::Share(memory_mb) => Some((throttle, share_of(memory_mb))),
-            _ => None,
+        let memory_mb = match self.condition {
+            Condition::Share(memory_mb) => Some(memory_mb),
+            Condition::Plain | Condition::Evicted => None,
         };
-        lab.sample(&self.program, &self.subject, self.events, share)
+        lab.sample(&self.program, &self.subject, self.events, memory_mb)
     }
 }
 
@@ -175,9 +176,7 @@ fn conditions(subject: &Subject, parts: &[Part]) -> Vec<Condition> {
         "photos" => any(&[Part::Memory, Part::Calls]),
         "replay" => any(&[Part::Calls]),
         _ if subject.is_only_started() => any(&[Part::Start]),
-        _ if is_throughout => {
-            any(&[Part::Share, Part::Start, Part::First, Part::Warm, Part::Memory, Part::Calls, Part::Peers])
-        }
+        _ if is_throughout && any(&[Part::Share, Part::Peers]) => true,
         _ => any(&[Part::Start, Part::First, Part::Warm, Part::Memory, Part::Calls]),
     };
     let mut conditions = Vec::new();
@@ -189,25 +188,4 @@ fn conditions(subject: &Subject, parts: &[Part]) -> Vec<Condition> {
     }
     conditions.extend((is_throughout && any(&[Part::Evicted])).then_some(Condition::Evicted));
     conditions
-}
-
-fn notes(measured: &Measured, throttle: &Throttle) -> Vec<String> {
-    let mut notes = vec![format!(
-        "{} rounds; every figure is a median, every ratio the median of the rounds' ratios.",
-        measured.rounds
-    )];
-    let has = |condition| !measured.samples(("hello", condition)).is_empty();
-    if has(Condition::Share(SHARES[0])) {
-        notes.push(format!("A part of the processor is given by {}.", throttle.description()));
-    }
-    if has(Condition::Evicted) {
-        let faults = measured.median(("hello", Condition::Evicted), |sample| sample.major_faults as f64);
-        if faults == Some(0.0) {
-            notes.push(
-                "NOT EVICTED: no process waited for the disk, so this file system keeps its files in memory."
-                    .to_owned(),
-            );
-        }
-    }
-    notes
 }

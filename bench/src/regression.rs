@@ -1,4 +1,4 @@
-//! Whether a change made the functions do more: their instructions beside those in `bench/instructions.json`.
+//! Compares the instructions of the functions with the record in `bench/instructions.json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,36 +6,34 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::binaries::Binaries;
+use crate::binaries::{Binaries, output_of};
 use crate::instructions::{Counts, count, valgrind_version};
 use crate::sample::Lab;
 use crate::subjects::Subject;
 
-/// The functions that are watched, by their subjects.
+/// The subjects on record.
 const WATCHED: [&str; 3] = ["coin-balance", "text-to-image", "generations"];
 
-/// How far a count may be from the one on record, as a part of it.
+/// The largest accepted change, as a part of the recorded count.
 const TOLERANCE: f64 = 0.03;
 
-/// The file, from the root.
 const RECORD: &str = "bench/instructions.json";
 
-/// What the counts are, and of what.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    /// The compiler, and the processor that it is for. Another one makes other code.
+    /// The compiler and its target. Another compiler makes other code.
     rustc: String,
-    /// These two matter little: the processor that valgrind shows a program is its own, and libc does little here.
+    /// These two matter little: valgrind shows programs a processor of its own, and libc does little here.
     valgrind: String,
     libc: String,
-    /// The counts by subject.
+    /// By subject.
     counts: BTreeMap<String, Counts>,
 }
 
-/// Counts, and compares with the record or, with `update`, writes it.
+/// Counts the instructions and compares them with the record, or writes the record with `update`.
 pub fn check(
     root: &Path,
     lab: &Lab,
@@ -50,7 +48,7 @@ pub fn check(
     let now = Record {
         rustc: compiler()?,
         valgrind,
-        libc: said("getconf", &["GNU_LIBC_VERSION"])?,
+        libc: output_of(Command::new("getconf").arg("GNU_LIBC_VERSION"))?,
         counts: counts.collect::<anyhow::Result<_>>()?,
     };
     let file = root.join(RECORD);
@@ -85,9 +83,9 @@ fn compare(out: &mut impl Write, record: &Record, now: &Record) -> anyhow::Resul
     if record.rustc != now.rustc {
         writeln!(
             out,
-            "NOT COMPARED: on record are counts of {}, and this is {}. Another compiler makes other code. \
-             To know what a change of ours costs, run this with --update before the change and without after it. When \
-             the compiler changes for all, commit what --update writes, and nothing else with it.",
+            "NOT COMPARED: the record is of {}, and this is {}. Another compiler makes other code. To see what a change \
+             of ours costs, run this with --update before the change and without it afterwards. When the compiler \
+             changes for all, commit what --update writes, and nothing else with it.",
             record.rustc, now.rustc
         )?;
         return Ok(ExitCode::SUCCESS);
@@ -95,7 +93,7 @@ fn compare(out: &mut impl Write, record: &Record, now: &Record) -> anyhow::Resul
     if differing > 0 {
         writeln!(
             out,
-            "{differing} counts are more than {} % from those on record. If it is worth it, or if it is less: \
+            "{differing} counts are more than {} % from the record. If the change is worth it, or if it is less: \
              cargo run --release -p bench -- instructions --update, and commit {RECORD} with the change. \
              On record: {}. Here: {}.",
             TOLERANCE * 100.0,
@@ -110,17 +108,11 @@ fn compare(out: &mut impl Write, record: &Record, now: &Record) -> anyhow::Resul
 
 /// Such as `rustc 1.95.0 for x86_64-unknown-linux-gnu`.
 fn compiler() -> anyhow::Result<String> {
-    let told = said("rustc", &["-vV"])?;
-    let field =
-        |name| told.lines().find_map(|line| line.strip_prefix(name)).context("an unknown form of rustc -vV");
+    let version = output_of(Command::new("rustc").arg("-vV"))?;
+    let field = |name| {
+        version.lines().find_map(|line| line.strip_prefix(name)).context("an unknown form of rustc -vV")
+    };
     Ok(format!("rustc {} for {}", field("release: ")?, field("host: ")?))
-}
-
-fn said(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
-    let output =
-        Command::new(program).args(arguments).output().with_context(|| format!("{program} cannot be run"))?;
-    ensure!(output.status.success(), "{program} failed");
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]
@@ -133,8 +125,8 @@ mod tests {
         Record { rustc: rustc.to_owned(), valgrind: "v".to_owned(), libc: "l".to_owned(), counts }
     }
 
-    /// What is said of `now`, and whether that is a failure.
-    fn said_of(now: &Record) -> (String, bool) {
+    /// The output for `now`, and whether it is a failure.
+    fn output(now: &Record) -> (String, bool) {
         let mut out = Vec::new();
         let code = compare(&mut out, &record("rustc 1", 1_000_000), now).unwrap();
         (String::from_utf8(out).unwrap(), code == ExitCode::FAILURE)
@@ -143,13 +135,13 @@ mod tests {
     #[test]
     fn more_than_three_per_cent_more_or_less_is_a_failure() {
         for (warm, fails) in [(1_029_000, false), (1_031_000, true), (971_000, false), (969_000, true)] {
-            assert_eq!(said_of(&record("rustc 1", warm)).1, fails, "{warm}");
+            assert_eq!(output(&record("rustc 1", warm)).1, fails, "{warm}");
         }
     }
 
     #[test]
-    fn another_compiler_is_said_and_not_compared() {
-        let (said, fails) = said_of(&record("rustc 2", 2_000_000));
-        assert!(said.contains("NOT COMPARED") && !fails, "{said}");
+    fn another_compiler_is_reported_and_not_compared() {
+        let (output, fails) = output(&record("rustc 2", 2_000_000));
+        assert!(output.contains("NOT COMPARED") && !fails, "{output}");
     }
 }

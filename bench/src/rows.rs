@@ -1,54 +1,46 @@
-//! The rows of the table, made of the samples.
+//! The rows of the table.
 
 use serde::Serialize;
 
 use crate::arguments::Part;
-use crate::backends::Service;
-use crate::measure::{Condition, Measured, SHARES};
-use crate::sample::{Answered, Sample, ms};
+use crate::backends::{Call, Service};
+use crate::measure::{Condition, Measured, SHARES, THROUGHOUT};
+use crate::sample::{Responded, Sample, ms};
 use crate::statistics::Spread;
 use crate::targets::{self, Target, Verdict};
 
 /// One line of the table.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// Where it belongs.
     pub part: Part,
-    /// What was measured.
     pub name: String,
-    /// The figure itself.
     pub figure: Option<f64>,
-    /// Its unit.
     pub unit: &'static str,
-    /// The figure beside that of `yardstick`.
+    /// The figure divided by that of `yardstick`.
     pub ratio: Option<Spread>,
-    /// What it is a ratio to.
     pub yardstick: &'static str,
-    /// What must be reached, and what we reach for.
     pub target: Option<Target>,
 }
 
 impl Row {
-    /// A row without a ratio. Its target follows from its name.
+    /// A row without a ratio, with the target of its name.
     pub fn new(part: Part, name: impl Into<String>, figure: Option<f64>, unit: &'static str) -> Self {
         let name = name.into();
         let target = targets::of(part, &name);
         Self { part, name, figure, unit, ratio: None, yardstick: "", target }
     }
 
-    /// The row with a ratio.
     pub fn beside(self, yardstick: &'static str, ratio: Option<Spread>) -> Self {
         Self { ratio, yardstick, ..self }
     }
 
-    /// What became of its target.
     pub fn verdict(&self) -> Option<Verdict> {
         let value = self.ratio.map(|spread| spread.median).or(self.figure).unwrap_or(f64::NAN);
         self.target.map(|target| target.verdict(value))
     }
 }
 
-/// The subjects that are another one in other circumstances.
+/// The subjects that show another subject in a special case.
 const SPECIAL: [&str; 3] = ["batch", "photos", "replay"];
 
 /// The rows of all `parts` that are measured in rounds.
@@ -68,34 +60,34 @@ pub fn of_rounds(measured: &Measured, parts: &[Part]) -> Vec<Row> {
     parts.iter().flat_map(rows).collect()
 }
 
-/// A row for each target of `parts` that none of `rows` is held against, so that it is seen to be missing.
+/// A row for each target of `parts` without a row, to show that it is missing.
 pub fn not_measured(rows: &[Row], parts: &[Part]) -> Vec<Row> {
     let is_there = |part, name| rows.iter().any(|row| row.part == part && row.name == name);
     let missing = targets::rows().filter(|(part, name)| parts.contains(part) && !is_there(*part, *name));
     missing.map(|(part, name)| Row::new(part, name, None, "")).collect()
 }
 
-/// A row for each function, beside hello.
+/// A row for each function, compared with hello.
 fn plain(measured: &Measured, part: Part, figure: impl Fn(&Sample) -> f64 + Copy) -> Vec<Row> {
     let is_start = part == Part::Start;
     let subjects = measured.subjects.iter().filter(|subject| !SPECIAL.contains(&subject.name));
     let rows = subjects.filter(|subject| is_start || !subject.is_only_started()).filter_map(|subject| {
-        let which = (subject.name, Condition::Plain);
+        let variant = (subject.name, Condition::Plain);
         let name = if is_start && subject.name == "text-to-image" { subject.binary } else { subject.name };
-        let row = Row::new(part, name, Some(measured.median(which, figure)?), "ms");
-        Some(row.beside("hello", measured.ratio(which, ("hello", Condition::Plain), figure)))
+        let row = Row::new(part, name, Some(measured.median(variant, figure)?), "ms");
+        Some(row.beside("hello", measured.ratio([variant, ("hello", Condition::Plain)], figure)))
     });
     rows.collect()
 }
 
 fn share(measured: &Measured, memory_mb: u32) -> Vec<Row> {
     let mut rows = Vec::new();
-    for name in ["hello", "coin-balance", "text-to-image"] {
+    for name in THROUGHOUT {
         let (held, free) = ((name, Condition::Share(memory_mb)), (name, Condition::Plain));
         let mut row = |what: &str, figure: fn(&Sample) -> f64| {
             let name = format!("{name}, {what}, {memory_mb} MB");
             let row = Row::new(Part::Share, name, measured.median(held, figure), "ms");
-            rows.push(row.beside("unthrottled", measured.ratio(held, free, figure)));
+            rows.push(row.beside("unthrottled", measured.ratio([held, free], figure)));
         };
         row("first", Sample::first_ms);
         row("warm", Sample::warm_ms);
@@ -103,15 +95,15 @@ fn share(measured: &Measured, memory_mb: u32) -> Vec<Row> {
     rows
 }
 
-/// What is our own of a batch's time: all but the slower of fal's two.
+/// The time of a batch beyond the slower of fal's two calls.
 fn batch(measured: &Measured) -> Vec<Row> {
-    let which = ("batch", Condition::Plain);
-    let warm = measured.samples(which).iter().flat_map(|sample| sample.answers.iter().skip(1));
-    let ratios = warm.map(|answered| ms(answered.took) / answered.fal_ms()).collect();
+    let variant = ("batch", Condition::Plain);
+    let warm = measured.samples(variant).iter().flat_map(|sample| sample.responses.iter().skip(1));
+    let ratios = warm.map(|response| ms(response.took) / response.fal_ms()).collect();
     let unit = "ms above the slower call";
     vec![
-        Row::new(Part::Batch, "first", measured.median(which, Sample::first_ms), unit),
-        Row::new(Part::Batch, "warm", measured.median(which, Sample::warm_ms), unit)
+        Row::new(Part::Batch, "first", measured.median(variant, Sample::first_ms), unit),
+        Row::new(Part::Batch, "warm", measured.median(variant, Sample::warm_ms), unit)
             .beside("the slower call", Spread::of(ratios)),
     ]
 }
@@ -119,9 +111,9 @@ fn batch(measured: &Measured) -> Vec<Row> {
 fn evicted(measured: &Measured) -> Vec<Row> {
     let names = [("hello", "hello"), ("coin-balance", "coin-balance"), ("text-to-image", "generate-image")];
     let rows = names.map(|(subject, name)| {
-        let which = (subject, Condition::Evicted);
-        let figure = measured.median(which, Sample::ready_ms);
-        let ratio = measured.ratio(which, ("hello", Condition::Evicted), Sample::ready_ms);
+        let variant = (subject, Condition::Evicted);
+        let figure = measured.median(variant, Sample::ready_ms);
+        let ratio = measured.ratio([variant, ("hello", Condition::Evicted)], Sample::ready_ms);
         Row::new(Part::Evicted, name, figure, "ms").beside("hello", ratio)
     });
     rows.into()
@@ -133,9 +125,9 @@ fn memory(measured: &Measured) -> Vec<Row> {
     let all = measured.subjects.iter().filter(|subject| !subject.is_only_started());
     let mut rows: Vec<_> = all
         .filter_map(|subject| {
-            let which = (subject.name, Condition::Plain);
-            let row = Row::new(Part::Memory, subject.name, Some(measured.median(which, megabytes)?), "MB");
-            Some(row.beside("hello", measured.ratio(which, of_hello, megabytes)))
+            let variant = (subject.name, Condition::Plain);
+            let row = Row::new(Part::Memory, subject.name, Some(measured.median(variant, megabytes)?), "MB");
+            Some(row.beside("hello", measured.ratio([variant, of_hello], megabytes)))
         })
         .collect();
     if let Some(photos) = measured.subjects.iter().find(|subject| subject.name == "photos") {
@@ -149,37 +141,31 @@ fn memory(measured: &Measured) -> Vec<Row> {
     rows
 }
 
-/// The most that any event of any sample called.
+/// The most calls of one event.
 fn calls(measured: &Measured) -> Vec<Row> {
-    let most = |name: &str, count: &dyn Fn(&Answered) -> usize| {
-        let samples = measured.samples((name, Condition::Plain)).iter();
-        // The first of the replays is the success that is replayed.
+    let most = |name: &'static str, is_counted: &dyn Fn(&Call) -> bool| {
+        // The first event of a replay makes what is replayed.
         let skipped = usize::from(name == "replay");
-        samples.flat_map(|sample| sample.answers.iter().skip(skipped)).map(count).max()
+        let samples = measured.samples((name, Condition::Plain)).iter();
+        let responses = samples.flat_map(|sample| sample.responses.iter().skip(skipped));
+        responses.map(|Responded { calls, .. }| calls.iter().filter(|call| is_counted(call)).count()).max()
     };
     let services = [("DynamoDB", Service::DynamoDb), ("S3", Service::S3), ("fal", Service::Fal)];
-    let asked =
-        measured.subjects.iter().filter(|subject| !subject.is_only_started() && subject.binary != "hello");
     let mut rows = Vec::new();
     let mut scans = 0;
-    for subject in asked {
+    for subject in &measured.subjects {
+        if subject.is_only_started() || subject.binary == "hello" {
+            continue;
+        }
         for (title, service) in services {
-            let of_service =
-                |answered: &Answered| answered.calls.iter().filter(|call| call.service == service).count();
-            if let Some(count) = most(subject.name, &of_service) {
-                rows.push(Row::new(
-                    Part::Calls,
-                    format!("{}, {title}", subject.name),
-                    Some(count as f64),
-                    "",
-                ));
+            if let Some(count) = most(subject.name, &|call| call.service == service) {
+                let name = format!("{}, {title}", subject.name);
+                rows.push(Row::new(Part::Calls, name, Some(count as f64), ""));
             }
         }
-        let of_scans =
-            |answered: &Answered| answered.calls.iter().filter(|call| call.operation == "Scan").count();
-        scans += most(subject.name, &of_scans).unwrap_or_default();
+        scans += most(subject.name, &|call| call.operation == "Scan").unwrap_or_default();
     }
-    // A call that nobody makes and nobody is held to is no news.
+    // A service that is not called is shown only if it has a target.
     rows.retain(|row| row.figure != Some(0.0) || row.target.is_some());
     rows.push(Row::new(Part::Calls, "scans, all functions", Some(scans as f64), ""));
     rows
@@ -189,9 +175,9 @@ fn peers(measured: &Measured) -> Vec<Row> {
     let mut rows = Vec::new();
     for name in ["boto3", "FastAPI"] {
         for (condition, suffix) in [(Condition::Plain, ""), (Condition::Share(SHARES[0]), ", 128 MB")] {
-            let which = (name, condition);
-            let figure = measured.median(which, Sample::until_first_ms);
-            let ratio = measured.ratio(which, ("coin-balance", condition), Sample::until_first_ms);
+            let variant = (name, condition);
+            let figure = measured.median(variant, Sample::until_first_ms);
+            let ratio = measured.ratio([variant, ("coin-balance", condition)], Sample::until_first_ms);
             rows.push(
                 Row::new(Part::Peers, format!("{name}{suffix}"), figure, "ms").beside("coin-balance", ratio),
             );

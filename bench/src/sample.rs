@@ -1,122 +1,122 @@
-//! One process from its start to its end: what it took to become ready, to answer the first time and again, and what it
-//! called meanwhile.
+//! One process from its start to its end: the times until it is ready, of its first and its later responses,
+//! and its calls.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use runtime_api::RuntimeApi;
 use tokio::runtime::Handle;
 
 use crate::backends::{Backends, Call, Service};
-use crate::runtime_api::RuntimeApi;
 use crate::statistics::median;
 use crate::subjects::Subject;
 use crate::throttle::Throttle;
 
-/// What is started.
+/// The time that a function behind an HTTP API has.
+const TIME_TO_RESPOND: Duration = Duration::from_secs(29);
+
+/// After this time a process is stuck and not slow. It may run under valgrind on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The file.
     pub file: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// Its whole environment, but for the address of the Runtime API.
-    pub environment: BTreeMap<String, String>,
+    /// The whole environment but for the address of the Runtime API.
+    pub environment: BTreeMap<&'static str, String>,
 }
 
-/// Figures of one process.
+/// The figures of one process.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// From its start until it asked for an event.
+    /// From the start of the process until it asked for an event.
     pub ready: Duration,
-    /// Its answers, in their order. The first is a cold one.
-    pub answers: Vec<Answered>,
-    /// The most memory that it had, in bytes.
+    /// The responses in their order. The first is a cold one.
+    pub responses: Vec<Responded>,
+    /// The most memory that the process had.
     pub peak_bytes: u64,
-    /// How often it waited for a page from the disk.
+    /// How often the process waited for a page from the disk.
     pub major_faults: u64,
 }
 
-/// One event and its answer.
+/// The response to one event.
 #[derive(Debug, Clone)]
-pub struct Answered {
-    /// From the one to the other.
+pub struct Responded {
     pub took: Duration,
-    /// What was called meanwhile.
+    /// The calls of the function meanwhile.
     pub calls: Vec<Call>,
 }
 
-impl Answered {
-    /// Milliseconds that fal took for the slower picture, if any was asked for.
+impl Responded {
+    /// Milliseconds of fal for the slower picture, if there was one.
     pub fn fal_ms(&self) -> f64 {
         let of_fal = self.calls.iter().filter(|call| call.service == Service::Fal);
         of_fal.map(|call| ms(call.took)).fold(0.0, f64::max)
     }
 
-    /// Milliseconds beyond that: the time that is our own.
+    /// Milliseconds without fal.
     pub fn own_ms(&self) -> f64 {
         ms(self.took) - self.fal_ms()
     }
 }
 
 impl Sample {
-    /// Milliseconds until it asked for an event.
     pub fn ready_ms(&self) -> f64 {
         ms(self.ready)
     }
 
-    /// Milliseconds of the first answer, without fal's.
+    /// Milliseconds of the first response without fal.
     pub fn first_ms(&self) -> f64 {
-        self.answers.first().map_or(f64::NAN, Answered::own_ms)
+        self.responses.first().map_or(f64::NAN, Responded::own_ms)
     }
 
-    /// Milliseconds of both.
+    /// Milliseconds from the start to the first response without fal.
     pub fn until_first_ms(&self) -> f64 {
         self.ready_ms() + self.first_ms()
     }
 
-    /// Milliseconds of a later answer, without fal's: their median.
+    /// The median milliseconds of the later responses without fal.
     pub fn warm_ms(&self) -> f64 {
-        median(self.answers.iter().skip(1).map(Answered::own_ms).collect()).unwrap_or(f64::NAN)
+        median(self.responses.iter().skip(1).map(Responded::own_ms).collect()).unwrap_or(f64::NAN)
     }
 }
 
-/// A duration in milliseconds.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Where processes run, and whom they call.
+/// The place where processes run, with the servers that they call.
 #[derive(Debug)]
 pub struct Lab {
-    /// The servers' threads.
+    /// The threads of the servers.
     pub threads: Handle,
-    /// What is called.
     pub backends: Backends,
     /// For files of this run.
     pub folder: PathBuf,
 }
 
 impl Lab {
-    /// Runs `program` for `events` events of `subject`, with a part of the processor from when it is ready.
+    /// Runs `program` for `events` events of `subject`. From when it is ready, it has the processor share of
+    /// a function with `memory_mb`, if given.
     pub fn sample(
         &self,
         program: &Program,
         subject: &Subject,
         events: usize,
-        share: Option<(&Throttle, f64)>,
+        memory_mb: Option<u32>,
     ) -> anyhow::Result<Sample> {
         let log = self.folder.join("last.log");
-        self.run(program, subject, events, share, &log).map_err(|error| {
-            let said = fs::read_to_string(&log).unwrap_or_default();
-            let end: String = said.lines().rev().take(20).collect::<Vec<_>>().join("\n  ");
-            anyhow!("{}: {error:#}. The last of what it said, newest first:\n  {end}", subject.name)
+        self.run(program, subject, events, memory_mb, &log).map_err(|error| {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let end: String = text.lines().rev().take(20).collect::<Vec<_>>().join("\n  ");
+            anyhow!("{}: {error:#}. The end of its log, newest line first:\n  {end}", subject.name)
         })
     }
 
@@ -125,11 +125,11 @@ impl Lab {
         program: &Program,
         subject: &Subject,
         events: usize,
-        share: Option<(&Throttle, f64)>,
+        memory_mb: Option<u32>,
         log: &Path,
     ) -> anyhow::Result<Sample> {
         self.backends.reset(subject.latency);
-        let runtime_api = RuntimeApi::start(&self.threads)?;
+        let runtime_api = self.threads.block_on(RuntimeApi::start())?;
         let log = File::create(log)?;
         let mut command = Command::new(&program.file);
         command
@@ -140,25 +140,40 @@ impl Lab {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        // Declared before the process, and so dropped after it: a group with a process in it cannot be removed.
-        let _held;
         let started = Instant::now();
         let process =
             Process(command.spawn().with_context(|| format!("cannot start {}", program.file.display()))?);
-        let ready = runtime_api.asked()? - started;
-        _held = share.map(|(throttle, share)| throttle.hold(process.id(), share)).transpose()?;
-        let mut answers = Vec::with_capacity(events);
+        let ready = self.wait(runtime_api.ready()).context("it did not ask for an event")? - started;
+        let _throttle = memory_mb.map(|memory_mb| Throttle::start(process.id(), memory_mb)).transpose()?;
+        let mut responses = Vec::with_capacity(events);
         for _ in 0..events {
-            let (took, answer) = runtime_api.invoke(subject.event.clone())?;
-            subject.check(&answer)?;
-            answers.push(Answered { took, calls: self.backends.take_calls() });
+            let response = self.wait(runtime_api.invoke(subject.event.clone(), context()));
+            let response = response.context("it did not respond")?;
+            let response =
+                response.map_err(|error| anyhow!("{}: {}", error.error_type, error.error_message))?;
+            self.wait(runtime_api.ready()).context("it did not ask for the next event")?;
+            subject.check(&response.body)?;
+            responses.push(Responded { took: response.took, calls: self.backends.take_calls() });
         }
         let (peak_bytes, major_faults) = (peak_bytes(process.id())?, major_faults(process.id())?);
-        Ok(Sample { ready, answers, peak_bytes, major_faults })
+        Ok(Sample { ready, responses, peak_bytes, major_faults })
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = T>) -> anyhow::Result<T> {
+        Ok(self.threads.block_on(async { tokio::time::timeout(PATIENCE, future).await })?)
     }
 }
 
-/// A process, which is ended in any case.
+fn context() -> lambda_runtime::Context {
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TIME_TO_RESPOND;
+    let mut context = lambda_runtime::Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    context.deadline = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+    context.invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:bench".to_owned();
+    context
+}
+
+/// A process that is ended when dropped.
 struct Process(Child);
 
 impl Process {
@@ -169,13 +184,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Not the signal that cannot be caught: valgrind writes down what it counted.
+        // Valgrind must catch the signal, to write its counts.
         kill(self.id(), Signal::SIGTERM).ok();
         self.0.wait().ok();
     }
 }
 
-/// The most memory that a process has had at once, by Linux's own book.
 fn peak_bytes(process: Pid) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
@@ -184,7 +198,7 @@ fn peak_bytes(process: Pid) -> anyhow::Result<u64> {
 
 fn major_faults(process: Pid) -> anyhow::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in brackets, may hold spaces. The number is the tenth field after it.
+    // The name, in brackets, may contain spaces. The count is the tenth field after it.
     let after_name = stat.rsplit_once(')').context("an unknown form of /proc/PID/stat")?.1;
     Ok(after_name.split_whitespace().nth(9).context("an unknown form of /proc/PID/stat")?.parse()?)
 }

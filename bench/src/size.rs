@@ -1,4 +1,4 @@
-//! What is uploaded: the binary as `bootstrap` in a ZIP file, compressed as far as Deflate goes.
+//! The size of a deployment: the binary as `bootstrap` in a ZIP file, with the strongest Deflate.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +14,9 @@ use crate::binaries::Binaries;
 use crate::rows::Row;
 use crate::subjects::Subject;
 
-/// A row a function.
 pub fn rows(binaries: &Binaries, subjects: &[Subject]) -> anyhow::Result<Vec<Row>> {
     announce("Zipping.");
-    // One binary may be several subjects.
+    // Several subjects have one binary.
     let names: BTreeSet<_> = subjects.iter().map(|subject| subject.binary).collect();
     let rows = names.into_iter().map(|name| {
         let megabytes = zipped_bytes(binaries.file(name)?)? as f64 / 1e6;

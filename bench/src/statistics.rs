@@ -1,20 +1,18 @@
-//! Medians, and how far single rounds are from them.
+//! Medians, and the spread of the rounds around them.
 
 use serde::Serialize;
 
-/// What most rounds said.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// A tenth of the rounds is below.
     pub low: f64,
-    /// Half of the rounds are below.
     pub median: f64,
     /// A tenth of the rounds is above.
     pub high: f64,
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// `None` if there are no values.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let at = |part: f64| quantile(&values, part);
@@ -22,13 +20,13 @@ impl Spread {
     }
 }
 
-/// The median of at least one value.
+/// `None` if there are no values.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)
 }
 
-/// Between the two nearest of the sorted `values`.
+/// Interpolates between the two nearest of the sorted `values`.
 fn quantile(values: &[f64], part: f64) -> Option<f64> {
     let place = part * (values.len().checked_sub(1)? as f64);
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);

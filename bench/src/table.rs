@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use crate::measure::Measured;
 use crate::rows::Row;
 use crate::statistics::Spread;
 use crate::targets::Verdict;
 
-/// Prints `rows` under the headings of their parts, and what must be known of the run.
-pub fn print(out: &mut impl Write, rows: &[Row], measured: &Measured) -> io::Result<()> {
+/// Prints `rows` under the headings of their parts, and the notes.
+pub fn print(out: &mut impl Write, rows: &[Row], notes: &[String]) -> io::Result<()> {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_by_key(|row| row.part);
     for part in rows.chunk_by(|one, other| one.part == other.part) {
@@ -19,7 +18,7 @@ pub fn print(out: &mut impl Write, rows: &[Row], measured: &Measured) -> io::Res
         part.iter().try_for_each(|row| line(out, row, yardstick))?;
     }
     writeln!(out)?;
-    measured.notes.iter().try_for_each(|note| writeln!(out, "{note}"))
+    notes.iter().try_for_each(|note| writeln!(out, "{note}"))
 }
 
 fn line(out: &mut impl Write, row: &Row, yardstick: &str) -> io::Result<()> {
@@ -46,12 +45,12 @@ fn line(out: &mut impl Write, row: &Row, yardstick: &str) -> io::Result<()> {
     writeln!(out, "{}", line.trim_end())
 }
 
-/// Three digits that mean something, and those before the point in any case.
+/// At least three significant digits.
 fn shown(value: f64) -> String {
     let digits = match value.abs() {
         large if large >= 100.0 => 0,
         middle if middle >= 10.0 => 1,
-        // What is counted is whole.
+        // Counts are whole.
         _ if value.fract() == 0.0 => 0,
         near_one if (0.99..1.1).contains(&near_one) => 4,
         _ => 2,

@@ -3,17 +3,13 @@
 //! Every figure is a ratio of two medians measured in turns in the same run.
 #![expect(clippy::print_stdout, reason = "figures are for whoever runs it")]
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use aws_double::tokens;
 use common::identity::UserId;
 use common::tables::GenerationsTable;
 use futures::future::join_all;
-use local_stack::binaries::Functions;
-use local_stack::demo::TOKEN_LIFETIME;
 use local_stack::stack::{Options, Stack};
-use sam_template::JwtSpec;
+use local_stack::users;
 use serde_json::json;
 use tests::give_a_past;
 
@@ -52,12 +48,8 @@ impl Bench {
     async fn start() -> Self {
         let stack = Stack::start(Options {
             name: "growth".to_owned(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: None,
-            environment: Box::new(|_| None),
             fal_latency: Some(Duration::ZERO),
-            function_timeout: None,
-            functions: Functions::InProcess,
+            ..Options::default()
         });
         let http = aws_double::http_client();
         Self { stack: stack.await.expect("a stack"), http }
@@ -116,7 +108,7 @@ fn print(what: &str, one: Duration, other: Duration) {
 }
 
 fn token(user: &str) -> String {
-    tokens::issue(user, &JwtSpec::local(), TOKEN_LIFETIME).expect("a token")
+    users::token(user).expect("a token")
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

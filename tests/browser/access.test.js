@@ -1,4 +1,4 @@
-// The page for everybody: by keyboard, on a phone, in the dark, and by the rules of axe.
+// Accessibility: the keyboard, a phone, dark mode, and the rules of axe.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { DESKTOP, PHONE, setScene, visit } from './visit.js';
 
 const scene = setScene();
 
-/** Presses Tab until the focus is on what `selector` matches. */
+/** Presses Tab until the focused element matches `selector`. */
 async function tabTo(page, selector) {
   for (let presses = 0; presses < 80; presses++) {
     if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
@@ -16,7 +16,7 @@ async function tabTo(page, selector) {
   assert.fail(`the keyboard does not reach ${selector}`);
 }
 
-test('a whole visit by keyboard alone', async () => {
+test('a merchant can do everything with the keyboard alone', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.keyboard.press('Tab');
@@ -44,7 +44,7 @@ test('a whole visit by keyboard alone', async () => {
   assert.equal(
     await page.evaluate(() => document.activeElement.id),
     'outcome-title',
-    'the focus goes where the news is',
+    'the focus moves to the outcome',
   );
   await tabTo(page, '#answer a[download]');
   assert.equal(await merchant.coins(), 9);
@@ -70,7 +70,7 @@ for (const [look, colorScheme] of [
   ['phone', 'light'],
   ['phone', 'dark'],
 ]) {
-  test(`axe finds nothing: ${look}, ${colorScheme}`, async () => {
+  test(`axe finds no violation: ${look}, ${colorScheme}`, async () => {
     const merchant = await visit(scene.browser, scene.stack.url, {
       ...(look === 'phone' ? PHONE : DESKTOP),
       colorScheme,
@@ -101,7 +101,7 @@ for (const [look, colorScheme] of [
   });
 }
 
-test('on a phone nothing is wider than the screen, the button is in reach, and everything can be hit with a thumb', async () => {
+test('a phone never scrolls sideways, keeps the button on screen, and has targets of at least 44 px', async () => {
   const merchant = await visit(scene.browser, scene.stack.url, PHONE);
   const { page } = merchant;
   await page.setInputFiles('#photo-face', smallPhoto('sebuah-nama-berkas-yang-panjang-sekali-dan-tanpa-spasi.png'));

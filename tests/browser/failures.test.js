@@ -1,4 +1,4 @@
-// The fault menu: every failure is said in plain words and costs nothing.
+// The fault menu: every failure is explained in plain words and costs nothing.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const FAILURES = [
 ];
 
 for (const [label, name, status, words] of FAILURES) {
-  test(`${name}: said in plain words, and nothing is paid`, async () => {
+  test(`${name}: the failure is explained in plain words and costs nothing`, async () => {
     const merchant = await visit(scene.browser, scene.stack.url);
     const { page } = merchant;
     const coins = await merchant.coins();
@@ -42,12 +42,12 @@ for (const [label, name, status, words] of FAILURES) {
     await page.locator('#fault-choices .choice', { hasText: 'Tidak ada' }).click();
     await page.click('#try-again');
     await page.locator('#answer .pictures').waitFor();
-    assert.equal(await merchant.coins(), coins - 1, 'and then it works, for a coin');
+    assert.equal(await merchant.coins(), coins - 1, 'the retry works and costs a coin');
     await merchant.end();
   });
 }
 
-test('a fault that is active already is seen when the page opens', async () => {
+test('a page that opens shows the fault that is already active', async () => {
   const faults = `${scene.stack.url}/_local/fal/_control/faults`;
   await fetch(faults, { method: 'POST', body: JSON.stringify({ fault: 'account_locked' }) });
   const merchant = await visit(scene.browser, scene.stack.url);
@@ -56,7 +56,7 @@ test('a fault that is active already is seen when the page opens', async () => {
   await fetch(faults, { method: 'DELETE' });
 });
 
-test('another fal than the double has no menu, and is named', async () => {
+test('a page with another fal than the double shows its host and no fault menu', async () => {
   const other = await startStack({ FAL_BASE_URL: 'http://127.0.0.1:9/fal' });
   try {
     const merchant = await visit(scene.browser, other.url);
@@ -68,7 +68,7 @@ test('another fal than the double has no menu, and is named', async () => {
   }
 });
 
-test('a model that takes one photo gets one, and the page says beforehand which', async () => {
+test('a model that takes one photo gets one, and the page shows beforehand which one', async () => {
   const other = await startStack({ IMAGE_TO_IMAGE_MODEL: 'fal-ai/flux-general/image-to-image' });
   try {
     const merchant = await visit(scene.browser, other.url);

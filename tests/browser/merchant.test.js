@@ -1,4 +1,4 @@
-// A merchant's whole visit, by clicks.
+// A merchant uses the whole page, by clicks.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { DESKTOP, setScene, visit } from './visit.js';
 
 const scene = setScene();
 
-/** Lets go of a file over a slot, as a mouse would. */
+/** Drops a file on a slot, as a mouse does. */
 async function drop(page, slot, { name, mimeType, buffer }) {
   const transfer = await page.evaluateHandle(
     ({ bytes, file, type }) => {
@@ -23,12 +23,12 @@ async function drop(page, slot, { name, mimeType, buffer }) {
   await page.dispatchEvent(slot, 'drop', { dataTransfer: transfer });
 }
 
-test('from options to two pictures, for one coin', async () => {
+test('options become two pictures for one coin', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   assert.equal(await merchant.coins(), 10);
   await merchant.choose('Non Model', 'content_type');
-  assert.equal(await page.locator('[data-list="model_type"]').count(), 0, 'a product alone has no model');
+  assert.equal(await page.locator('[data-list="model_type"]').count(), 0, 'a product alone needs no model');
   await merchant.choose('Dua tangan menampilkan produk', 'pose');
   await merchant.choose('Tas', 'category');
   await merchant.promptIs(
@@ -56,7 +56,7 @@ test('from options to two pictures, for one coin', async () => {
   const picture = readFileSync(await download.path());
   assert.deepEqual([...picture.subarray(0, 3)], [0xff, 0xd8, 0xff]);
   assert.ok((await merchant.text('#history li:first-child')).includes(prompt));
-  // The picture of the README.
+  // This screenshot is the picture in the README.
   await page.setViewportSize({ width: 1440, height: 1150 });
   await page.locator('details[data-list="pose"] summary').click();
   await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }));
@@ -64,7 +64,7 @@ test('from options to two pictures, for one coin', async () => {
   await merchant.end();
 });
 
-test('a photo of 6 MB is uploaded first, and the badges say what is sent in which order', async () => {
+test('a photo of 6 MB is uploaded first, and the badges show the order of the photos', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   const coins = await merchant.coins();
@@ -101,7 +101,7 @@ test('a photo of 6 MB is uploaded first, and the badges say what is sent in whic
   await merchant.end();
 });
 
-test('what is copied asks again: as curl and as an event, under the same key and so for nothing', async () => {
+test('the copied curl command and the copied event repeat the request with the same key, at no cost', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.check('[name="way"][value="prompt"]', { force: true });
@@ -134,7 +134,7 @@ test('what is copied asks again: as curl and as an event, under the same key and
   await merchant.end();
 });
 
-test('a new user has no coins, is told so, and pays after adding some', async () => {
+test('a new user without coins gets a refusal, adds coins and gets pictures', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   await merchant.becomes('toko-baru');
   assert.equal(await merchant.coins(), 0);
@@ -151,7 +151,7 @@ test('a new user has no coins, is told so, and pays after adding some', async ()
   await merchant.end();
 });
 
-test('a lost answer is asked for again under the same key, and paid once', async () => {
+test('a request whose response was lost is sent again with the same key and charged once', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const coins = await merchant.coins();
   let losses = 2;
@@ -167,7 +167,7 @@ test('a lost answer is asked for again under the same key, and paid once', async
   await merchant.page.context().close();
 });
 
-test('pictures whose answer is lost for good are found in the history', async () => {
+test('pictures whose response is lost for good are found in the history', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const coins = await merchant.coins();
   let reached = false;
@@ -182,7 +182,7 @@ test('pictures whose answer is lost for good are found in the history', async ()
   await merchant.page.context().close();
 });
 
-test('the page works under the other name of this machine', async () => {
+test('the page works on localhost as well as on 127.0.0.1', async () => {
   const merchant = await visit(scene.browser, scene.stack.url.replace('127.0.0.1', 'localhost'));
   const coins = await merchant.coins();
   await merchant.page.setInputFiles('#photo-face', largePhoto('wajah.png'));
@@ -193,7 +193,7 @@ test('the page works under the other name of this machine', async () => {
   await merchant.end();
 });
 
-test('a wrong field is named where it is', async () => {
+test('an error is shown at its field', async () => {
   const merchant = await visit(scene.browser, scene.stack.url, { ...DESKTOP, locale: 'en-US' });
   const { page } = merchant;
   await page.check('[name="way"][value="prompt"]', { force: true });
@@ -212,7 +212,7 @@ test('a wrong field is named where it is', async () => {
   await merchant.end();
 });
 
-test('everything is in English for whoever wants it, and stays so', async () => {
+test('a user who chooses English sees only English, also after a reload', async () => {
   const merchant = await visit(scene.browser, scene.stack.url);
   const { page } = merchant;
   await page.check('[name="language"][value="en"]', { force: true });
@@ -225,7 +225,7 @@ test('everything is in English for whoever wants it, and stays so', async () => 
     'Wanita',
   ]);
   const indonesian = await page.evaluate(() => {
-    // Labels have the other language beneath, and say so.
+    // A label's second line is in the other language and has a `lang` attribute.
     const seen = [...document.querySelectorAll('body :not(script, noscript, [lang="id"])')].filter(
       (part) => !part.closest('[lang="id"]') && part.closest('[hidden], noscript') === null,
     );

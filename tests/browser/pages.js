@@ -1,4 +1,4 @@
-// The page's own modules, as far as they need no page, and its sources.
+// The page's source files, and its modules that run without a browser.
 
 import { readFileSync, readdirSync } from 'node:fs';
 
@@ -11,5 +11,5 @@ export const sources = (suffix) =>
     .filter((name) => name.endsWith(suffix))
     .map(source);
 
-/** A module that imports no other. */
+/** Loads a module that imports no other. */
 export const load = (name) => import(`data:text/javascript,${encodeURIComponent(source(name))}`);

@@ -1,4 +1,4 @@
-// What becomes of each photo, as the page tells it before it is sent.
+// The page's plan for each photo, before anything is sent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -37,7 +37,7 @@ test('a photo over the inline limit is uploaded', () => {
   );
 });
 
-test('photos that are too large together are uploaded from the largest on, until the rest fits', () => {
+test('photos that are too large together are uploaded, the largest first, until the rest fits', () => {
   const ways = plan([
     ['face', 2_000_000],
     ['product', 3_000_000],
@@ -46,7 +46,7 @@ test('photos that are too large together are uploaded from the largest on, until
   assert.deepEqual(ways, ['inline', 'upload', 'inline']);
 });
 
-test('a model that takes one photo drops the others, and what the API refuses is said', () => {
+test('photos beyond the limit of the model are dropped, and those beyond the limit of the API are refused', () => {
   const photos = [
     ['face', 1],
     ['product', 1],
@@ -58,7 +58,7 @@ test('a model that takes one photo drops the others, and what the API refuses is
   );
 });
 
-test('a format is told by the bytes', () => {
+test('the format of a photo is found from its bytes', () => {
   const bytes = (...values) => Uint8Array.from(values);
   assert.equal(formatOf(bytes(0x89, 0x50, 0x4e, 0x47, 0, 0)), 'image/png');
   assert.equal(formatOf(bytes(0xff, 0xd8, 0xff, 0xe0)), 'image/jpeg');

@@ -1,4 +1,4 @@
-// Photos to choose: real PNG files of a wanted size.
+// Photos for the tests: real PNG files, small or large.
 
 import { randomFillSync } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
@@ -39,7 +39,7 @@ export function smallPhoto(name, tint = 60) {
   return file(name, png(300, 400, pixels, 6));
 }
 
-/** A photo of more than 6 MB: noise, which nothing makes smaller. */
+/** A photo of more than 6 MB: it is noise, which does not compress. */
 export function largePhoto(name) {
   return file(name, png(1500, 1400, randomFillSync(Buffer.alloc(1500 * 1400 * 3)), 0));
 }

@@ -1,4 +1,4 @@
-// A stack of the test file's own, as `cargo dev` starts it, on a free port.
+// Starts a local stack for a test file, as `cargo dev` does, on a free port.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Builds the program, if need be, and answers where it is. */
+/** Builds the program if necessary and returns its path. */
 function build() {
   const built = execFileSync('cargo', ['build', '--quiet', '--bin', 'dev', '--message-format=json'], {
     cwd: ROOT,
@@ -21,10 +21,10 @@ function build() {
   return messages.find(({ executable, target }) => executable && target.name === 'dev').executable;
 }
 
-/** Starts a stack, with `environment` beside what it needs to run, and waits until it answers. */
+/** Starts a stack with these environment variables and waits until it is ready. */
 export async function startStack(environment = {}) {
   const { PATH, HOME } = process.env;
-  // What the machine happens to have set, such as a fal key, must not decide what is tested.
+  // Variables of the machine, such as a fal key, must not change the tests.
   const stack = spawn(build(), ['--listen', '127.0.0.1:0'], {
     env: { PATH, HOME, ...environment },
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -1,4 +1,4 @@
-// The page's texts: none is missing, none is left over.
+// The page's texts are complete, and every text is used.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,10 +12,10 @@ const literal = [...code.matchAll(/\btext\('(\w+)'/g), ...html.matchAll(/data-(?
   (match) => match[1],
 );
 const prefixes = [...code.matchAll(/\btext\(`(\w+)\$\{/g)].map((match) => match[1]);
-// A key that stands in a condition or a table, and so not right behind the bracket.
+// Keys in a condition or a table do not follow `text(` directly.
 const quoted = new Set([...code.matchAll(/'(\w+)'/g)].map((match) => match[1]));
 
-test('every text is in both languages, with the same values in it', () => {
+test('every text exists in both languages, with the same values', () => {
   const values = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
   for (const [key, row] of Object.entries(TEXTS)) {
     assert.equal(row.length, 2, key);
@@ -27,7 +27,7 @@ test('every text is in both languages, with the same values in it', () => {
   }
 });
 
-test('every text that the page asks for is there', () => {
+test('every text that the page uses exists', () => {
   assert.deepEqual(
     literal.filter((key) => !(key in TEXTS)),
     [],
@@ -35,7 +35,7 @@ test('every text that the page asks for is there', () => {
   assert.ok(literal.length > 80);
 });
 
-test('no text is left over', () => {
+test('every text is used', () => {
   const isUsed = (key) => literal.includes(key) || quoted.has(key) || prefixes.some((prefix) => key.startsWith(prefix));
   assert.deepEqual(
     Object.keys(TEXTS).filter((key) => !isUsed(key)),
@@ -43,7 +43,7 @@ test('no text is left over', () => {
   );
 });
 
-test('the page has no text of its own beside the table', () => {
+test('the HTML contains no text outside the table of texts', () => {
   const body = html.slice(html.indexOf('<body>')).replace(/<noscript>.*<\/noscript>/s, '');
   const words = body
     .replace(/<[^>]*>/g, ' ')

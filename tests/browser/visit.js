@@ -1,4 +1,4 @@
-// A person's visit to the playground: a browser that is watched, and what the person sees.
+// A user's visit to the playground: what the user does and sees, and what the browser complains about.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const SCREENSHOTS = fileURLToPath(new URL('screenshots', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'];
 
-/** No network: not even a name is looked up. */
+/** The browser has no network, not even DNS. */
 const ARGUMENTS = [
   '--headless',
   '--no-sandbox',
@@ -28,8 +28,8 @@ const ARGUMENTS = [
 export const DESKTOP = { viewport: { width: 1280, height: 900 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
-/** A batch takes up to 3 s, and one that fal lets wait 26 s. */
-const LONGEST_BATCH = 45_000;
+/** In milliseconds. A batch takes up to 3 s, or 26 s if fal is slow. */
+const BATCH_TIMEOUT = 45_000;
 
 /** Starts a stack and a browser before the tests of a file, and stops them after. */
 export function setScene() {
@@ -54,7 +54,7 @@ export function openBrowser() {
   return chromium.launch({ executablePath, args: ARGUMENTS });
 }
 
-/** Opens the playground. `look` is a size and perhaps more of a browser context. */
+/** Opens the playground. `look` has the screen's size and other options of a browser context. */
 export async function visit(browser, url, look = DESKTOP) {
   const context = await browser.newContext({
     locale: 'id-ID',
@@ -62,9 +62,9 @@ export async function visit(browser, url, look = DESKTOP) {
     ...look,
   });
   const page = await context.newPage();
-  const watched = new Visit(page, url);
-  await watched.open();
-  return watched;
+  const visit = new Visit(page, url);
+  await visit.open();
+  return visit;
 }
 
 class Visit {
@@ -91,12 +91,12 @@ class Visit {
     await this.page.waitForSelector('html[data-ready]');
   }
 
-  /** Says that a generation will be refused with `status`, which browsers note in the console. */
+  /** Expects a refused generation: browsers log its `status` as an error in the console. */
   expectRefusal(status) {
     this.#expected.push(`status of ${status} `);
   }
 
-  /** Ends the visit: nothing was complained about that was not expected, and nothing expected is missing. */
+  /** Ends the visit. Every expected refusal must have occurred, and there must be no other complaint. */
   async end() {
     for (const expected of this.#expected) {
       const index = this.#complaints.findIndex(
@@ -121,7 +121,7 @@ class Visit {
     await this.page.locator(`[data-list="${list}"] .choice`, { hasText: label }).first().click();
   }
 
-  /** Waits until the live prompt is this. */
+  /** Waits until the live prompt is `expected`. */
   async promptIs(expected) {
     await this.page.waitForFunction((text) => document.getElementById('preview').textContent === text, expected);
   }
@@ -139,20 +139,20 @@ class Visit {
   }
 
   async outcome() {
-    await this.page.locator('#answer .pictures, #answer .problem').waitFor({ timeout: LONGEST_BATCH });
+    await this.page.locator('#answer .pictures, #answer .problem').waitFor({ timeout: BATCH_TIMEOUT });
     await this.page.waitForFunction(() =>
       [...document.querySelectorAll('#answer img')].every((image) => image.complete),
     );
   }
 
-  /** The settled coins as the page shows them, which must be what the API says. */
+  /** The settled coins on the page, which must be the same as in the API. */
   async coins() {
     const user = await this.page.inputValue('#user');
     const session = await (await fetch(`${this.url}/_local/session?user=${encodeURIComponent(user)}`)).json();
-    const answer = await fetch(`${this.url}/api/coin-balance`, {
+    const response = await fetch(`${this.url}/api/coin-balance`, {
       headers: { authorization: `Bearer ${session.token}` },
     });
-    const { coins_balance: coins, coins_available: available } = await answer.json();
+    const { coins_balance: coins, coins_available: available } = await response.json();
     assert.equal(available, coins, 'nothing is held');
     await this.page.waitForFunction(
       (shown) => document.getElementById('coins').textContent.startsWith(`${shown} `),
@@ -161,7 +161,7 @@ class Visit {
     return coins;
   }
 
-  /** The coins before and after the newest batch, as its card shows them. */
+  /** The coins before and after the newest batch, from its card. */
   async beforeAndAfter() {
     return [Number(await this.text('#coins-before')), Number(await this.text('#coins-after'))];
   }
@@ -176,7 +176,7 @@ class Visit {
     return this.page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
   }
 
-  /** Violations of the accessibility rules, as axe finds them. */
+  /** The violations of the accessibility rules that axe finds. */
   async axe() {
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run());

@@ -6,9 +6,8 @@ use serde_json::json;
 use crate::harness::{Potret, a_prompt};
 
 #[tokio::test]
-async fn a_payment_is_credited_once_and_answers_the_same_ever_after() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
+async fn a_repeated_payment_is_credited_once_and_has_the_same_output() {
+    let (potret, merchant) = Potret::with_merchant(10).await;
     let payment = json!({"user_id": "merchant", "coins": 100, "reference": "payment-123"});
     let credited = Ok(json!({"user_id": "merchant", "coins_balance": 110}));
     assert_eq!(potret.add_coins(&payment).await, credited);
@@ -22,11 +21,9 @@ async fn a_payment_is_credited_once_and_answers_the_same_ever_after() {
 async fn a_reference_belongs_to_one_user_and_one_amount() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 10).await;
-    for event in [
-        json!({"user_id": "merchant", "coins": 11, "reference": "first-merchant"}),
-        json!({"user_id": "other", "coins": 10, "reference": "first-merchant"}),
-    ] {
-        let error = potret.add_coins(&event).await.expect_err("a refusal");
+    for (user, coins) in [("merchant", 11), ("other", 10)] {
+        let payment = json!({"user_id": user, "coins": coins, "reference": "first-merchant"});
+        let error = potret.add_coins(&payment).await.expect_err("a refusal");
         assert_eq!(error["errorType"], "ReferenceReused");
     }
     assert_eq!(potret.user("merchant").coins().await, (10, 10));
@@ -35,27 +32,31 @@ async fn a_reference_belongs_to_one_user_and_one_amount() {
 }
 
 #[tokio::test]
-async fn what_is_no_payment_is_refused_with_every_fault() {
+async fn an_invalid_payment_is_refused_with_every_fault() {
     let potret = Potret::start().await;
-    let error =
-        potret.add_coins(&json!({"user_id": 7, "coins": 0, "currency": "IDR"})).await.expect_err("faults");
+    let payment = json!({"user_id": 7, "coins": 0, "currency": "IDR"});
+    let error = potret.add_coins(&payment).await.expect_err("a refusal");
     assert_eq!(error["errorType"], "InvalidRequest");
-    insta::assert_snapshot!(error["errorMessage"].as_str().unwrap(), @"the event is not valid: /user_id must be a string; /coins must be a whole number from 1 to 1000000; /reference is required: the payment's own id; /currency is not a field of this event");
+    let message = "the event is not valid: /user_id must be a string; \
+                   /coins must be a whole number from 1 to 1000000; \
+                   /reference is required: the payment's own id; \
+                   /currency is not a field of this event";
+    assert_eq!(error["errorMessage"], message);
 }
 
 #[tokio::test]
-async fn parallel_payments_all_arrive_and_repeats_do_not() {
+async fn all_parallel_payments_are_credited_once_each() {
     let potret = Potret::start().await;
-    let events: Vec<_> = (0..80)
-        .map(|number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{}", number % 40)}))
-        .collect();
-    // As a webhook does: what is told to come again comes again.
-    let pay = async |event| {
-        while let Err(error) = potret.add_coins(event).await {
+    let payment =
+        |number| json!({"user_id": "merchant", "coins": 5, "reference": format!("payment-{number}")});
+    let payments: Vec<_> = (0..80).map(|number| payment(number % 40)).collect();
+    // A webhook repeats a payment after TryAgain.
+    let pay = async |payment| {
+        while let Err(error) = potret.add_coins(payment).await {
             assert_eq!(error["errorType"], "TryAgain");
         }
     };
-    join_all(events.iter().map(pay)).await;
+    join_all(payments.iter().map(pay)).await;
     assert_eq!(potret.user("merchant").coins().await, (200, 200));
     potret.audit().await;
 }

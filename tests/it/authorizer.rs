@@ -4,16 +4,15 @@ use aws_double::tokens;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use local_stack::settings::LocalSettings;
-use reqwest::Method;
 use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Potret, Setup, a_prompt};
+use crate::harness::{Potret, Response, Setup, a_prompt};
 
 const SECRET: &str = "a secret that the issuer shares with us";
 
-async fn behind_the_function() -> Potret {
-    Setup::default().setting("AUTH_MODE", "lambda").start().await
+fn with_the_authorizer() -> Setup {
+    Setup::default().setting("AUTH_MODE", "lambda")
 }
 
 fn claims(user: &str) -> Value {
@@ -22,20 +21,18 @@ fn claims(user: &str) -> Value {
     json!({"iss": settings.issuer, "aud": settings.audience[0], "sub": user, "exp": now + 300})
 }
 
-async fn balance_with(potret: &Potret, authorization: &str) -> Answer {
-    let request = potret.http.get(potret.url("/api/coin-balance")).header("authorization", authorization);
-    Answer::of(request).await
+async fn balance_with(potret: &Potret, token: &str) -> Response {
+    Response::to(potret.http.get(potret.url("/api/coin-balance")).bearer_auth(token)).await
 }
 
 #[tokio::test]
 async fn every_route_knows_its_user() {
-    let potret = behind_the_function().await;
-    let merchant = potret.user_with("merchant", 5).await;
-    let answer = merchant.generate(&a_prompt()).await;
-    assert_eq!((answer.status, &answer.body["remaining_coins"]), (200, &json!(4)));
-    assert_eq!(merchant.last_prompt().await.status, 200);
-    for path in ["/api/generations", answer.header("location").expect("a location")] {
-        assert_eq!(Answer::of(merchant.request(Method::GET, path)).await.status, 200, "{path}");
+    let (potret, merchant) = with_the_authorizer().with_merchant(5).await;
+    let response = merchant.generate(&a_prompt()).await;
+    assert_eq!((response.status, &response.body["remaining_coins"]), (200, &json!(4)));
+    let location = response.header("location").expect("a location");
+    for path in ["/api/debug/last-prompt", "/api/generations", location] {
+        assert_eq!(merchant.get(path).await.status, 200, "{path}");
     }
     assert_eq!(merchant.coins().await, (4, 4));
     assert_eq!(potret.user("another").coins().await, (0, 0));
@@ -43,39 +40,41 @@ async fn every_route_knows_its_user() {
 }
 
 #[tokio::test]
-async fn without_a_token_it_is_401_and_with_a_bad_one_403() {
-    let potret = behind_the_function().await;
-    let missing = Answer::of(potret.http.get(potret.url("/api/coin-balance"))).await;
+async fn a_missing_token_is_401_and_an_invalid_token_403() {
+    let potret = with_the_authorizer().start().await;
+    let missing = potret.get("/api/coin-balance").await;
     assert_eq!((missing.status, missing.body), (401, json!({"message": "Unauthorized"})));
 
-    let mut expired = claims("merchant");
-    expired["exp"] = json!(1_000_000_000);
-    let mut strangers = claims("merchant");
-    strangers["iss"] = json!("https://stranger.test/");
-    let mut nobodys = claims("merchant");
-    nobodys["sub"] = json!("");
-    let forged = [expired, strangers, nobodys].map(|claims| tokens::sign(&claims).expect("a token"));
+    let with = |claim: &str, value: Value| {
+        let mut claims = claims("merchant");
+        claims[claim] = value;
+        tokens::sign(&claims).expect("a token")
+    };
     let good = tokens::sign(&claims("merchant")).expect("a token");
-    assert_eq!(balance_with(&potret, &format!("Bearer {good}")).await.status, 200);
-    for token in forged.into_iter().chain([format!("{good}x"), "redacted".to_owned()]) {
-        let refused = balance_with(&potret, &format!("Bearer {token}")).await;
+    assert_eq!(balance_with(&potret, &good).await.status, 200);
+    for token in [
+        with("exp", json!(1_000_000_000)),
+        with("iss", json!("https://stranger.test/")),
+        with("sub", json!("")),
+        format!("{good}x"),
+        "redacted".to_owned(),
+    ] {
+        let refused = balance_with(&potret, &token).await;
         assert_eq!((refused.status, refused.body), (403, json!({"message": "Forbidden"})));
     }
-    let anybody = Answer::of(potret.http.get(potret.url("/api/prompt-options"))).await;
-    assert_eq!(anybody.status, 200);
+    assert_eq!(potret.get("/api/prompt-options").await.status, 200, "a route for anybody");
 }
 
 #[tokio::test]
-async fn a_token_of_the_shared_secret_is_taken_once_it_is_set() {
+async fn a_token_signed_with_the_shared_secret_is_accepted_once_the_secret_is_set() {
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     let token = encode(&Header::new(Algorithm::HS256), &claims("merchant"), &key).expect("a token");
-    let authorization = format!("Bearer {token}");
-    assert_eq!(balance_with(&behind_the_function().await, &authorization).await.status, 403);
+    let without_secret = with_the_authorizer().start().await;
+    assert_eq!(balance_with(&without_secret, &token).await.status, 403);
 
-    let setup = Setup::default().setting("AUTH_MODE", "lambda").setting("JWT_SECRET", SECRET);
-    let potret = setup.start().await;
-    assert_eq!(balance_with(&potret, &authorization).await.body["user_id"], "merchant");
-    assert_eq!(potret.user("merchant").coins().await, (0, 0), "public keys are taken as before");
+    let potret = with_the_authorizer().setting("JWT_SECRET", SECRET).start().await;
+    assert_eq!(balance_with(&potret, &token).await.body["user_id"], "merchant");
+    assert_eq!(potret.user("merchant").coins().await, (0, 0), "public keys are accepted as before");
 }
 
 #[tokio::test]

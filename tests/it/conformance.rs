@@ -19,11 +19,11 @@ const CALLS_PER_WALK: usize = 30;
 
 /// Four attempts under three keys, with two bodies and two prices, and a payment that is repeated.
 fn any_scenario(random: &mut fastrand::Rng) -> Scenario {
-    let mut scenario = Scenario::of(random.i8(0..5), "A1 A1 B1").prices([1, 2, 1]).top_up(2);
-    for (attempt, plan) in scenario.plans.iter_mut().enumerate() {
-        plan.key = if attempt == REQUESTS { REQUESTS } else { random.usize(0..2) };
-        plan.body = u8::from(random.u8(0..4) == 0);
-        plan.coins = random.i8(1..3);
+    let mut scenario = Scenario::new(random.i8(0..5), "A1 A1 B1").prices([1, 2, 1]).top_up(2);
+    for (attempt, request) in scenario.requests.iter_mut().enumerate() {
+        request.key = if attempt == REQUESTS { REQUESTS } else { random.usize(0..2) };
+        request.body = u8::from(random.u8(0..4) == 0);
+        request.price = random.i8(1..3);
     }
     if random.bool() { scenario.new_user() } else { scenario }
 }
@@ -37,7 +37,7 @@ async fn the_ledger_does_what_the_model_does() {
         let mut walk = Walk::begin(&potret, seed, any_scenario(&mut random)).await;
         for _ in 0..CALLS_PER_WALK {
             walk.any_call(&mut random).await;
-            assert_eq!(walk.stored().await, walk.items, "walk {seed}: {:#?}", walk.calls);
+            assert_eq!(walk.stored().await, walk.state.items, "walk {seed}: {:#?}", walk.calls);
         }
         outcomes.extend(walk.outcomes);
     }

@@ -14,7 +14,7 @@ use kit::trouble::{Refusal, Trouble};
 use serde_json::json;
 
 use crate::flaky_dynamodb::Flaky;
-use crate::harness::{Answer, Potret, Setup, a_prompt};
+use crate::harness::{Potret, Response, Setup, a_prompt};
 
 const TRANSACTION: &str = "TransactWriteItems";
 
@@ -60,7 +60,7 @@ async fn delivers(flaky: &Flaky, under: &str) {
 }
 
 /// The merchant's batch fails, and nothing is charged or held.
-async fn fails(flaky: &Flaky, problem: (u16, &str), under: &str) -> Answer {
+async fn fails(flaky: &Flaky, problem: (u16, &str), under: &str) -> Response {
     let merchant = flaky.potret.user("merchant");
     let answer = merchant.generate(&a_prompt()).await;
     assert_eq!(answer.problem(), problem, "{under}");
@@ -208,7 +208,7 @@ async fn the_next_request_takes_back_the_coins_of_dead_functions() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 4).await;
     for _ in 0..4 {
-        potret.leave_a_hold_past_its_lease().await;
+        potret.leave_an_expired_hold().await;
     }
     assert_eq!(merchant.coins().await, (4, 4), "expired holds can be spent");
     assert_eq!(merchant.generate(&a_prompt()).await.body["remaining_coins"], 3);
@@ -220,7 +220,7 @@ async fn the_next_request_takes_back_the_coins_of_dead_functions() {
 async fn a_batch_that_completes_after_its_lease_is_refused() {
     let potret = Potret::start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    let dead = potret.leave_a_hold_past_its_lease().await;
+    let dead = potret.leave_an_expired_hold().await;
     assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
     // The function was not dead: it comes with its pictures.
     let hold = Hold::of(&dead);

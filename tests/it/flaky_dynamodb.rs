@@ -89,7 +89,7 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     match deliver(trouble, upstream(shared, headers, body)).await {
         Ok(response) => response,
         Err(Failure::NotSent | Failure::ReplyLost) => cut(),
-        Err(Failure::Refused(refusal)) => refusal.of_dynamodb().map(Body::from),
+        Err(Failure::Refused(refusal)) => refusal.of_dynamodb().map(Into::<Body>::into),
     }
 }
 

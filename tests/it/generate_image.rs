@@ -1,151 +1,97 @@
-//! `POST /api/generate-image`: what goes in, what goes to fal, what comes out.
+//! `POST /api/generate-image`: the request, what goes to fal, and the response.
 
-use kit::events::HttpApiEvent;
+use axum::body::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Potret, Setup, a_prompt};
+use crate::fixtures::event;
+use crate::harness::{Potret, Response, Setup, a_prompt};
 use crate::pictures;
 
-/// An answer's body with everything that differs from run to run replaced.
-fn redacted(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    let mut body = answer.body.clone();
-    body["generation_id"] = json!("[id]");
-    for place in ["/images", "/debug_info/image_urls"] {
-        for url in body.pointer_mut(place).and_then(Value::as_array_mut).into_iter().flatten() {
-            let name = url.as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned();
-            *url =
-                json!(if place == "/images" { "[picture]".to_owned() } else { format!("[url of {name}]") });
-        }
+/// `debug_info` of a successful response, with the name of each photo in place of its URL.
+fn debug_info(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{}", response.body);
+    let mut info = response.body["debug_info"].clone();
+    for url in info["image_urls"].as_array_mut().expect("URLs") {
+        *url = url.as_str().expect("a URL").rsplit('/').next().into();
     }
-    body
+    info
 }
 
 #[tokio::test]
 async fn a_prompt_becomes_two_pictures_for_a_coin() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
-    let answer = merchant.generate(&a_prompt()).await;
-    assert_ne!(answer.body["images"][0], answer.body["images"][1]);
-    insta::assert_json_snapshot!(redacted(&answer), @r#"
-    {
-      "generation_id": "[id]",
-      "images": [
-        "[picture]",
-        "[picture]"
-      ],
-      "remaining_coins": 9,
-      "debug_info": {
-        "prompt_sent": "A Woman model, for Fashion, photorealistic resolusi HD",
-        "model": "fal-ai/flux/schnell",
-        "generation_mode": "text-to-image",
-        "image_urls": [],
-        "image_size": "square_hd",
-        "strength": null,
-        "num_inference_steps": 7,
-        "guidance_scale": 3.5,
-        "loras": [],
-        "dropped_inputs": []
-      }
-    }
-    "#);
-    for url in answer.body["images"].as_array().unwrap() {
+    let (potret, merchant) = Potret::with_merchant(10).await;
+    let response = merchant.generate(&a_prompt()).await;
+    let prompt = &a_prompt()["prompt"];
+    let expected = json!({
+        "prompt_sent": prompt, "model": "fal-ai/flux/schnell", "generation_mode": "text-to-image",
+        "image_urls": [], "image_size": "square_hd", "strength": null, "num_inference_steps": 7,
+        "guidance_scale": 3.5, "loras": [], "dropped_inputs": []
+    });
+    assert_eq!((debug_info(&response), &response.body["remaining_coins"]), (expected, &json!(9)));
+    let images = response.body["images"].as_array().unwrap();
+    assert_eq!(images.len(), 2);
+    assert_ne!(images[0], images[1]);
+    for url in images {
         let picture = potret.http.get(url.as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
         let picture = image::load_from_memory(&picture).expect("a picture");
         assert_eq!((picture.width(), picture.height()), (1024, 1024));
     }
     assert_eq!(merchant.coins().await, (9, 9));
-    let sent = json!({
-        "prompt": "A Woman model, for Fashion, photorealistic resolusi HD", "image_size": "square_hd",
-        "num_inference_steps": 7, "guidance_scale": 3.5
-    });
-    assert_eq!(potret.asked_of_fal(), [sent.clone(), sent]);
+    let sent =
+        json!({"prompt": prompt, "image_size": "square_hd", "num_inference_steps": 7, "guidance_scale": 3.5});
+    assert_eq!(potret.sent_to_fal(), [sent.clone(), sent]);
     assert!(potret.fal().requests().iter().all(|request| request.dropped_fields.is_empty()));
     potret.audit().await;
 }
 
 #[tokio::test]
 async fn options_become_the_prompt() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    let answer = merchant
-        .generate(&json!({"prompt": null, "options": {
-            "content_type": "Model", "model_type": "Wanita", "category": "Fashion",
-            "pose": "Mirror selfie menggunakan iPhone", "custom_pose_prompt": null, "background": null,
-            "style": "Cinematic", "lighting": "Natural Daylight", "camera_angle": "Eye-Level", "aspect_ratio": "9:16"
-        }}))
-        .await;
+    let (_potret, merchant) = Potret::with_merchant(1).await;
+    let body = json!({"prompt": null, "options": {
+        "content_type": "Model", "model_type": "Wanita", "category": "Fashion",
+        "pose": "Mirror selfie menggunakan iPhone", "custom_pose_prompt": null, "background": null,
+        "style": "Cinematic", "lighting": "Natural Daylight", "camera_angle": "Eye-Level",
+        "aspect_ratio": "9:16"
+    }});
     assert_eq!(
-        answer.body["debug_info"]["prompt_sent"],
-        "A Woman model, for Fashion, in Mirror selfie using iPhone pose, in Cinematic style, with Natural Daylight \
-         lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic resolusi HD"
+        merchant.generate(&body).await.body["debug_info"]["prompt_sent"],
+        "A Woman model, for Fashion, in Mirror selfie using iPhone pose, in Cinematic style, \
+         with Natural Daylight lighting, shot from Eye-Level angle, in 9:16 aspect ratio, photorealistic \
+         resolusi HD"
     );
 }
 
 #[tokio::test]
-async fn photos_go_to_the_editing_model_in_their_order() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 10).await;
-    let answer = merchant
-        .generate(&json!({
-            "prompt": "a bag", "background_image": pictures::webp(), "product_images": [pictures::png(), pictures::jpeg()],
-            "face_image": pictures::jpeg(), "loras": [{"path": "owner/lora"}, {"path": "owner/other", "scale": 0.25}]
-        }))
-        .await;
-    insta::assert_json_snapshot!(redacted(&answer), @r#"
-    {
-      "generation_id": "[id]",
-      "images": [
-        "[picture]",
-        "[picture]"
-      ],
-      "remaining_coins": 9,
-      "debug_info": {
-        "prompt_sent": "a bag",
-        "model": "fal-ai/flux-2/lora/edit",
-        "generation_mode": "image-to-image",
-        "image_urls": [
-          "[url of face.jpg]",
-          "[url of product-1.png]",
-          "[url of product-2.jpg]",
-          "[url of background.webp]"
-        ],
-        "image_size": null,
-        "strength": 0.65,
-        "num_inference_steps": 7,
-        "guidance_scale": 3.5,
-        "loras": [
-          {
-            "path": "owner/lora",
-            "scale": 1.0
-          },
-          {
-            "path": "owner/other",
-            "scale": 0.25
-          }
-        ],
-        "dropped_inputs": []
-      }
-    }
-    "#);
-    let asked = potret.asked_of_fal();
-    assert_eq!(asked.len(), 2);
-    for body in &asked {
-        let urls: Vec<_> =
-            body["image_urls"].as_array().unwrap().iter().map(|url| url.as_str().unwrap()).collect();
-        assert!(
-            urls.iter().all(|url| url.contains("X-Amz-Signature=") && url.contains("X-Amz-Expires=3600"))
-        );
-        let mut rest = body.clone();
-        rest.as_object_mut().unwrap().remove("image_urls");
-        assert_eq!(
-            rest,
-            json!({
-                "prompt": "a bag", "num_inference_steps": 7, "guidance_scale": 3.5, "strength": 0.65,
-                "loras": [{"path": "owner/lora", "scale": 1.0}, {"path": "owner/other", "scale": 0.25}]
-            })
-        );
+async fn photos_go_to_the_editing_model_in_a_fixed_order() {
+    let (potret, merchant) = Potret::with_merchant(10).await;
+    let products = [pictures::png(), pictures::jpeg()];
+    let body = json!({
+        "prompt": "a bag", "background_image": pictures::webp(), "product_images": products,
+        "face_image": pictures::jpeg(),
+        "loras": [{"path": "owner/lora"}, {"path": "owner/other", "scale": 0.25}]
+    });
+    let response = merchant.generate(&body).await;
+    let loras = json!([{"path": "owner/lora", "scale": 1.0}, {"path": "owner/other", "scale": 0.25}]);
+    let expected = json!({
+        "prompt_sent": "a bag", "model": "fal-ai/flux-2/lora/edit", "generation_mode": "image-to-image",
+        "image_urls": ["face.jpg", "product-1.png", "product-2.jpg", "background.webp"],
+        "image_size": null, "strength": 0.65, "num_inference_steps": 7, "guidance_scale": 3.5,
+        "loras": loras, "dropped_inputs": []
+    });
+    assert_eq!((debug_info(&response), &response.body["remaining_coins"]), (expected, &json!(9)));
+    let sent = potret.sent_to_fal();
+    assert_eq!(sent.len(), 2);
+    for mut body in sent {
+        for url in body["image_urls"].take().as_array().unwrap() {
+            let url = url.as_str().unwrap();
+            assert!(url.contains("X-Amz-Signature=") && url.contains("X-Amz-Expires=3600"), "{url}");
+        }
+        let expected = json!({
+            "prompt": "a bag", "image_urls": null, "num_inference_steps": 7, "guidance_scale": 3.5,
+            "strength": 0.65, "loras": loras
+        });
+        assert_eq!(body, expected);
     }
     // The one documented field that the endpoint does not know.
     assert!(potret.fal().requests().iter().all(|request| request.dropped_fields == ["strength"]));
@@ -153,71 +99,42 @@ async fn photos_go_to_the_editing_model_in_their_order() {
 }
 
 #[tokio::test]
-async fn the_general_model_gets_the_first_photo_and_the_others_are_named() {
-    let setup = Setup::default().setting("IMAGE_TO_IMAGE_MODEL", "fal-ai/flux-general/image-to-image");
-    let potret = setup.setting("NUM_INFERENCE_STEPS", "4").start().await;
-    let merchant = potret.user_with("merchant", 10).await;
-    let body = json!({"prompt": "a bag", "product_images": [pictures::png(), pictures::jpeg()], "background_image": pictures::png()});
-    let answer = merchant.generate(&body).await;
-    insta::assert_json_snapshot!(redacted(&answer), @r#"
-    {
-      "generation_id": "[id]",
-      "images": [
-        "[picture]",
-        "[picture]"
-      ],
-      "remaining_coins": 9,
-      "debug_info": {
-        "prompt_sent": "a bag",
-        "model": "fal-ai/flux-general/image-to-image",
-        "generation_mode": "image-to-image",
-        "image_urls": [
-          "[url of product-1.png]"
-        ],
-        "image_size": null,
-        "strength": 0.5,
-        "num_inference_steps": 4,
-        "guidance_scale": 3.5,
-        "loras": [],
-        "dropped_inputs": [
-          "product_images[1]",
-          "background_image"
-        ]
-      }
-    }
-    "#);
-    let mut sent = potret.asked_of_fal().remove(0);
-    assert!(sent["image_url"].as_str().unwrap().contains("/product-1.png?"));
-    sent["image_url"] = json!("[url]");
-    assert_eq!(
-        sent,
-        json!({
-            "prompt": "a bag", "image_url": "[url]", "image_strength": 0.5, "strength": 0.5, "num_inference_steps": 4,
-            "guidance_scale": 3.5
-        })
-    );
-    let too_many = json!({"prompt": "a bag", "product_images": vec![pictures::png(); 21]});
-    assert_eq!(merchant.generate(&too_many).await.problem(), (422, "invalid_request"));
-    let many = json!({"prompt": "a bag", "product_images": vec![pictures::png(); 6]});
-    assert_eq!(
-        merchant.generate(&many).await.body["debug_info"]["dropped_inputs"].as_array().map(Vec::len),
-        Some(5)
-    );
+async fn the_general_model_gets_the_first_photo_and_the_response_names_the_others() {
+    let model = "fal-ai/flux-general/image-to-image";
+    let setup = Setup::default().setting("IMAGE_TO_IMAGE_MODEL", model);
+    let (potret, merchant) = setup.setting("NUM_INFERENCE_STEPS", "4").with_merchant(10).await;
+    let products = [pictures::png(), pictures::jpeg()];
+    let body = json!({"prompt": "a bag", "product_images": products, "background_image": pictures::png()});
+    let expected = json!({
+        "prompt_sent": "a bag", "model": model, "generation_mode": "image-to-image",
+        "image_urls": ["product-1.png"], "image_size": null, "strength": 0.5, "num_inference_steps": 4,
+        "guidance_scale": 3.5, "loras": [], "dropped_inputs": ["product_images[1]", "background_image"]
+    });
+    assert_eq!(debug_info(&merchant.generate(&body).await), expected);
+    let mut sent = potret.sent_to_fal().remove(0);
+    assert!(sent["image_url"].take().as_str().unwrap().contains("/product-1.png?"));
+    let expected = json!({
+        "prompt": "a bag", "image_url": null, "image_strength": 0.5, "strength": 0.5,
+        "num_inference_steps": 4, "guidance_scale": 3.5
+    });
+    assert_eq!(sent, expected);
+    let with_photos = |count| json!({"prompt": "a bag", "product_images": vec![pictures::png(); count]});
+    assert_eq!(merchant.generate(&with_photos(21)).await.problem(), (422, "invalid_request"));
+    let dropped = debug_info(&merchant.generate(&with_photos(6)).await)["dropped_inputs"].take();
+    assert_eq!(dropped.as_array().map(Vec::len), Some(5));
 }
 
 #[tokio::test]
-async fn loras_without_a_photo_are_named_as_dropped() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
-    let answer = merchant.generate(&json!({"prompt": "a bag", "loras": [{"path": "owner/lora"}]})).await;
-    assert_eq!(answer.body["debug_info"]["dropped_inputs"], json!(["loras"]));
-    assert!(potret.asked_of_fal().iter().all(|body| body.get("loras").is_none()));
+async fn loras_without_a_photo_are_dropped_and_the_response_says_so() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
+    let response = merchant.generate(&json!({"prompt": "a bag", "loras": [{"path": "owner/lora"}]})).await;
+    assert_eq!(response.body["debug_info"]["dropped_inputs"], json!(["loras"]));
+    assert!(potret.sent_to_fal().iter().all(|body| body.get("loras").is_none()));
 }
 
 #[tokio::test]
-async fn the_price_is_a_setting() {
-    let potret = Setup::default().setting("COINS_PER_BATCH", "3").start().await;
-    let merchant = potret.user_with("merchant", 8).await;
+async fn a_batch_costs_the_configured_number_of_coins() {
+    let (potret, merchant) = Setup::default().setting("COINS_PER_BATCH", "3").with_merchant(8).await;
     let prompt = a_prompt();
     assert_eq!(merchant.generate(&prompt).await.body["remaining_coins"], 5);
     assert_eq!(merchant.generate(&prompt).await.body["remaining_coins"], 2);
@@ -229,7 +146,7 @@ async fn the_price_is_a_setting() {
 }
 
 #[tokio::test]
-async fn without_coins_fal_is_not_asked() {
+async fn a_request_without_coins_is_refused_and_never_reaches_fal() {
     let potret = Potret::start().await;
     let refused = potret.user("new").generate(&a_prompt()).await;
     assert_eq!(refused.problem(), (403, "insufficient_coins"));
@@ -241,17 +158,17 @@ async fn without_coins_fal_is_not_asked() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_request_is_named_at_once() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
-    let refused = merchant
-        .generate(&json!({
-            "options": {"content_type": "Model", "category": "Cars", "aspect_ratio": "2:1", "pose": ["x"], "mood": "sad"},
-            "model": "fal-ai/flux-pro", "num_inference_steps": 50, "guidance_scale": 1, "image_size": "square",
-            "strength": 1, "image_strength": 1, "user_id": "somebody-else",
-            "face_image": 7, "product_images": "x", "loras": [{"scale": 5}, "y", {"path": "a/b", "weight": 1}]
-        }))
-        .await;
+async fn an_invalid_request_is_refused_with_every_fault() {
+    let (potret, merchant) = Potret::with_merchant(5).await;
+    let body = json!({
+        "options": {
+            "content_type": "Model", "category": "Cars", "aspect_ratio": "2:1", "pose": ["x"], "mood": "sad"
+        },
+        "model": "fal-ai/flux-pro", "num_inference_steps": 50, "guidance_scale": 1, "image_size": "square",
+        "strength": 1, "image_strength": 1, "user_id": "somebody-else",
+        "face_image": 7, "product_images": "x", "loras": [{"scale": 5}, "y", {"path": "a/b", "weight": 1}]
+    });
+    let refused = merchant.generate(&body).await;
     assert_eq!(refused.problem(), (422, "invalid_request"));
     insta::assert_snapshot!(refused.faults(), @"
     /options/model_type is required: one of Woman, Wanita, Man, Pria, Boy, Anak LakiLaki, Girl, Anak Perempuan, Animal, Hewan, Cartoon
@@ -278,9 +195,8 @@ async fn every_fault_of_a_request_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn endless_faults_get_a_short_answer() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn a_response_lists_at_most_a_hundred_faults_and_a_last_one() {
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let body: serde_json::Map<_, _> = (0..50_000).map(|number| (format!("f{number}"), json!(1))).collect();
     let refused = merchant.generate(&Value::Object(body)).await;
     assert_eq!(refused.problem(), (422, "invalid_request"));
@@ -289,8 +205,7 @@ async fn endless_faults_get_a_short_answer() {
 
 #[tokio::test]
 async fn exactly_one_of_prompt_and_options_is_required() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let options = json!({"model_type": "Pria", "category": "Tas"});
     for body in [
         json!({}),
@@ -306,42 +221,45 @@ async fn exactly_one_of_prompt_and_options_is_required() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+async fn a_body_that_is_not_a_json_object_is_refused() {
+    let (_potret, merchant) = Potret::with_merchant(5).await;
     let send = |content_type: &'static str, body: Vec<u8>| {
-        let request =
-            merchant.request(Method::POST, "/api/generate-image").header("content-type", content_type);
-        Answer::of(request.body(body))
+        let request = merchant.request(Method::POST, "/api/generate-image");
+        let request = request.header("content-type", content_type);
+        Response::to(request.body(body))
     };
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes();
-    for body in [b"".to_vec(), b"{".to_vec(), b"[]".to_vec(), b"\"x\"".to_vec(), b"\xff\xfe".to_vec(), deep] {
-        assert_eq!(send("application/json; charset=utf-8", body).await.problem(), (400, "malformed_request"));
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let bodies: [&[u8]; 6] = [b"", b"{", b"[]", b"\"x\"", b"\xff\xfe", deep.as_bytes()];
+    for body in bodies {
+        assert_eq!(
+            send("application/json; charset=utf-8", body.to_vec()).await.problem(),
+            (400, "malformed_request")
+        );
     }
     assert_eq!(send("text/plain", b"{}".to_vec()).await.problem(), (415, "unsupported_media_type"));
     assert_eq!(merchant.coins().await, (5, 5));
 }
 
 #[tokio::test]
-async fn a_direct_invocation_is_held_to_route_and_sign_in() {
+async fn a_direct_invocation_is_refused_on_another_route_or_without_a_user() {
     let potret = Potret::start().await;
-    let invoke = |method: &str, path: &str, claims: Value| {
-        let event = HttpApiEvent::new(method, path).claims(claims).body("{}").into_json();
-        let url = potret.url("/2015-03-31/functions/generate-image/invocations");
-        let request = potret.http.post(url).json(&event);
-        async move {
-            let answer = Answer::of(request).await.body;
-            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-            (answer["statusCode"].as_u64().unwrap(), body["code"].as_str().unwrap().to_owned())
-        }
+    let invoke = async |method: &str, path: &str, claims: &Value| {
+        let mut event = event("generate-image", "text-to-image", "merchant");
+        event["rawPath"] = json!(path);
+        event["requestContext"]["http"]["path"] = json!(path);
+        event["requestContext"]["http"]["method"] = json!(method);
+        event["requestContext"]["authorizer"]["jwt"]["claims"] = claims.clone();
+        let invocation = potret.stack.lambda.invoke("generate-image", Bytes::from(event.to_string())).await;
+        let response = invocation.expect("the function exists").outcome.expect("a response");
+        let response: Value = serde_json::from_slice(&response).expect("JSON");
+        let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+        (response["statusCode"].clone(), body["code"].clone())
     };
-    let me = json!({"sub": "merchant"});
-    assert_eq!(
-        invoke("GET", "/api/generate-image", me.clone()).await,
-        (405, "method_not_allowed".to_owned())
-    );
-    assert_eq!(invoke("POST", "/api/other", me).await, (404, "not_found".to_owned()));
+    let route = "/api/generate-image";
+    let user = json!({"sub": "merchant"});
+    assert_eq!(invoke("GET", route, &user).await, (json!(405), json!("method_not_allowed")));
+    assert_eq!(invoke("POST", "/api/other", &user).await, (json!(404), json!("not_found")));
     for claims in [json!({}), json!({"sub": ""}), json!({"email": "a@b"})] {
-        assert_eq!(invoke("POST", "/api/generate-image", claims).await, (401, "unauthenticated".to_owned()));
+        assert_eq!(invoke("POST", route, &claims).await, (json!(401), json!("unauthenticated")), "{claims}");
     }
 }

@@ -1,19 +1,19 @@
-//! What a user did before makes nothing dearer. `cargo bench` measures the same with a hundred thousand generations.
+//! A long history makes no request dearer. `cargo bench` measures the same with a hundred thousand
+//! generations.
 
 use common::identity::UserId;
-use reqwest::Method;
 use tests::give_a_past;
 
 use crate::flaky_dynamodb::{Flaky, FlakyDynamoDb};
-use crate::harness::{Answer, User, a_prompt};
+use crate::harness::{User, a_prompt};
 
-/// The calls and the items that each of the three takes to be answered.
-async fn costs(user: &User<'_>, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
+/// The DynamoDB calls of each request, and the items that they read.
+async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
     let mut costs = Vec::new();
     for path in ["/api/coin-balance", "/api/debug/last-prompt", "/api/generations?limit=5"] {
         dynamodb.troubles().take_calls();
         dynamodb.take_items_read();
-        assert_eq!(Answer::of(user.request(Method::GET, path)).await.status, 200);
+        assert_eq!(user.get(path).await.status, 200);
         costs.push((dynamodb.troubles().take_calls(), dynamodb.take_items_read()));
     }
     costs

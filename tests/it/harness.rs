@@ -1,11 +1,11 @@
-//! A stack of the test's own, and users who speak to it as a front end would.
+//! A stack of the test's own, and users who call it as a front end would.
+
+pub mod logs;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_double::tokens;
 use axum::body::Bytes;
 use common::generations::Generation;
 use common::ledger::Ledger;
@@ -14,23 +14,23 @@ use fal_double::{FalDouble, Fault, Injection};
 use jiff::{SignedDuration, Timestamp};
 use kit::auditor::Snapshot;
 use kit::records::pending;
-use local_stack::binaries::{Binaries, Functions};
-use local_stack::demo;
+use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
+use local_stack::users;
 use operate::audit::{Report, audit};
 use reqwest::{Method, RequestBuilder};
-use sam_template::JwtSpec;
 use serde_json::{Value, json};
+use url::Url;
 
-use crate::audit::rows;
 use crate::description;
+use crate::rows::rows;
 
-/// The simplest request that can run.
+/// The simplest request that makes a batch.
 pub fn a_prompt() -> Value {
     json!({"prompt": "A Woman model, for Fashion, photorealistic resolusi HD"})
 }
 
-/// Serves `router` on a port of its own until the test ends, and answers its address: a stand-in for a server.
+/// Serves `router` on a free port until the test ends, and returns its URL. It stands in for a real server.
 pub async fn serve(router: axum::Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -38,7 +38,7 @@ pub async fn serve(router: axum::Router) -> String {
     url
 }
 
-/// How a test's stack differs from the usual one.
+/// How a test's stack differs from the default one.
 #[derive(Default)]
 pub struct Setup {
     environment: BTreeMap<String, String>,
@@ -63,14 +63,14 @@ impl Setup {
         self
     }
 
-    /// Runs the functions' binaries from that folder.
+    /// Runs the functions' binaries from `folder`.
     pub fn binaries(mut self, folder: PathBuf) -> Self {
         self.binaries = Some(folder);
         self
     }
 
     pub async fn start(self) -> Potret {
-        crate::secrets::capture_logs();
+        logs::capture();
         let mut environment = self.environment;
         if let Some(endpoint) = other_dynamodb() {
             environment.entry("AWS_ENDPOINT_URL_DYNAMODB".to_owned()).or_insert(endpoint);
@@ -78,22 +78,28 @@ impl Setup {
         let name = format!("potret-{}", Timestamp::now().as_nanosecond());
         let stack = Stack::start(Options {
             name: name.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: None,
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,
             functions: match self.binaries.or_else(binaries_of_the_environment) {
-                None => Functions::InProcess,
-                Some(folder) => Functions::Binaries(Binaries { folder, emulator: emulator() }),
+                None => RunFunctions::InProcess,
+                Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
+            ..Options::default()
         });
         Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
+
+    /// Starts the stack for one merchant who has `coins`.
+    pub async fn with_merchant(self, coins: u64) -> (Potret, User) {
+        let potret = self.start().await;
+        let merchant = potret.user_with("merchant", coins).await;
+        (potret, merchant)
+    }
 }
 
-/// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests run on that server instead of the embedded one, each in
-/// tables of its own.
+/// With `AWS_ENDPOINT_URL_DYNAMODB` set, the tests use that server instead of the embedded one. Each test has
+/// tables of its own there.
 fn other_dynamodb() -> Option<String> {
     common::settings::environment("AWS_ENDPOINT_URL_DYNAMODB")
 }
@@ -108,7 +114,8 @@ pub fn emulator() -> Option<PathBuf> {
     path_of_the_environment("POTRET_EMULATOR")
 }
 
-/// A relative path begins where `cargo` was called: at the root of the repository.
+/// A path in the environment variable `name`. A relative one begins at the root of the repository, where
+/// `cargo` was called.
 pub fn path_of_the_environment(name: &str) -> Option<PathBuf> {
     let path = common::settings::environment(name)?;
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(path))
@@ -126,17 +133,20 @@ impl Potret {
         Setup::default().start().await
     }
 
+    pub async fn with_merchant(coins: u64) -> (Self, User) {
+        Setup::default().with_merchant(coins).await
+    }
+
     /// A user who signs in as `id`.
-    pub fn user(&self, id: &str) -> User<'_> {
-        let token = tokens::issue(id, &JwtSpec::local(), demo::TOKEN_LIFETIME).expect("a token");
-        User { potret: self, token }
+    pub fn user(&self, id: &str) -> User {
+        let token = users::token(id).expect("a token");
+        User { http: self.http.clone(), url: self.stack.url.clone(), token }
     }
 
     /// A user who has `coins`.
-    pub async fn user_with(&self, id: &str, coins: u64) -> User<'_> {
-        let credited =
-            self.add_coins(&json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")})).await;
-        credited.expect("coins");
+    pub async fn user_with(&self, id: &str, coins: u64) -> User {
+        let payment = json!({"user_id": id, "coins": coins, "reference": format!("first-{id}")});
+        self.add_coins(&payment).await.expect("coins");
         self.user(id)
     }
 
@@ -144,11 +154,16 @@ impl Potret {
         self.stack.url.join(path).expect("a URL").to_string()
     }
 
-    /// Invokes add-coins; the error is the function's.
+    /// Gets `path` without a token.
+    pub async fn get(&self, path: &str) -> Response {
+        Response::to(self.http.get(self.url(path))).await
+    }
+
+    /// Invokes add-coins. The error is the function's.
     pub async fn add_coins(&self, event: &Value) -> Result<Value, Value> {
         let invocation = self.stack.lambda.invoke("add-coins", Bytes::from(event.to_string())).await;
-        match invocation.expect("add-coins is there").outcome {
-            Ok(answer) => Ok(serde_json::from_slice(&answer).expect("JSON")),
+        match invocation.expect("the function exists").outcome {
+            Ok(output) => Ok(serde_json::from_slice(&output).expect("JSON")),
             Err(error) => Err(serde_json::to_value(error).expect("JSON")),
         }
     }
@@ -157,18 +172,20 @@ impl Potret {
         self.stack.fal.as_ref().expect("the fal double")
     }
 
-    /// Makes fal fail from now on.
+    /// Makes fal fail with `fault`, and no other one, from now on.
     pub fn fal_fails(&self, fault: Fault) {
+        self.fal().clear_faults();
         self.fal().inject(Injection { fault, skip: 0, times: None });
     }
 
-    /// Makes fal fail once, after `skip` good answers.
+    /// Makes fal fail once, after `skip` requests that succeed.
     pub fn fal_fails_once(&self, fault: Fault, skip: u32) {
+        self.fal().clear_faults();
         self.fal().inject(Injection { fault, skip, times: Some(1) });
     }
 
-    /// The bodies that fal was asked with.
-    pub fn asked_of_fal(&self) -> Vec<Value> {
+    /// The bodies of the requests that fal received.
+    pub fn sent_to_fal(&self) -> Vec<Value> {
         self.fal().requests().into_iter().map(|request| request.body).collect()
     }
 
@@ -195,89 +212,117 @@ impl Potret {
         &self.stack.resources.buckets[0]
     }
 
-    /// The ledger itself, for what no route can bring about.
+    /// The ledger, for states that no route can bring about.
     pub fn ledger(&self) -> Ledger {
         Ledger::new(self.stack.dynamodb.dynamodb(), self.tables())
     }
 
-    /// Leaves a hold of `merchant` behind whose lease has passed, as a function does that dies.
-    pub async fn leave_a_hold_past_its_lease(&self) -> Generation {
+    /// Leaves a hold of `merchant` whose lease has expired, as a function does that is killed.
+    pub async fn leave_an_expired_hold(&self) -> Generation {
         let then = Timestamp::now() - SignedDuration::from_mins(5);
         let left = pending("merchant", then);
         self.ledger().hold(&left, then).await.expect("a hold");
         left
     }
 
-    /// Checks every invariant of the coins. Nothing may be running.
+    /// Checks every invariant of the coins. No request may be running.
     pub async fn audit(&self) {
-        let Report { violations, .. } =
-            audit(&self.stack.dynamodb.dynamodb(), &self.tables()).await.expect("readable tables");
+        let report = audit(&self.stack.dynamodb.dynamodb(), &self.tables()).await;
+        let Report { violations, .. } = report.expect("readable tables");
         assert!(violations.is_empty(), "{violations:#?}");
     }
 }
 
 /// A signed-in merchant.
-pub struct User<'p> {
-    pub potret: &'p Potret,
+pub struct User {
+    http: reqwest::Client,
+    url: Url,
     pub token: String,
 }
 
-impl User<'_> {
+impl User {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.potret.http.request(method, self.potret.url(path)).bearer_auth(&self.token)
+        self.http.request(method, self.url.join(path).expect("a URL")).bearer_auth(&self.token)
     }
 
-    pub async fn generate(&self, body: &Value) -> Answer {
-        Answer::of(self.request(Method::POST, "/api/generate-image").json(body)).await
+    pub async fn get(&self, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path)).await
     }
 
-    pub async fn generate_with_key(&self, key: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        Response::to(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn generate(&self, body: &Value) -> Response {
+        self.post("/api/generate-image", body).await
+    }
+
+    pub async fn generate_with_key(&self, key: &str, body: &Value) -> Response {
         let request = self.request(Method::POST, "/api/generate-image").header("idempotency-key", key);
-        Answer::of(request.json(body)).await
+        Response::to(request.json(body)).await
     }
 
-    pub async fn last_prompt(&self) -> Answer {
-        Answer::of(self.request(Method::GET, "/api/debug/last-prompt")).await
+    pub async fn last_prompt(&self) -> Response {
+        self.get("/api/debug/last-prompt").await
+    }
+
+    /// Asks for a URL to put a file of this type and length.
+    pub async fn create_upload(&self, content_type: &str, bytes: usize) -> Response {
+        let body = json!({"content_type": content_type, "content_length": bytes});
+        self.post("/api/uploads", &body).await
+    }
+
+    /// Uploads a file as a page does, and returns the value with which an image field refers to it.
+    pub async fn upload(&self, content_type: &str, file: Vec<u8>) -> String {
+        let created = self.create_upload(content_type, file.len()).await.body;
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let method = text(&created["method"]).parse().expect("a method");
+        let mut request = self.http.request(method, text(&created["url"]));
+        for (name, value) in created["headers"].as_object().expect("headers") {
+            request = request.header(name, text(value));
+        }
+        assert!(request.body(file).send().await.expect("a response").status().is_success());
+        format!("upload:{}", text(&created["upload_id"]))
     }
 
     /// Settled and available coins.
     pub async fn coins(&self) -> (u64, u64) {
-        let answer = Answer::of(self.request(Method::GET, "/api/coin-balance")).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let coins = |field: &str| answer.body[field].as_u64().expect("a number of coins");
+        let response = self.get("/api/coin-balance").await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        let coins = |field: &str| response.body[field].as_u64().expect("a number of coins");
         (coins("coins_balance"), coins("coins_available"))
     }
 }
 
-/// What a client sees of an answer.
+/// An HTTP response as a client sees it.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
     pub body: Value,
 }
 
-impl Answer {
-    /// Sends the request, and holds it and the answer against the API's description.
-    pub async fn of(request: RequestBuilder) -> Self {
+impl Response {
+    /// Sends the request, and checks it and its response against the API's description.
+    pub async fn to(request: RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
-        let asked = request.try_clone().expect("a body in memory");
-        let response = client.execute(request).await.expect("an answer");
+        let sent = request.try_clone().expect("a body in memory");
+        let response = client.execute(request).await.expect("a response");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a text");
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
-        let answer = Self { status, headers, text, body };
-        description::check(&asked, &answer);
-        answer
+        let response = Self { status, headers, text, body };
+        description::check(&sent, &response);
+        response
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().expect("a readable header"))
     }
 
-    /// Status and code of a problem; panics if the answer is not one.
+    /// Status and code of a problem. Panics if the response is not one.
     pub fn problem(&self) -> (u16, &str) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.body);
         assert_eq!(self.body["status"], self.status);
@@ -287,7 +332,7 @@ impl Answer {
         (self.status, self.body["code"].as_str().expect("a code"))
     }
 
-    /// The faults of an invalid request, a line each.
+    /// The faults of an invalid request, one a line.
     pub fn faults(&self) -> String {
         let faults = self.body["errors"].as_array().expect("errors").iter();
         let line = |fault: &Value| {

@@ -1,26 +1,26 @@
-//! The Idempotency-Key: a repeat answers what the first answered, and costs nothing.
+//! The Idempotency-Key: a repeated request gets the first response again, and costs nothing.
 
 use std::time::Duration;
 
 use fal_double::Fault;
+use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, Potret, Setup, a_prompt};
+use crate::harness::{Potret, Response, Setup, a_prompt};
 use crate::pictures;
 
 #[tokio::test]
-async fn a_replay_answers_the_same_and_charges_nothing() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn a_replay_has_the_same_response_and_charges_nothing() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
     let loras = json!([{"path": "a/b", "scale": 1.0}]);
     let body = json!({"prompt": "a bag", "face_image": pictures::png(), "loras": loras});
     let first = merchant.generate_with_key("order-1", &body).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (200, None));
-    // The last coin is gone, and the replay is answered all the same.
+    assert_eq!(merchant.coins().await, (0, 0), "a replay needs no coin");
     for key in ["order-1", "\"order-1\""] {
-        let again = merchant.generate_with_key(key, &body).await;
-        assert_eq!((again.status, again.header("idempotency-replayed")), (200, Some("true")));
-        assert_eq!(again.text, first.text);
+        let replay = merchant.generate_with_key(key, &body).await;
+        assert_eq!((replay.status, replay.header("idempotency-replayed")), (200, Some("true")));
+        assert_eq!(replay.text, first.text);
     }
     assert_eq!(merchant.coins().await, (0, 0));
     assert_eq!(potret.fal().requests().len(), 2);
@@ -28,16 +28,13 @@ async fn a_replay_answers_the_same_and_charges_nothing() {
 }
 
 #[tokio::test]
-async fn the_order_of_fields_white_space_and_labels_do_not_make_another_body() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn bodies_that_differ_in_order_white_space_and_spelling_of_labels_are_the_same() {
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let first = r#"{"options":{"model_type":"Wanita","category":"Tas"},"face_image":null}"#;
     let second = r#" { "options" : {"category": "bag", "model_type": "WOMAN"} } "#;
     let send = |body: &'static str| {
-        let request = merchant.request(reqwest::Method::POST, "/api/generate-image");
-        Answer::of(
-            request.header("content-type", "application/json").header("idempotency-key", "k").body(body),
-        )
+        let request = merchant.request(Method::POST, "/api/generate-image").header("idempotency-key", "k");
+        Response::to(request.header("content-type", "application/json").body(body))
     };
     assert_eq!(send(first).await.status, 200);
     assert_eq!(send(second).await.header("idempotency-replayed"), Some("true"));
@@ -45,8 +42,7 @@ async fn the_order_of_fields_white_space_and_labels_do_not_make_another_body() {
 
 #[tokio::test]
 async fn another_body_under_the_same_key_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+    let (potret, merchant) = Potret::with_merchant(5).await;
     merchant.generate_with_key("k", &json!({"prompt": "a bag", "product_images": [pictures::png()]})).await;
     for body in [
         json!({"prompt": "a shoe", "product_images": [pictures::png()]}),
@@ -61,9 +57,8 @@ async fn another_body_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn while_the_first_runs_a_repeat_is_told_to_wait() {
-    let potret = Setup::default().fal_takes(Duration::from_secs(1)).start().await;
-    let merchant = potret.user_with("merchant", 5).await;
+async fn a_repeat_is_refused_with_retry_after_while_the_first_request_runs() {
+    let (_potret, merchant) = Setup::default().fal_takes(Duration::from_secs(1)).with_merchant(5).await;
     let prompt = a_prompt();
     let (first, repeat) = tokio::join!(merchant.generate_with_key("k", &prompt), async {
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -76,9 +71,8 @@ async fn while_the_first_runs_a_repeat_is_told_to_wait() {
 }
 
 #[tokio::test]
-async fn a_failure_is_not_stored_and_the_key_may_run_again() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn a_failed_request_may_run_again_under_its_key() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
     potret.fal_fails(Fault::InternalError);
     assert_eq!(merchant.generate_with_key("k", &a_prompt()).await.problem(), (502, "image_provider_failed"));
     potret.fal().clear_faults();
@@ -91,9 +85,8 @@ async fn a_failure_is_not_stored_and_the_key_may_run_again() {
 }
 
 #[tokio::test]
-async fn a_key_keeps_its_body_also_after_a_failure() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn a_key_belongs_to_its_body_even_after_a_failure() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
     potret.fal_fails_once(Fault::InternalError, 0);
     assert_ne!(merchant.generate_with_key("k", &a_prompt()).await.status, 200);
     let other = merchant.generate_with_key("k", &json!({"prompt": "another"})).await;
@@ -103,9 +96,8 @@ async fn a_key_keeps_its_body_also_after_a_failure() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused_before_anything_happens() {
-    let potret = Potret::start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn an_invalid_key_is_refused_before_a_coin_is_held() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
     for key in ["\"open", "\"\"", &"k".repeat(256)] {
         assert_eq!(merchant.generate_with_key(key, &a_prompt()).await.problem(), (400, "malformed_request"));
     }

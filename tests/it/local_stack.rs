@@ -1,52 +1,44 @@
-//! The local stack itself: what it keeps, what it says when it cannot start, how it stops.
+//! The local stack itself: what it stores, why it does not start, how it stops.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use local_stack::binaries::Functions;
+use local_stack::demo;
 use local_stack::stack::{Options, Stack};
+use local_stack::users::RETURNING_USER;
 use serde_json::{Value, json};
 
 use crate::harness::{Potret, Setup, a_prompt};
 
-fn options(listen: SocketAddr) -> Options {
-    Options {
-        name: "potret".to_owned(),
-        listen,
-        data_dir: None,
-        environment: Box::new(|_| None),
-        fal_latency: Some(Duration::ZERO),
-        function_timeout: None,
-        functions: Functions::InProcess,
+fn options() -> Options {
+    Options { fal_latency: Some(Duration::ZERO), ..Options::default() }
+}
+
+#[tokio::test]
+async fn the_error_for_a_port_in_use_names_the_option_to_change_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let error = Stack::start(Options { listen: address, ..options() })
+        .await
+        .err()
+        .expect("the port is in use")
+        .to_string();
+    for needle in [&format!("port {} is taken", address.port()), "--listen"] {
+        assert!(error.contains(needle), "{error}");
     }
 }
 
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
 #[tokio::test]
-async fn a_taken_port_is_said_with_a_way_out() {
-    let listener = tokio::net::TcpListener::bind(ANY_PORT).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let Err(error) = Stack::start(options(address)).await else { panic!("the port is taken") };
-    let text = error.to_string();
-    assert!(
-        text.contains(&format!("port {} is taken", address.port())) && text.contains("--listen"),
-        "{text}"
-    );
-}
-
-#[tokio::test]
-async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
+async fn the_error_for_an_invalid_setting_names_the_allowed_values() {
     for (name, value, needle) in [
         ("IMAGE_TO_IMAGE_MODEL", "fal-ai/flux-1.1/image-to-image", "fal has no endpoint"),
         ("NUM_INFERENCE_STEPS", "28", "must be 7, or 4"),
         ("COINS_PER_BATCH", "0", "from 1 to 1000"),
         ("FAL_BASE_URL", "not a url", "FAL_BASE_URL is not a URL"),
     ] {
-        let environment = move |asked: &str| (asked == name).then(|| value.to_owned());
-        let started = Stack::start(Options { environment: Box::new(environment), ..options(ANY_PORT) }).await;
-        let Err(error) = started else { panic!("{name} is wrong") };
+        let environment = Box::new(move |asked: &str| (asked == name).then(|| value.to_owned()));
+        let started = Stack::start(Options { environment, ..options() }).await;
+        let error = started.err().unwrap_or_else(|| panic!("{name}={value} was accepted"));
         assert!(format!("{error:#}").contains(needle), "{error:#}");
     }
 }
@@ -54,26 +46,22 @@ async fn a_wrong_setting_stops_the_stack_and_names_what_is_allowed() {
 #[tokio::test]
 async fn a_data_folder_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
-    let start = || Stack::start(Options { data_dir: Some(folder.path().to_owned()), ..options(ANY_PORT) });
-    let coins = async |stack: &Stack| {
-        local_stack::demo::coins_available(stack, local_stack::demo::RETURNING_USER).await.unwrap()
-    };
     for _ in 0..2 {
-        let stack = start().await.unwrap();
-        local_stack::demo::prepare(&stack).await.unwrap();
-        assert_eq!(coins(&stack).await, 9, "credited once, and one batch made once");
+        let options = Options { data_dir: Some(folder.path().to_owned()), ..options() };
+        let stack = Stack::start(options).await.unwrap();
+        demo::prepare(&stack).await.unwrap();
+        let coins = demo::coins_available(&stack, RETURNING_USER).await.unwrap();
+        assert_eq!(coins, 9, "credited once, and one batch made once");
         stack.stop().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_what_is_running() {
-    let potret = Setup::default().fal_takes(Duration::from_millis(500)).start().await;
-    let merchant = potret.user_with("merchant", 1).await;
+async fn a_stop_waits_for_running_requests() {
+    let (potret, merchant) = Setup::default().fal_takes(Duration::from_millis(500)).with_merchant(1).await;
     let request = merchant.request(reqwest::Method::POST, "/api/generate-image").json(&a_prompt());
     let running = tokio::spawn(request.send());
     while potret.stack.lambda.in_flight() == 0 {
-        tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     potret.stack.stop().await.unwrap();
@@ -81,14 +69,14 @@ async fn a_stop_waits_for_what_is_running() {
 }
 
 #[tokio::test]
-async fn the_invoke_api_runs_any_function() {
+async fn the_invoke_api_runs_every_function() {
     let potret = Potret::start().await;
     let url = potret.url("/2015-03-31/functions/add-coins/invocations");
     let event = json!({"user_id": "merchant", "coins": 5, "reference": "p1"});
-    let answer = potret.http.post(&url).json(&event).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers().get("x-amz-function-error")), (200, None));
-    let answer: Value = answer.json().await.unwrap();
-    assert_eq!(answer, json!({"user_id": "merchant", "coins_balance": 5}));
+    let response = potret.http.post(&url).json(&event).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers().get("x-amz-function-error")), (200, None));
+    let output: Value = response.json().await.unwrap();
+    assert_eq!(output, json!({"user_id": "merchant", "coins_balance": 5}));
     let refused = potret.http.post(&url).body("{}").send().await.unwrap();
     assert_eq!(refused.headers()["x-amz-function-error"], "Unhandled");
     assert!(potret.stack.lambda.invoke("no-such-function", Bytes::new()).await.is_err());

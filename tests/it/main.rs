@@ -1,12 +1,11 @@
-//! The integration tests. Every test starts a stack of its own and speaks HTTP to it.
-#![allow(missing_docs, reason = "test names are facts")]
+//! The integration tests. Each test starts its own stack and calls it over HTTP.
 
-mod audit;
 mod description;
 mod flaky_dynamodb;
 mod harness;
 mod pictures;
 mod recorder;
+mod rows;
 
 mod add_coins;
 mod api_description;

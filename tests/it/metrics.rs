@@ -1,44 +1,16 @@
-//! What an invocation logs: events under Powertools' names, and one line of metrics.
+//! What an invocation logs: events with the field names of Powertools, and one line of metrics.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
 use fal_double::Fault;
 use serde_json::{Value, json};
 
-use crate::fixtures;
+use crate::fixtures::event;
 use crate::harness::{Potret, Setup};
-use crate::secrets::logged;
 
-/// The lines that one invocation wrote.
-pub struct Lines {
-    pub events: Vec<Value>,
-    pub metrics: Value,
-}
-
-/// Invokes `function` as API Gateway would, for `merchant`.
-pub async fn invoke(potret: &Potret, function: &str, event: Value) -> Lines {
-    let invocation = potret.stack.lambda.invoke(function, Bytes::from(event.to_string())).await;
-    let id = invocation.expect("the function is there").request_id;
-    let text = logged();
-    let lines = text.lines().filter(|line| line.contains(&id));
-    let lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("a line is one JSON object"));
-    let (mut metrics, events): (Vec<_>, Vec<_>) =
-        lines.filter(|line| line["function_request_id"] == id).partition(|line| line.get("_aws").is_some());
-    assert_eq!(metrics.len(), 1, "one invocation, one line of metrics");
-    Lines { events, metrics: metrics.remove(0) }
-}
-
-/// A request for a batch from text.
-pub fn a_batch() -> Value {
-    an_event("generate-image", "text-to-image")
-}
-
-fn an_event(function: &str, name: &str) -> Value {
-    let found = fixtures::all().into_iter().find(|found| found.function == function && found.name == name);
-    let mut event: Value = serde_json::from_str(&found.expect("the fixture").text).expect("JSON");
-    if let Some(claims) = event.pointer_mut("/requestContext/authorizer/jwt/claims") {
-        claims["sub"] = json!("merchant");
-    }
-    event
+/// Invokes generate-image for `merchant`, and returns the line of metrics.
+async fn generate(potret: &Potret, fixture: &str) -> Value {
+    potret.invoke("generate-image", &event("generate-image", fixture, "merchant")).await.metrics
 }
 
 /// The metrics of a line by name, without the directive and the ids.
@@ -49,12 +21,13 @@ fn values(line: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_event_has_powertools_names() {
+async fn every_event_has_the_field_names_of_powertools() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 1).await;
-    let lines = invoke(&potret, "generate-image", a_batch()).await;
-    assert!(lines.events.iter().any(|event| event["message"] == "coins settled"), "{:?}", lines.events);
-    for event in &lines.events {
+    let event = event("generate-image", "text-to-image", "merchant");
+    let events = potret.invoke("generate-image", &event).await.events;
+    assert!(events.iter().any(|event| event["message"] == "coins settled"), "{events:?}");
+    for event in &events {
         assert_eq!(event["service"], "generate-image", "{event}");
         assert!(event["cold_start"].is_boolean(), "{event}");
         for text in ["level", "location", "message", "timestamp"] {
@@ -64,31 +37,31 @@ async fn every_event_has_powertools_names() {
 }
 
 #[tokio::test]
-async fn a_batch_counts_its_coins_and_what_fal_took() {
+async fn a_batch_counts_its_coins_and_the_latency_and_cost_of_fal() {
     let potret = Setup::default().setting("COINS_PER_BATCH", "3").start().await;
     potret.user_with("merchant", 7).await;
-    let line = invoke(&potret, "generate-image", a_batch()).await.metrics;
-    let pictures = line["FalLatency"].as_array().expect("one latency a picture");
-    assert!(pictures.len() == 2 && pictures.iter().all(Value::is_number), "{line}");
-    let mut values = values(&line);
-    values["FalLatency"].take();
-    let expected = json!({"Invocations": 1.0, "Batches": 1.0, "CoinsSettled": 3.0, "FalLatency": null, "FalCost": [0.003, 0.003]});
-    assert_eq!(values, expected);
+    let line = generate(&potret, "text-to-image").await;
+    let latencies = line["FalLatency"].as_array().expect("one latency a picture");
+    assert!(latencies.len() == 2 && latencies.iter().all(Value::is_number), "{line}");
+    let expected = json!({
+        "Invocations": 1.0, "Batches": 1.0, "CoinsSettled": 3.0, "FalLatency": latencies,
+        "FalCost": [0.003, 0.003]
+    });
+    assert_eq!(values(&line), expected);
 }
 
 #[tokio::test]
-async fn a_replay_is_counted_and_costs_nothing() {
+async fn a_replay_is_counted_and_settles_no_coin() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 2).await;
-    let event = an_event("generate-image", "idempotent");
-    assert_eq!(invoke(&potret, "generate-image", event.clone()).await.metrics["CoinsSettled"], 1.0);
-    let line = invoke(&potret, "generate-image", event).await.metrics;
-    assert_eq!(values(&line), json!({"Invocations": 1.0, "Replays": 1.0}));
+    assert_eq!(generate(&potret, "idempotent").await["CoinsSettled"], 1.0);
+    let replay = generate(&potret, "idempotent").await;
+    assert_eq!(values(&replay), json!({"Invocations": 1.0, "Replays": 1.0}));
 }
 
 #[tokio::test]
-async fn a_failed_batch_counts_what_it_gave_back_and_how_fal_failed() {
-    let potret = Setup::default().function_timeout(std::time::Duration::from_secs(4)).start().await;
+async fn a_failed_batch_counts_the_released_coins_and_the_kind_of_failure() {
+    let potret = Setup::default().function_timeout(Duration::from_secs(4)).start().await;
     potret.user_with("merchant", 1).await;
     let table = [
         (Fault::BadKey, "FalKeyRefused"),
@@ -99,9 +72,8 @@ async fn a_failed_batch_counts_what_it_gave_back_and_how_fal_failed() {
         (Fault::InternalError, "FalFailed"),
     ];
     for (fault, metric) in table {
-        potret.fal().clear_faults();
         potret.fal_fails(fault);
-        let line = invoke(&potret, "generate-image", a_batch()).await.metrics;
+        let line = generate(&potret, "text-to-image").await;
         assert_eq!(line["CoinsReleased"], 1.0, "{fault:?}: {line}");
         assert!(line[metric].as_f64().is_some_and(|count| count >= 1.0), "{fault:?}: {line}");
         assert!(line.get("Batches").is_none() && line.get("FalCost").is_none(), "{fault:?}: {line}");
@@ -109,35 +81,33 @@ async fn a_failed_batch_counts_what_it_gave_back_and_how_fal_failed() {
 }
 
 #[tokio::test]
-async fn a_hold_past_its_lease_is_counted_by_whoever_ends_it() {
+async fn the_batch_that_ends_an_expired_hold_counts_it() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 1).await;
-    potret.leave_a_hold_past_its_lease().await;
-    let line = invoke(&potret, "generate-image", a_batch()).await.metrics;
-    assert_eq!((&line["HoldsPastLease"], &line["CoinsExpired"]), (&json!(1.0), &json!(1.0)), "{line}");
-    assert_eq!(line["CoinsSettled"], 1.0, "{line}");
+    potret.leave_an_expired_hold().await;
+    let line = generate(&potret, "text-to-image").await;
+    for metric in ["HoldsPastLease", "CoinsExpired", "CoinsSettled"] {
+        assert_eq!(line[metric], 1.0, "{metric}: {line}");
+    }
 }
 
 #[tokio::test]
-async fn a_payment_is_counted_once_however_often_it_arrives() {
+async fn a_repeated_payment_is_counted_once() {
     let potret = Potret::start().await;
-    let event = an_event("add-coins", "success");
-    let line = invoke(&potret, "add-coins", event.clone()).await.metrics;
-    assert_eq!(
-        (&line["service"], &line["CoinsAdded"]),
-        (&json!("add-coins"), &event["coins"].as_f64().into())
-    );
-    assert_eq!(values(&invoke(&potret, "add-coins", event).await.metrics), json!({"Invocations": 1.0}));
+    let payment = event("add-coins", "success", "merchant");
+    let line = potret.invoke("add-coins", &payment).await.metrics;
+    assert_eq!(line["service"], "add-coins");
+    assert_eq!(line["CoinsAdded"].as_f64(), payment["coins"].as_f64());
+    let repeat = potret.invoke("add-coins", &payment).await.metrics;
+    assert_eq!(values(&repeat), json!({"Invocations": 1.0}));
 }
 
 #[tokio::test]
 async fn no_line_of_metrics_names_a_user() {
     let potret = Potret::start().await;
     potret.user_with("merchant", 1).await;
-    for line in [
-        invoke(&potret, "generate-image", a_batch()).await,
-        invoke(&potret, "coin-balance", an_event("coin-balance", "success")).await,
-    ] {
-        assert!(!line.metrics.to_string().contains("merchant"), "{}", line.metrics);
+    for (function, fixture) in [("generate-image", "text-to-image"), ("coin-balance", "success")] {
+        let line = potret.invoke(function, &event(function, fixture, "merchant")).await.metrics;
+        assert!(!line.to_string().contains("merchant"), "{line}");
     }
 }

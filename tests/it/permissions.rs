@@ -1,45 +1,40 @@
-//! What each function may do on AWS is what its code calls there: nothing is missing, and nothing is left over.
+//! The IAM policies of each function allow exactly the AWS calls of its code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::net::{self, Trust};
-use common::settings::Lookup;
 use fal_double::Fault;
-use local_stack::functions;
-use reqwest::Method;
+use local_stack::functions::{self, Deployed};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Potret, Setup, User, a_prompt};
+use crate::harness::{Potret, Setup, User, a_prompt};
 use crate::pictures;
 use crate::recorder::Recorder;
-use crate::tidy::refuse;
-use crate::tidy::template::{differences, resources, template};
+use crate::tidy::template::{resources, template};
+use crate::tidy::{differences, refuse};
 
-/// Where a policy may end with `*`: the keys of a bucket's objects cannot be listed, but for this folder.
+/// The only places where a policy may end with `*`, because the keys of objects are not known beforehand.
 const FOLDERS: [&str; 1] = ["UploadsBucket/uploads/*"];
 
 /// The functions of the template with their properties.
-fn functions() -> Vec<(String, Value)> {
-    let resources = template()["Resources"].as_object().expect("resources").clone();
-    let functions =
-        resources.into_values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
-    let name = |function: &Value| {
-        function["Metadata"]["BuildProperties"]["Binary"].as_str().expect("a name").to_owned()
-    };
-    functions.map(|function| (name(&function), function["Properties"].clone())).collect()
+fn deployed() -> Vec<(String, Value)> {
+    let template = template();
+    let properties = |resource: &str| template["Resources"][resource]["Properties"].clone();
+    let functions = resources().functions.into_iter();
+    functions.map(|function| (function.name, properties(&function.logical_id))).collect()
 }
 
 fn several(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
-/// A resource of a policy as the calls name it: `<logical id>/<path>`, or the parameter.
+/// A resource of a policy as the recorded calls name it: `<logical id>/<path>`, or the parameter.
 fn resource(of_policy: &Value) -> String {
     if let Some(joined) = of_policy.get("Fn::Join") {
         let text = joined[1]["Fn::Split"][1]["Fn::Sub"].as_str().expect("the name of a parameter");
         let name = text.rsplit_once("/${").expect("a parameter's name").1.trim_end_matches('}');
         let default = template()["Parameters"][name]["Default"].as_str().expect("a default").to_owned();
-        // A parameter that is left out by default is called as its setting's test calls it.
+        // A parameter without a default has the name that the test below gives it.
         return if default.is_empty() { format!("parameter/{name}") } else { format!("parameter{default}") };
     }
     if let Some(attribute) = of_policy.get("Fn::GetAtt") {
@@ -53,11 +48,11 @@ fn resource(of_policy: &Value) -> String {
 /// `<function>: <action> on <resource>` for everything that the template allows.
 fn allowed() -> BTreeSet<String> {
     let mut allowed = BTreeSet::new();
-    for (function, properties) in functions() {
+    for (function, properties) in deployed() {
         for policy in properties["Policies"].as_array().into_iter().flatten() {
-            // A policy that a condition may leave out counts: the function calls what it allows.
+            // A policy under a condition counts as well, because the function makes the calls that it allows.
             let policy = policy.get("Fn::If").map_or(policy, |choice| &choice[1]);
-            let statements = policy["Statement"].as_array().expect("a policy of our own, and no managed one");
+            let statements = policy["Statement"].as_array().expect("an inline policy, not a managed one");
             for statement in statements {
                 assert_eq!(statement["Effect"], "Allow", "{function}");
                 assert!(statement.get("NotAction").or(statement.get("NotResource")).is_none(), "{function}");
@@ -73,7 +68,7 @@ fn allowed() -> BTreeSet<String> {
     allowed
 }
 
-/// A stack whose calls of AWS are written down.
+/// A stack whose AWS calls are recorded.
 struct Recorded {
     potret: Potret,
     recorders: [Recorder; 3],
@@ -100,12 +95,12 @@ impl Recorded {
         Self { potret, recorders: [dynamodb, s3, ssm], names, _behind: behind }
     }
 
-    /// Forgets what was needed to get here.
+    /// Forgets the calls up to here.
     fn begin(&self) {
         self.recorders.iter().for_each(|recorder| drop(recorder.take_needed()));
     }
 
-    /// What was needed since, as [`allowed`] says it.
+    /// The calls since, in the form of [`allowed`].
     fn needed_by(&self, function: &str) -> BTreeSet<String> {
         let needed = self.recorders.iter().flat_map(Recorder::take_needed);
         let logical = |call: String| {
@@ -117,41 +112,26 @@ impl Recorded {
         needed.map(logical).collect()
     }
 
-    /// Starts a function as Lambda would, so that it reads its secrets from the recorded Systems Manager.
-    async fn start_function(&self, name: &str, lookup: &Lookup<'_>) {
+    /// Starts a function as Lambda does, so that it reads its secrets from the recorded Systems Manager.
+    async fn start_function(&self, function: &Deployed, environment: &BTreeMap<String, String>) {
         let endpoint = self.recorders[2].endpoint.to_string();
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
             "AWS_REGION" => Some("us-east-1".to_owned()),
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
-            _ => lookup(name),
+            "JWT_SECRET_PARAMETER" => Some("/JwtSecretParameter".to_owned()),
+            "JWT_ISSUER" => Some("https://issuer.example".to_owned()),
+            _ => environment.get(name).cloned(),
         };
-        let function = functions::named(name).expect("a function that is deployed");
-        assert!(
-            function.connect(&lookup, net::client(Trust::MozillaThenSystem)).await.is_ok(),
-            "{name} starts"
-        );
+        let started = function.connect(&lookup, net::client(Trust::MozillaThenSystem)).await;
+        assert!(started.is_ok(), "{} does not start: {:?}", function.name, started.err());
     }
 }
 
-async fn get(user: &User<'_>, path: &str) -> Answer {
-    Answer::of(user.request(Method::GET, path)).await
-}
-
-/// A place for a photo, and the photo put there as a page puts it.
-async fn upload(user: &User<'_>) -> String {
-    let photo = pictures::file(image::ImageFormat::Jpeg, 640, 480);
-    let body = json!({"content_type": "image/jpeg", "content_length": photo.len()});
-    let created = Answer::of(user.request(Method::POST, "/api/uploads").json(&body)).await.body;
-    let url = created["url"].as_str().expect("a URL");
-    let put = user.potret.http.put(url).header("content-type", "image/jpeg").body(photo);
-    assert!(put.send().await.expect("an answer").status().is_success());
-    format!("upload:{}", created["upload_id"].as_str().expect("an id"))
-}
-
-/// Goes through everything that generate-image does: both ways of a photo, replays, failures, expired holds.
-async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
-    merchant.potret.leave_a_hold_past_its_lease().await;
+/// Goes through every path of generate-image: photos in the body and uploaded, replays, failures, expired
+/// holds.
+async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str) {
+    potret.leave_an_expired_hold().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
     for (key, body) in [("text", a_prompt()), ("photos", photos)] {
         for _ in 0..2 {
@@ -160,68 +140,54 @@ async fn generate_in_every_way(merchant: &User<'_>, uploaded: &str) {
     }
     let gone = json!({"prompt": "a bag", "face_image": format!("upload:{}", "0".repeat(32))});
     assert_eq!(merchant.generate_with_key("gone", &gone).await.status, 422);
-    merchant.potret.fal_fails(Fault::InternalError);
+    potret.fal_fails(Fault::InternalError);
     assert_eq!(merchant.generate(&a_prompt()).await.status, 502);
-    merchant.potret.fal().clear_faults();
+    potret.fal().clear_faults();
 }
 
 #[tokio::test]
-async fn every_function_may_do_what_its_code_calls_and_nothing_else() {
+async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
     let recorded = Recorded::start().await;
     let merchant = recorded.potret.user_with("merchant", 10).await;
     let environments: BTreeMap<_, _> =
         resources().functions.into_iter().map(|function| (function.name, function.environment)).collect();
     let mut needed = BTreeSet::new();
-    for (function, _) in functions() {
-        let lookup = |name: &str| environments[&function].get(name).cloned();
-        let uploaded = upload(&merchant).await;
+    for function in functions::ALL {
+        let uploaded = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
         recorded.begin();
-        match function.as_str() {
-            "generate-image" => {
-                recorded.start_function(&function, &lookup).await;
-                generate_in_every_way(&merchant, &uploaded).await;
-            }
+        recorded.start_function(&function, &environments[function.name]).await;
+        match function.name {
+            "generate-image" => generate_in_every_way(&recorded.potret, &merchant, &uploaded).await,
             "generations" => {
-                recorded.start_function(&function, &lookup).await;
-                let list = get(&merchant, "/api/generations").await;
+                let list = merchant.get("/api/generations").await;
                 let id = list.body["generations"][0]["generation_id"].as_str().expect("an id").to_owned();
-                assert_eq!(get(&merchant, &format!("/api/generations/{id}")).await.status, 200);
+                assert_eq!(merchant.get(&format!("/api/generations/{id}")).await.status, 200);
             }
             "coin-balance" => drop(merchant.coins().await),
             "debug-last-prompt" => assert_eq!(merchant.last_prompt().await.status, 200),
-            "create-upload" => drop(upload(&merchant).await),
-            "prompt-options" => assert_eq!(get(&merchant, "/api/prompt-options").await.status, 200),
-            "api-description" => assert_eq!(get(&merchant, "/api/openapi.json").await.status, 200),
+            "create-upload" => drop(merchant.upload("image/jpeg", pictures::jpeg_file()).await),
+            "prompt-options" => assert_eq!(merchant.get("/api/prompt-options").await.status, 200),
+            "api-description" => assert_eq!(merchant.get("/api/openapi.json").await.status, 200),
             "prompt-preview" => {
                 let body = json!({"options": {"category": "Fashion", "content_type": "Non Model"}});
-                let request = merchant.request(Method::POST, "/api/prompt-preview").json(&body);
-                assert_eq!(Answer::of(request).await.status, 200);
+                assert_eq!(merchant.post("/api/prompt-preview", &body).await.status, 200);
             }
             "add-coins" => {
                 let payment = json!({"user_id": "merchant", "coins": 1, "reference": "one-more"});
                 recorded.potret.add_coins(&payment).await.expect("coins");
                 recorded.potret.add_coins(&payment).await.expect("the same coins");
             }
-            "authorizer" => {
-                let with_secret = |name: &str| match name {
-                    "JWT_SECRET_PARAMETER" => Some("/JwtSecretParameter".to_owned()),
-                    "JWT_ISSUER" => Some("https://issuer.example".to_owned()),
-                    _ => lookup(name),
-                };
-                recorded.start_function(&function, &with_secret).await;
-            }
-            other => panic!("say here what {other} does"),
+            "authorizer" => {}
+            other => panic!("add an arm that goes through every path of {other}"),
         }
-        needed.extend(recorded.needed_by(&function));
+        needed.extend(recorded.needed_by(function.name));
     }
-    refuse(
-        &differences(&allowed(), "the policies of template.yaml", &needed, "what the code calls"),
-        "allow in template.yaml what the function calls, and nothing else:",
-    );
+    let breaches = differences("the policies of template.yaml", allowed(), "the calls of the code", needed);
+    refuse(&breaches, "allow the calls of the function in template.yaml, and no others:");
 }
 
 #[test]
-fn no_policy_of_a_function_has_a_wildcard_or_comes_from_elsewhere() {
+fn no_policy_has_a_wildcard_and_no_permission_comes_from_outside_the_policies() {
     let mut breaches = Vec::new();
     for line in allowed() {
         let (_, allowed) = line.split_once(": ").expect("a function");
@@ -231,13 +197,14 @@ fn no_policy_of_a_function_has_a_wildcard_or_comes_from_elsewhere() {
         }
     }
     let template = template();
-    // SAM adds two managed policies: for logs, and, with tracing, xray:Put… on everything, because X-Ray has no
-    // resources. With a role of its own a function would have none of the policies that are checked here.
+    // SAM adds two managed policies: one for logs, and, with tracing, one for xray:Put… on every resource,
+    // because X-Ray has no resources. A function with a role of its own would not have the policies that are
+    // checked here.
     assert_eq!(template["Globals"]["Function"]["Tracing"], "Active");
-    for (function, properties) in functions() {
-        for elsewhere in ["Role", "Connectors", "PermissionsBoundary"] {
-            if properties.get(elsewhere).is_some() {
-                breaches.push(format!("{function} has {elsewhere}"));
+    for (function, properties) in deployed() {
+        for other in ["Role", "Connectors", "PermissionsBoundary"] {
+            if properties.get(other).is_some() {
+                breaches.push(format!("{function} has {other}"));
             }
         }
     }
@@ -267,26 +234,28 @@ fn the_bucket_is_private_and_refuses_plain_http() {
         assert_eq!(access[way], true, "{way}");
     }
     let policy = &template["Resources"]["UploadsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"];
-    assert_eq!(policy.as_array().expect("statements").len(), 1, "nothing is allowed to anybody");
+    assert_eq!(policy.as_array().expect("statements").len(), 1, "no statement allows anything");
     assert_eq!((&policy[0]["Effect"], &policy[0]["Action"]), (&json!("Deny"), &json!("s3:*")));
     assert_eq!(policy[0]["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
-    assert_eq!(policy[0]["Resource"].as_array().expect("resources").len(), 2, "the bucket and what is in it");
+    assert_eq!(policy[0]["Resource"].as_array().expect("resources").len(), 2, "the bucket and its objects");
+}
+
+/// A property that a condition sets to a parameter, or leaves out.
+fn limit(condition: &str, parameter: &str) -> Value {
+    json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]})
 }
 
 #[test]
-fn every_function_has_its_part_of_the_spend_fuse_and_the_api_is_throttled() {
+fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
     let template = template();
-    let limit = |condition: &str, parameter: &str| json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]});
     let shared = &template["Globals"]["Function"]["ReservedConcurrentExecutions"];
     assert_eq!(*shared, limit("LimitsOthers", "OtherConcurrency"));
-    for (function, properties) in functions() {
+    for (function, properties) in deployed() {
         let own = properties.get("ReservedConcurrentExecutions");
         let expected = limit("LimitsGenerateImage", "GenerateImageConcurrency");
         assert_eq!(own, (function == "generate-image").then_some(&expected), "{function}");
     }
-    let api = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
-    assert_eq!(
-        *api,
-        json!({"ThrottlingBurstLimit": {"Ref": "ThrottlingBurst"}, "ThrottlingRateLimit": {"Ref": "ThrottlingRate"}})
-    );
+    let throttling = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
+    assert_eq!(throttling["ThrottlingBurstLimit"], json!({"Ref": "ThrottlingBurst"}));
+    assert_eq!(throttling["ThrottlingRateLimit"], json!({"Ref": "ThrottlingRate"}));
 }

@@ -1,21 +1,16 @@
-//! The playground as a program sees it. What a person does on it is tried in a browser: `tests/browser`.
+//! The playground over HTTP. `tests/browser` uses it as a person does, in a browser.
 
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Answer, Potret, Setup};
+use crate::harness::{Potret, Response, Setup};
 
-/// Looks like an address and is a name.
+/// A name that looks like the address of another server.
 const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
-
-async fn get(potret: &Potret, path: &str) -> Answer {
-    Answer::of(potret.http.get(potret.url(path))).await
-}
 
 #[tokio::test]
 async fn the_page_is_served_at_the_root_under_a_strict_policy() {
     let potret = Potret::start().await;
-    let page = get(&potret, "/").await;
+    let page = potret.get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("cache-control"), Some("no-store"));
     let policy = page.header("content-security-policy").expect("a policy");
@@ -26,12 +21,13 @@ async fn the_page_is_served_at_the_root_under_a_strict_policy() {
 }
 
 #[tokio::test]
-async fn everything_that_the_page_loads_is_there_and_nothing_comes_from_elsewhere() {
+async fn every_file_that_the_page_loads_exists_and_none_is_on_another_server() {
     let potret = Potret::start().await;
-    let mut to_load = vec!["/".to_owned()];
-    let mut loaded = Vec::new();
-    while let Some(path) = to_load.pop() {
-        let file = get(&potret, &path).await;
+    let mut paths = vec!["/".to_owned()];
+    let mut next = 0;
+    while let Some(path) = paths.get(next).cloned() {
+        next += 1;
+        let file = potret.get(&path).await;
         assert_eq!(file.status, 200, "{path}");
         let content_type = match path.rsplit_once('.') {
             Some((_, "js")) => "text/javascript; charset=utf-8",
@@ -41,103 +37,87 @@ async fn everything_that_the_page_loads_is_there_and_nothing_comes_from_elsewher
         };
         assert_eq!(file.header("content-type"), Some(content_type), "{path}");
         for quoted in file.text.split(['"', '\'']) {
-            let is_elsewhere = quoted.starts_with("http") && quoted.contains("://");
-            assert!(!is_elsewhere || quoted == SVG_NAMESPACE, "{path}: {quoted}");
+            let is_on_another_server = quoted.starts_with("http") && quoted.contains("://");
+            assert!(!is_on_another_server || quoted == SVG_NAMESPACE, "{path}: {quoted}");
             let named = match quoted.strip_prefix("./") {
                 Some(module) => format!("/_local/playground/{module}"),
                 None => quoted.to_owned(),
             };
-            let is_file = named.starts_with("/_local/playground/");
-            if is_file && !loaded.contains(&named) && !to_load.contains(&named) {
-                to_load.push(named);
+            if named.starts_with("/_local/playground/") && !paths.contains(&named) {
+                paths.push(named);
             }
         }
-        loaded.push(path);
     }
-    assert!(loaded.len() > 15, "{loaded:?}");
-    assert_eq!(get(&potret, "/_local/playground/../mod.rs").await.status, 404);
+    assert!(paths.len() > 15, "{paths:?}");
+    assert_eq!(potret.get("/_local/playground/../mod.rs").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_session_is_a_token_that_the_api_takes_and_what_is_true_of_the_stack() {
-    let potret = Setup::default()
-        .setting("IMAGE_TO_IMAGE_MODEL", "fal-ai/flux-general/image-to-image")
-        .setting("COINS_PER_BATCH", "3")
-        .start()
-        .await;
-    let session = get(&potret, "/_local/session?user=Siti%20%26%20Co").await;
+async fn a_session_has_a_token_that_the_api_accepts_and_the_settings_of_the_stack() {
+    let model = "fal-ai/flux-general/image-to-image";
+    let setup = Setup::default().setting("IMAGE_TO_IMAGE_MODEL", model).setting("COINS_PER_BATCH", "3");
+    let potret = setup.start().await;
+    let session = potret.get("/_local/session?user=Siti%20%26%20Co").await;
     assert_eq!(session.header("cache-control"), Some("no-store"));
     let token = session.body["token"].as_str().expect("a token");
     let coins = potret.http.get(potret.url("/api/coin-balance")).bearer_auth(token);
-    assert_eq!(
-        Answer::of(coins).await.body,
-        json!({"user_id": "Siti & Co", "coins_balance": 0, "coins_available": 0})
-    );
+    let balance = json!({"user_id": "Siti & Co", "coins_balance": 0, "coins_available": 0});
+    assert_eq!(Response::to(coins).await.body, balance);
     assert_eq!(session.body["fal"], json!({"kind": "double", "control": "/_local/fal/_control"}));
     assert_eq!(session.body["coins_per_batch"], 3);
-    assert_eq!(
-        session.body["photos"],
-        json!({
-            "model": "fal-ai/flux-general/image-to-image", "most_sent": 1, "most_accepted": 20,
-            "inline_bytes": 4_194_304, "inline_bytes_together": 4_521_984,
-            "upload_bytes": 20_971_520, "pixels": 40_000_000,
-        })
-    );
+    let photos = json!({
+        "model": model, "most_sent": 1, "most_accepted": 20, "inline_bytes": 4_194_304,
+        "inline_bytes_together": 4_521_984, "upload_bytes": 20_971_520, "pixels": 40_000_000,
+    });
+    assert_eq!(session.body["photos"], photos);
 }
 
 #[tokio::test]
-async fn without_a_name_the_demo_user_signs_in_and_an_unusable_name_is_refused() {
+async fn the_default_session_is_the_demo_users_and_an_invalid_name_is_refused() {
     let potret = Potret::start().await;
-    assert_eq!(get(&potret, "/_local/session").await.body["user_id"], "demo");
-    let refused = get(&potret, "/_local/session?user=%20").await;
+    assert_eq!(potret.get("/_local/session").await.body["user_id"], "demo");
+    let refused = potret.get("/_local/session?user=%20").await;
     assert_eq!(refused.status, 422);
-    assert!(
-        refused.body["detail"].as_str().expect("a text").starts_with("The user must be"),
-        "{}",
-        refused.body
-    );
+    let detail = refused.body["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("The user must be"), "{detail}");
 }
 
 #[tokio::test]
-async fn another_fal_is_named_and_has_no_faults_to_offer() {
-    let potret =
-        Setup::default().setting("FAL_BASE_URL", "http://someone:secret@127.0.0.1:9/fal").start().await;
-    let fal = get(&potret, "/_local/session").await.body["fal"].clone();
+async fn a_session_with_another_fal_shows_its_host_without_the_password_and_offers_no_faults() {
+    let setup = Setup::default().setting("FAL_BASE_URL", "http://someone:secret@127.0.0.1:9/fal");
+    let potret = setup.start().await;
+    let fal = potret.get("/_local/session").await.body["fal"].clone();
     assert_eq!(fal, json!({"kind": "server", "host": "127.0.0.1"}));
-    let policy = get(&potret, "/").await.header("content-security-policy").map(str::to_owned);
+    let policy = potret.get("/").await.header("content-security-policy").map(str::to_owned);
     assert!(policy.expect("a policy").contains("img-src 'self' blob: data: http: https:;"));
 }
 
 #[tokio::test]
-async fn a_foreign_page_gets_neither_a_token_nor_coins() {
+async fn a_page_of_another_site_gets_neither_a_token_nor_coins() {
     let potret = Potret::start().await;
-    let session = |header: &'static str, value: &'static str| {
-        Answer::of(potret.http.get(potret.url("/_local/session")).header(header, value))
-    };
     for (header, value) in
         [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("host", "evil.example")]
     {
-        let refused = session(header, value).await;
+        let request = potret.http.get(potret.url("/_local/session")).header(header, value);
+        let refused = Response::to(request).await;
         assert_eq!((refused.status, refused.body.get("token")), (403, None), "{header}");
         assert_eq!(refused.header("access-control-allow-origin"), None);
     }
     let add_coins = potret.http.post(potret.url("/2015-03-31/functions/add-coins/invocations"));
     let event = json!({"user_id": "demo", "coins": 5, "reference": "p1"}).to_string();
-    let refused =
-        add_coins.header("origin", "https://evil.example").body(event).send().await.expect("an answer");
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let request = add_coins.header("origin", "https://evil.example").body(event);
+    assert_eq!(Response::to(request).await.status, 403);
     assert_eq!(potret.user("demo").coins().await, (0, 0));
 }
 
 #[tokio::test]
-async fn nothing_of_the_playground_is_a_route_that_is_deployed() {
+async fn the_playground_is_not_deployed() {
     let potret = Potret::start().await;
     let paths: Vec<_> = potret.stack.resources.routes.iter().map(|route| route.path.as_str()).collect();
     assert!(paths.iter().all(|path| path.starts_with("/api/")), "{paths:?}");
     let template = include_str!("../../template.yaml");
     assert!(!template.contains("_local") && !template.contains("playground"));
-    let unknown: Value = get(&potret, "/_local/other").await.body;
-    assert_eq!(unknown, json!({"message": "Not Found"}), "the gateway answers what is not of the page");
-    let posted = potret.http.request(Method::POST, potret.url("/")).send().await.expect("an answer");
-    assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let unknown = potret.get("/_local/other").await.body;
+    assert_eq!(unknown, json!({"message": "Not Found"}), "the response of the gateway");
+    assert_eq!(Response::to(potret.http.post(potret.url("/"))).await.status, 405);
 }

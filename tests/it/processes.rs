@@ -67,11 +67,11 @@ struct Processes {
 impl Backend for Processes {
     async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<Response> {
         let merchant = self.potret.user(user);
-        let answer = match key {
+        let response = match key {
             Some(key) => merchant.generate_with_key(key, body).await,
             None => merchant.generate(body).await,
         };
-        let response = Response { status: answer.status, body: answer.body };
+        let response = Response { status: response.status, body: response.body };
         // API Gateway responds without a code when the function has died.
         (response.status < 500 || !response.code().is_empty()).then_some(response)
     }
@@ -83,8 +83,8 @@ impl Backend for Processes {
 
     async fn balance(&self, user: &str) -> Option<Response> {
         let request = self.potret.user(user).request(reqwest::Method::GET, "/api/coin-balance");
-        let answer = crate::harness::Answer::of(request).await;
-        Some(Response { status: answer.status, body: answer.body })
+        let response = crate::harness::Response::to(request).await;
+        Some(Response { status: response.status, body: response.body })
     }
 
     fn price(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! A proxy in front of AWS that writes down which IAM action each call needs, and on what.
+//! A proxy in front of AWS that records the IAM action that each call needs, and its resource.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::harness::serve;
 
-/// The proxy. Without a server behind it, it is a Systems Manager whose every parameter is a key of every form.
+/// The proxy. Without an upstream it acts as a Systems Manager in which every parameter exists, with a value
+/// that is valid for every key.
 #[derive(Clone)]
 pub struct Recorder {
     pub endpoint: Url,
@@ -34,14 +35,15 @@ impl Recorder {
         Self { endpoint: endpoint.parse().expect("a URL"), shared }
     }
 
-    /// The actions that were needed so far, such as `dynamodb:GetItem on <table>`, and forgets them.
+    /// Returns the actions since the last call, such as `dynamodb:GetItem on <table>`.
     pub fn take_needed(&self) -> BTreeSet<String> {
         std::mem::take(&mut self.shared.needed.lock().expect("no panic"))
     }
 }
 
-/// By <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, a transaction needs
-/// the permission of each of its writes; by the S3 manual, looking at an object needs that of reading it.
+/// By <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, a
+/// transaction needs the permission of each of its writes. By the S3 manual, `HeadObject` needs the
+/// permission of `GetObject`.
 fn needs(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (service, operation) = target.split_once('.').unwrap_or_default();
@@ -55,21 +57,16 @@ fn needs(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<St
                 Method::GET | Method::HEAD => "GetObject",
                 _ => panic!("which permission does {method} {uri} need?"),
             };
-            let folder =
-                uri.path().trim_start_matches('/').splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
-            vec![format!("s3:{action} on {folder}/*")]
+            let folder: Vec<_> = uri.path().trim_start_matches('/').splitn(3, '/').take(2).collect();
+            vec![format!("s3:{action} on {}/*", folder.join("/"))]
         }
         ("AmazonSSM", operation) => vec![format!("ssm:{operation} on parameter{}", text(&request["Name"]))],
         (_, "TransactWriteItems") => {
             let writes = request["TransactItems"].as_array().expect("writes").iter();
             let of_write = |write: &Value| {
+                // The kind is Put, Update, Delete or ConditionCheck.
                 let (kind, write) = write.as_object().expect("a write").iter().next().expect("its kind");
-                let item = if kind == "ConditionCheck" {
-                    "ConditionCheckItem".to_owned()
-                } else {
-                    format!("{kind}Item")
-                };
-                format!("dynamodb:{item} on {}", text(&write["TableName"]))
+                format!("dynamodb:{kind}Item on {}", text(&write["TableName"]))
             };
             writes.map(of_write).collect()
         }
@@ -89,15 +86,14 @@ async fn forward(
 ) -> Response {
     shared.needed.lock().expect("no panic").extend(needs(&method, &uri, &headers, &body));
     let Some(upstream) = &shared.upstream else {
-        return json!({"Parameter": {"Value": format!("id:{}", "secret".repeat(8))}})
-            .to_string()
-            .into_response();
+        let parameter = json!({"Parameter": {"Value": format!("id:{}", "secret".repeat(8))}});
+        return parameter.to_string().into_response();
     };
-    // The host stays as it is, because it is signed.
+    // The Host header stays, because it is signed.
     let url = upstream.join(uri.path_and_query().map_or("/", |path| path.as_str())).expect("a URL");
-    let answer =
-        shared.http.request(method, url).headers(headers).body(body).send().await.expect("an answer");
-    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    let request = shared.http.request(method, url).headers(headers).body(body);
+    let response = request.send().await.expect("a response");
+    let (status, mut headers) = (response.status(), response.headers().clone());
     headers.remove("transfer-encoding");
-    (status, headers, answer.bytes().await.expect("a body")).into_response()
+    (status, headers, response.bytes().await.expect("a body")).into_response()
 }

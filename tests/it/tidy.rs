@@ -1,12 +1,14 @@
-//! House rules, each a test: what the documents promise of this repository and no compiler checks.
+//! House rules, each a test: promises of the documents that no compiler checks.
 
 mod alarms;
 mod code;
 mod documents;
 mod events;
+mod floors;
 mod openapi;
 pub mod template;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -17,7 +19,7 @@ struct File {
     text: String,
 }
 
-/// Every file but those that `.gitignore` names.
+/// Every file that `.gitignore` does not name.
 fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let ignored = fs::read_to_string(root.join(".gitignore")).expect(".gitignore");
@@ -27,12 +29,11 @@ fn files() -> Vec<File> {
     files
 }
 
-/// Only the Rust files.
 fn rust_files() -> Vec<File> {
     files().into_iter().filter(|file| file.path.ends_with(".rs")).collect()
 }
 
-/// The file at a path that has to be there.
+/// The text of one file.
 fn file(path: &str) -> String {
     let file = files().into_iter().find(|file| file.path == path);
     file.unwrap_or_else(|| panic!("{path} is missing")).text
@@ -54,17 +55,17 @@ fn collect(folder: &Path, prefix: &str, ignored: &[&str], files: &mut Vec<File>)
     }
 }
 
-/// Knows the two forms of `.gitignore` lines that we use: `/at-the-root` and `*.suffix`.
+/// Knows the two forms of `.gitignore` lines in this repository: `/at-the-root` and `*.suffix`.
 fn is_ignored(path: &str, ignored: &[&str]) -> bool {
     ignored.iter().any(|line| match (line.strip_prefix('/'), line.strip_prefix('*')) {
         (Some(name), _) => path == name.trim_end_matches('/'),
         (_, Some(suffix)) => path.ends_with(suffix),
         _ if line.is_empty() || line.starts_with('#') => false,
-        _ => panic!(".gitignore: write {line:?} as /at-the-root or *.suffix, or teach tidy.rs its form"),
+        _ => panic!(".gitignore: write {line:?} as /at-the-root or *.suffix, or extend tidy.rs"),
     })
 }
 
-/// Where these files have a line of which `is_breach` is true, as `path:line: text`.
+/// Every line for which `is_breach` is true, as `path:line: text`.
 fn lines<'f>(files: impl IntoIterator<Item = &'f File>, is_breach: impl Fn(&str) -> bool) -> Vec<String> {
     let mut breaches = Vec::new();
     for File { path, text } in files {
@@ -74,7 +75,21 @@ fn lines<'f>(files: impl IntoIterator<Item = &'f File>, is_breach: impl Fn(&str)
     breaches
 }
 
-/// Fails unless there are no breaches. `remedy` says what to do about one.
+/// The names that are in one of two places only, as messages.
+pub fn differences(
+    here: &str,
+    names: impl IntoIterator<Item = String>,
+    there: &str,
+    others: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let (names, others): (BTreeSet<_>, BTreeSet<_>) =
+        (names.into_iter().collect(), others.into_iter().collect());
+    let only_here = names.difference(&others).map(|name| format!("{name} is only in {here}"));
+    let only_there = others.difference(&names).map(|name| format!("{name} is only in {there}"));
+    only_here.chain(only_there).collect()
+}
+
+/// Fails if there are breaches. `remedy` says how to repair one.
 #[track_caller]
 pub fn refuse(breaches: &[String], remedy: &str) {
     assert!(breaches.is_empty(), "{remedy}\n  {}", breaches.join("\n  "));

@@ -1,5 +1,5 @@
-//! The least that is a Lambda function: it answers an event with itself. The bench measures the others in multiples
-//! of it.
+//! The least that is a Lambda function: it answers an event with itself. The bench measures the others in
+//! multiples of it.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;

@@ -1,79 +1,73 @@
-//! DynamoDB, as far as the functions use it: everybody has coins, whoever lists sees a full page, and a generation
-//! that was written is known again, so that a replay is a real one.
+//! DynamoDB, as far as the functions use it. Every user has coins and a full page of generations. A
+//! generation that was written is found again, so that a replay is a real one.
 
 use std::collections::BTreeMap;
 
-use http::request::Parts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::server::{self, Answer};
+use super::PICTURE;
 
-/// The names of the tables.
+// The names of the tables.
 pub const PROFILES: &str = "profiles";
-/// See [`PROFILES`].
 pub const GENERATIONS: &str = "generations";
-/// See [`PROFILES`].
 pub const LEDGER: &str = "ledger";
 
-/// What everybody has.
+/// The balance of every user.
 pub const COINS: u64 = 1_000_000;
 
-/// How many generations everybody has had made. More than a page.
+/// The generations of every user: more than a page.
 const GENERATIONS_OF_A_USER: u64 = 10_000;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-
-/// What was written: the generations by their ids.
+/// The written generations by id.
 #[derive(Debug, Default)]
-pub(super) struct Tables {
-    generations: BTreeMap<String, Map<String, Value>>,
-}
-
-/// The operation that a request names.
-pub(super) fn operation(head: &Parts) -> String {
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    target.trim_start_matches("DynamoDB_20120810.").to_owned()
-}
+pub(super) struct Tables(BTreeMap<String, Map<String, Value>>);
 
 impl Tables {
-    /// Answers `request`.
-    pub fn answer(&mut self, operation: &str, request: &Value) -> Answer {
-        let (status, answer) = match (operation, request["TableName"].as_str()) {
-            ("GetItem", Some(PROFILES)) => (200, json!({"Item": profile(request)})),
-            ("Query", Some(GENERATIONS)) => (200, page(request)),
-            ("TransactWriteItems", _) => self.transact(request),
-            _ => (
-                400,
-                json!({"__type": "com.amazon.coral.validate#ValidationException",
-                "message": format!("the bench does not know this {operation}")}),
-            ),
+    /// The operation of a request and its response.
+    pub fn respond(&mut self, head: &Parts, body: &[u8]) -> (String, Response) {
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.unwrap_or_default().trim_start_matches("DynamoDB_20120810.");
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let (status, response) = match (operation, request["TableName"].as_str()) {
+            ("GetItem", Some(PROFILES)) => (StatusCode::OK, json!({"Item": profile(&request)})),
+            ("Query", Some(GENERATIONS)) => (StatusCode::OK, page(&request)),
+            ("TransactWriteItems", _) => self.transact(&request),
+            _ => {
+                let message = format!("the bench does not know this {operation}");
+                let code = "com.amazon.coral.validate#ValidationException";
+                (StatusCode::BAD_REQUEST, json!({"__type": code, "message": message}))
+            }
         };
-        server::answer(status, CONTENT_TYPE, answer.to_string())
+        let headers = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+        (operation.to_owned(), (status, headers, response.to_string()).into_response())
     }
 
-    fn transact(&mut self, request: &Value) -> (u16, Value) {
+    fn transact(&mut self, request: &Value) -> (StatusCode, Value) {
         let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
         for action in actions {
             let (put, update) = (&action["Put"], &action["Update"]);
             if put["TableName"] == GENERATIONS {
                 let id = text(&put["Item"]["generation_id"]);
-                if let Some(earlier) = self.generations.get(&id) {
-                    return (400, refusal(earlier, actions.len()));
+                if let Some(existing) = self.0.get(&id) {
+                    return (StatusCode::BAD_REQUEST, refusal(existing, actions.len()));
                 }
-                self.generations.insert(id, put["Item"].as_object().cloned().unwrap_or_default());
+                self.0.insert(id, put["Item"].as_object().cloned().unwrap_or_default());
             }
             if update["TableName"] == GENERATIONS
-                && let Some(generation) = self.generations.get_mut(&text(&update["Key"]["generation_id"]))
+                && let Some(generation) = self.0.get_mut(&text(&update["Key"]["generation_id"]))
             {
-                let new = &update["ExpressionAttributeValues"];
+                let values = &update["ExpressionAttributeValues"];
                 for (name, value) in
                     [("status", ":status"), ("images", ":images"), ("remaining_coins", ":remaining")]
                 {
-                    generation.insert(name.to_owned(), new[value].clone());
+                    generation.insert(name.to_owned(), values[value].clone());
                 }
             }
         }
-        (200, json!({}))
+        (StatusCode::OK, json!({}))
     }
 }
 
@@ -82,15 +76,15 @@ fn text(attribute: &Value) -> String {
 }
 
 fn profile(request: &Value) -> Value {
-    let coins = COINS.to_string();
-    json!({"user_id": request["Key"]["user_id"], "coins_balance": {"N": coins}, "coins_available": {"N": coins}})
+    let coins = json!({"N": COINS.to_string()});
+    json!({"user_id": request["Key"]["user_id"], "coins_balance": coins, "coins_available": coins})
 }
 
-/// The first action's condition did not hold.
-fn refusal(earlier: &Map<String, Value>, actions: usize) -> Value {
+/// The condition of the first action was false.
+fn refusal(existing: &Map<String, Value>, actions: usize) -> Value {
     let mut reasons = vec![json!({"Code": "None"}); actions];
     reasons[0] = json!({
-        "Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": earlier
+        "Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": existing
     });
     json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
@@ -100,7 +94,7 @@ fn refusal(earlier: &Map<String, Value>, actions: usize) -> Value {
     })
 }
 
-/// As many generations as are asked for.
+/// As many generations as the request's limit.
 fn page(request: &Value) -> Value {
     let limit = request["Limit"].as_u64().unwrap_or(GENERATIONS_OF_A_USER).min(GENERATIONS_OF_A_USER);
     let user = &request["ExpressionAttributeValues"][":user"];
@@ -112,14 +106,13 @@ fn page(request: &Value) -> Value {
     json!({"Items": items, "Count": limit, "ScannedCount": limit, "LastEvaluatedKey": key})
 }
 
-/// A delivered generation, one of `user`'s.
+/// A succeeded generation of `user`.
 fn generation(user: &Value, age: u64) -> Value {
     let prompt = "Professional fashion photography of a woman, mirror selfie with a phone, cinematic style, natural \
         daylight, eye-level camera angle, sharp focus, high detail";
     let payload = json!({
         "prompt": prompt, "num_images": 1, "num_inference_steps": 7, "image_size": "portrait_16_9"
     });
-    let image = json!({"S": "https://v3.fal.media/files/penguin/WXy3MYxHUZ4ZJwl2Zg3oQ_0b6e8f2d7c9a4f1e8d3b5a7c9e1f2d4b.jpg"});
     json!({
         "user_id": user,
         "generation_id": {"S": format!("0198c5a0-0000-7000-8000-{age:012}")},
@@ -137,7 +130,7 @@ fn generation(user: &Value, age: u64) -> Value {
             "dropped_inputs": {"L": []},
             "payload": {"S": payload.to_string()}
         }},
-        "images": {"L": [image, image]},
+        "images": {"L": [{"S": PICTURE}, {"S": PICTURE}]},
         "remaining_coins": {"N": COINS.to_string()}
     })
 }

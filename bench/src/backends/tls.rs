@@ -1,12 +1,18 @@
-//! A certificate for this machine, and an authority to trust for it, both made for one run.
+//! TLS with a certificate for this machine and its authority, both made for one run.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -15,7 +21,27 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::version::TLS13;
 
-/// What the servers prove themselves with.
+/// Serves `router` on a free port until the runtime ends.
+pub(super) async fn serve(acceptor: TlsAcceptor, router: Router) -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+            tokio::spawn(async move {
+                // Without TCP_NODELAY a response can wait 40 ms for an acknowledgement, as it does at no
+                // service.
+                stream.set_nodelay(true).ok();
+                // Connections fail when a process is killed, which ends every measurement.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+                }
+            });
+        }
+    });
+    Ok(address)
+}
+
 pub(super) struct Identity {
     certificate: Certificate,
     key: KeyPair,
@@ -24,7 +50,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Makes one for 127.0.0.1, and writes its authority into `folder`.
+    /// Makes a certificate for 127.0.0.1 and writes its authority into `folder`.
     pub fn make(folder: &Path) -> anyhow::Result<Self> {
         let authority_key = KeyPair::generate()?;
         let mut authority = CertificateParams::default();
@@ -36,18 +62,18 @@ impl Identity {
 
         let key = KeyPair::generate()?;
         let mut server = CertificateParams::new(["127.0.0.1".to_owned()])?;
-        // OpenSSL takes a certificate with its issuer's own name for one that signed itself.
+        // For OpenSSL, a certificate with the name of its issuer is self-signed.
         server.distinguished_name.push(DnType::CommonName, "127.0.0.1");
         server.use_authority_key_identifier_extension = true;
         let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
         Ok(Self { certificate, key, authority: file })
     }
 
-    /// Accepts the connections of one service. Sessions are its own: a session with DynamoDB cannot be resumed with fal,
-    /// although the two have one name here.
+    /// An acceptor for one service. A session with DynamoDB cannot be resumed with fal, although both have
+    /// one name here.
     pub fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        // What AWS chooses, too.
+        // AWS chooses this one, too.
         let cipher_suites = vec![TLS13_AES_128_GCM_SHA256];
         let provider = CryptoProvider { cipher_suites, ..default_provider() };
         let config = ServerConfig::builder_with_provider(Arc::new(provider))

@@ -52,8 +52,8 @@ where
     answer.await.map_err(|never: Infallible| match never {})
 }
 
-/// A response whose body is sent as it is. The conversion of `lambda_http` would copy it, and links the tables of every
-/// character set, 150 kB in each binary.
+/// A response whose body is sent as it is. The conversion of `lambda_http` would copy it, and would add the tables
+/// of every character set to each binary, 150 kB.
 struct Unconverted(Response);
 
 impl IntoResponse for Unconverted {

@@ -1,9 +1,9 @@
-//! Keeps the web's other pages away from what is meant for the person at this machine.
+//! Keeps foreign web pages away from the local stack.
 //!
-//! A local port is open to every page that the developer has open. No page can read an answer that has no CORS
-//! headers, but that leaves two ways: to send a request without reading the answer, such as one for coins, and
-//! to make an own name resolve to 127.0.0.1 (DNS rebinding), which turns this stack into a part of that page's
-//! own site. The first is told by its `Origin`, the second by its `Host`.
+//! Every page in the developer's browser can reach a local port. Without CORS headers no page can read a
+//! response, but two attacks remain. A page can send a request without reading the response, such as one for
+//! coins: its `Origin` shows this. And a page can make its own name resolve to 127.0.0.1 (DNS rebinding), so
+//! that the stack becomes part of its site: the `Host` shows this.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -12,19 +12,19 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::json;
 use url::{Host, Url};
 
-/// Browsers say here how the asking page relates to what it asks; no page can set it.
+/// The relation of the page to the server, set by the browser. Pages cannot set it.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses what a page of another site makes a browser send. Whatever is no browser, such as the AWS CLI, sends
-/// neither header and passes.
+/// Refuses requests from pages of other sites. Programs other than browsers, such as the AWS CLI, send
+/// neither header and pass.
 pub async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
-    match is_of_a_foreign_page(request.headers()) {
+    match is_from_foreign_page(request.headers()) {
         false => next.run(request).await,
         true => refused("This is not for the pages of other sites."),
     }
 }
 
-/// Refuses whoever calls this machine by a name that is not its own.
+/// Refuses requests to a name that is not of this machine.
 pub async fn refuse_foreign_names(request: Request, next: Next) -> Response {
     match is_for_this_machine(request.headers()) {
         true => next.run(request).await,
@@ -36,7 +36,7 @@ fn refused(detail: &str) -> Response {
     (StatusCode::FORBIDDEN, Json(json!({ "detail": detail }))).into_response()
 }
 
-fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
+fn is_from_foreign_page(headers: &HeaderMap) -> bool {
     let is_foreign = |origin: &str| !is_loopback(origin);
     headers.get(header::ORIGIN).is_some_and(|origin| origin.to_str().map_or(true, is_foreign))
         || headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site")
@@ -68,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_passes_under_each_of_its_names() {
+    fn every_name_of_this_machine_is_accepted() {
         for host in ["127.0.0.1:3000", "localhost:3000", "[::1]:3000", "127.0.0.1", "potret.localhost"] {
             assert!(is_for_this_machine(&headers(header::HOST, host)), "{host}");
         }
     }
 
     #[test]
-    fn a_name_that_was_made_to_resolve_to_this_machine_is_refused() {
+    fn a_foreign_name_is_refused() {
         for host in ["evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.7", ""]
         {
             assert!(!is_for_this_machine(&headers(header::HOST, host)), "{host}");
@@ -84,15 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_is_refused_and_one_of_this_machine_is_not() {
+    fn a_page_of_another_site_is_refused_and_a_local_page_is_not() {
         for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", "file://"] {
-            assert!(is_of_a_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
+            assert!(is_from_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
         }
-        assert!(is_of_a_foreign_page(&headers(FETCH_SITE, "cross-site")));
+        assert!(is_from_foreign_page(&headers(FETCH_SITE, "cross-site")));
         for origin in ["http://127.0.0.1:3000", "http://localhost:5173"] {
-            assert!(!is_of_a_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
+            assert!(!is_from_foreign_page(&headers(header::ORIGIN, origin)), "{origin}");
         }
-        assert!(!is_of_a_foreign_page(&headers(FETCH_SITE, "same-origin")));
-        assert!(!is_of_a_foreign_page(&HeaderMap::new()));
+        assert!(!is_from_foreign_page(&headers(FETCH_SITE, "same-origin")));
+        assert!(!is_from_foreign_page(&HeaderMap::new()));
     }
 }

@@ -1,24 +1,23 @@
-//! The Lambda Invoke API: what `aws lambda invoke --endpoint-url` and boto3 call.
+//! The Lambda Invoke API, which `aws lambda invoke --endpoint-url` and boto3 call.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::gateway::body::{self, BodyError};
 use crate::guard::refuse_foreign_pages;
-use crate::lambda::{FunctionError, InvokeError, LocalLambda, PAYLOAD_LIMIT_BYTES};
+use crate::lambda::{InvokeError, LocalLambda, PAYLOAD_LIMIT_BYTES};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -26,11 +25,11 @@ const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-ty
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
-/// The one version that a local function has. Every qualifier stands for it, so that what calls a deployed
-/// alias works here too.
+/// The only version of a local function. Every qualifier means it, so that callers of a deployed alias work
+/// here.
 const LATEST: HeaderValue = HeaderValue::from_static("$LATEST");
 
-/// The Invoke API as a router. It has no fallback: merge it with the one that has.
+/// The Invoke API as a router without a fallback, to be merged with the one that has it.
 pub fn router(lambda: LocalLambda) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -38,90 +37,68 @@ pub fn router(lambda: LocalLambda) -> Router {
         .with_state(lambda)
 }
 
-#[derive(Deserialize)]
-struct Parameters {
-    #[serde(rename = "Qualifier")]
-    qualifier: Option<String>,
-}
-
-/// A request that the service refuses, in the shape that the SDKs read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Refusal {
-    Invoke(InvokeError),
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+    #[error("The request body could not be read")]
     BrokenBody,
-    QualifierMismatch,
+    #[error("The invocation type must be RequestResponse or Event.")]
     InvocationType,
 }
 
 async fn invoke(
     State(lambda): State<LocalLambda>,
     Path(name): Path<String>,
-    Query(parameters): Query<Parameters>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
     let payload = body::read(request.into_body(), PAYLOAD_LIMIT_BYTES).await;
-    let (name, qualifier) = function_name(&name);
-    let answer =
-        if qualifier.zip(parameters.qualifier.as_deref()).is_some_and(|(named, asked)| named != asked) {
-            Err(Refusal::QualifierMismatch)
-        } else {
-            answer(&lambda, name, &headers, payload).await
-        };
-    answer.unwrap_or_else(|refusal| refusal.response(qualifier.or(parameters.qualifier.as_deref())))
-}
-
-async fn answer(
-    lambda: &LocalLambda,
-    name: &str,
-    headers: &HeaderMap,
-    payload: Result<Bytes, BodyError>,
-) -> Result<Response, Refusal> {
-    lambda.function(name)?;
-    let payload = payload?;
-    match headers.get(INVOCATION_TYPE).map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes) {
-        b"RequestResponse" => {
-            let invocation = lambda.invoke(name, payload).await?;
-            let mut response = match invocation.outcome {
-                Ok(answer) => answer.into_response(),
-                Err(error) => failed(&error),
-            };
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response.headers_mut().insert(EXECUTED_VERSION, LATEST);
-            Ok(with_request_id(response, &invocation.request_id))
-        }
-        b"Event" => {
-            let running = lambda.start(name, &payload)?;
-            Ok(with_request_id(StatusCode::ACCEPTED.into_response(), running.request_id()))
-        }
-        b"DryRun" => Ok(with_request_id(StatusCode::NO_CONTENT.into_response(), &Uuid::new_v4().to_string())),
-        _ => Err(Refusal::InvocationType),
-    }
-}
-
-/// A failed function is still a 200: the header tells.
-fn failed(error: &FunctionError) -> Response {
-    ([(FUNCTION_ERROR, "Unhandled")], json!(error).to_string()).into_response()
-}
-
-fn with_request_id(mut response: Response, request_id: &str) -> Response {
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+    let (request_id, mut response) = match run(&lambda, function_name(&name), &headers, payload).await {
+        Ok((request_id, response)) => (request_id, response),
+        Err(refusal) => (Uuid::new_v4().to_string(), refusal.into_response()),
+    };
+    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, request_id);
     }
     response
 }
 
-/// The name and the qualifier in `name`, `account:function:name` or a full ARN, each perhaps followed by a
-/// qualifier.
-fn function_name(text: &str) -> (&str, Option<&str>) {
-    let text = match text.split_once(":function:") {
-        Some((_, name)) => name,
-        None => text.strip_prefix("function:").unwrap_or(text),
-    };
-    match text.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (text, None),
+/// The request id and the response of an invocation.
+async fn run(
+    lambda: &LocalLambda,
+    name: &str,
+    headers: &HeaderMap,
+    payload: Result<Bytes, BodyError>,
+) -> Result<(String, Response), Refusal> {
+    lambda.function(name)?;
+    let payload = payload?;
+    match headers.get(INVOCATION_TYPE).map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes) {
+        b"RequestResponse" => {
+            let invocation = lambda.invoke(name, payload).await?;
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (EXECUTED_VERSION, LATEST),
+            ];
+            let response = match invocation.outcome {
+                Ok(body) => (headers, body).into_response(),
+                // The status is still 200.
+                Err(error) => (headers, [(FUNCTION_ERROR, "Unhandled")], Json(error)).into_response(),
+            };
+            Ok((invocation.request_id, response))
+        }
+        b"Event" => {
+            let running = lambda.start(name, &payload)?;
+            Ok((running.request_id().to_owned(), StatusCode::ACCEPTED.into_response()))
+        }
+        _ => Err(Refusal::InvocationType),
     }
+}
+
+/// The name in `name`, `account:function:name` or a full ARN, each with or without a qualifier.
+fn function_name(text: &str) -> &str {
+    let name = text.rsplit_once("function:").map_or(text, |(_, name)| name);
+    name.split_once(':').map_or(name, |(name, _)| name)
 }
 
 impl From<BodyError> for Refusal {
@@ -133,56 +110,23 @@ impl From<BodyError> for Refusal {
     }
 }
 
-impl From<InvokeError> for Refusal {
-    fn from(error: InvokeError) -> Self {
-        Self::Invoke(error)
-    }
-}
-
-impl Refusal {
-    fn response(self, qualifier: Option<&str>) -> Response {
-        let (status, error_type, message) = match self {
-            Self::Invoke(error) => {
-                let message = error.to_string();
-                match error {
-                    InvokeError::FunctionNotFound { .. } => {
-                        let qualifier =
-                            qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
-                        (StatusCode::NOT_FOUND, "ResourceNotFoundException", message + &qualifier)
-                    }
-                    InvokeError::PayloadTooLarge => {
-                        (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message)
-                    }
-                    InvokeError::PayloadNotJson(_) => {
-                        (StatusCode::BAD_REQUEST, "InvalidRequestContentException", message)
-                    }
-                }
+impl IntoResponse for Refusal {
+    /// The response in the form that the SDKs read.
+    fn into_response(self) -> Response {
+        // The service spells this one key in two ways.
+        let (status, error_type, key) = match self {
+            Self::Invoke(InvokeError::FunctionNotFound { .. }) => {
+                (StatusCode::NOT_FOUND, "ResourceNotFoundException", "Message")
             }
-            Self::BrokenBody => (
-                StatusCode::BAD_REQUEST,
-                "InvalidRequestContentException",
-                "The request body could not be read".to_owned(),
-            ),
-            Self::QualifierMismatch => (
-                StatusCode::BAD_REQUEST,
-                "InvalidParameterValueException",
-                "The derived qualifier from the function name does not match the specified qualifier."
-                    .to_owned(),
-            ),
-            Self::InvocationType => (
-                StatusCode::BAD_REQUEST,
-                "InvalidParameterValueException",
-                "The invocation type must be RequestResponse, Event or DryRun.".to_owned(),
-            ),
+            Self::Invoke(InvokeError::PayloadTooLarge) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", "message")
+            }
+            Self::Invoke(InvokeError::PayloadNotJson(_)) | Self::BrokenBody => {
+                (StatusCode::BAD_REQUEST, "InvalidRequestContentException", "message")
+            }
+            Self::InvocationType => (StatusCode::BAD_REQUEST, "InvalidParameterValueException", "message"),
         };
-        // The service spells this one key in two ways, and SDKs read either.
-        let key = if status == StatusCode::NOT_FOUND { "Message" } else { "message" };
-        let response = (
-            status,
-            [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-            [(ERROR_TYPE, HeaderValue::from_static(error_type))],
-            json!({"Type": "User", key: message}).to_string(),
-        );
-        with_request_id(response.into_response(), &Uuid::new_v4().to_string())
+        let body = json!({"Type": "User", key: self.to_string()});
+        (status, [(ERROR_TYPE, error_type)], Json(body)).into_response()
     }
 }

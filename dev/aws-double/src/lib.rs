@@ -1,6 +1,14 @@
-//! A double of AWS: API Gateway, Lambda with its Invoke and Runtime APIs, DynamoDB, S3, and an issuer of tokens.
+//! A double of AWS on one machine, for development and tests. Nothing that is deployed depends on it.
 //!
-//! Nothing that is deployed depends on this crate.
+//! | module | its double of |
+//! | --- | --- |
+//! | [`gateway`] | API Gateway: an HTTP API with routes, authorizers, CORS and limits |
+//! | [`lambda`] | Lambda: functions in this process, as processes on a [`runtime_api`], or under AWS's emulator |
+//! | [`invoke_api`] | Lambda's Invoke API, for the AWS CLI and SDKs |
+//! | [`backends`] | DynamoDB and S3, embedded; and clients of other servers |
+//! | [`tokens`] | an identity provider: signs access tokens |
+//!
+//! [`guard`] keeps foreign web pages away from all of them.
 
 pub mod backends;
 pub mod gateway;
@@ -11,7 +19,7 @@ pub mod tokens;
 
 use common::net::{self, Trust};
 
-/// A client for servers on this machine.
+/// An HTTP client for servers on this machine.
 #[must_use]
 pub fn http_client() -> reqwest::Client {
     net::builder(Trust::MozillaThenSystem).build().expect("constant settings are valid")

@@ -1,8 +1,7 @@
-//! The bearer tokens of the local stack: JWTs signed with a key that everyone may know.
+//! The bearer tokens of the local stack: JWTs signed with a public key pair.
 //!
-//! `cargo dev token USER` and the running gateway are two processes, so both take the key from here. The gateway takes
-//! the tokens itself, and so does the function authorizer, which gets the public half from [`jwks`]. No deployed API
-//! accepts them: there the issuer's own keys decide.
+//! `cargo dev token USER` and the running gateway are two processes that share the key. The function authorizer gets its
+//! public half from [`jwks`]. No deployed API accepts these tokens.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,14 +14,13 @@ use serde_json::{Map, Value, json};
 
 use sam_template::JwtSpec;
 
-/// Signs the tokens of the local stack, in PKCS #8. It guards nothing but made-up data on one's own machine.
+/// The private key in PKCS #8. It protects only made-up data on the developer's machine.
 pub const DEVELOPMENT_ONLY_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguRD43plrbraquCZkgXox9GJb49e3\
     9/W8YqhR8HWMPGShRANCAAQj+Rng7CApKD4rwUF3v1tt6uhYCNi7c022bkHHtjaPoHL+fFTEEC+o5mOsuPNHvLvxy01NAeREkZERD3FkYhbE";
 
-/// What the key is called.
 const KEY_ID: &str = "potret-local-development-only";
 
-/// The one algorithm that is accepted, whatever a token's header says.
+/// The only accepted algorithm.
 const ALGORITHM: Algorithm = Algorithm::ES256;
 
 static SIGNING: LazyLock<EncodingKey> = LazyLock::new(|| {
@@ -36,15 +34,15 @@ static PUBLIC: LazyLock<Jwk> = LazyLock::new(|| {
     key
 });
 
-/// A token could not be signed, or is not signed by us.
+/// A token cannot be signed, or its signature is wrong.
 pub type TokenError = jsonwebtoken::errors::Error;
 
-/// The public key, as an issuer publishes its own.
+/// The public key as issuers publish theirs.
 pub fn jwks() -> JwkSet {
     JwkSet { keys: vec![PUBLIC.clone()] }
 }
 
-/// Issues a token for a user, valid from now on for a lifetime counted in whole seconds.
+/// A token for a user, valid from now for a lifetime in whole seconds.
 pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<String, TokenError> {
     let now = Timestamp::now().as_second();
     let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -57,13 +55,13 @@ pub fn issue(user: &str, settings: &JwtSpec, lifetime: Duration) -> Result<Strin
     }))
 }
 
-/// Signs any claims at all: for the tokens that a gateway has to refuse.
+/// A token with any claims, such as a gateway must refuse.
 pub fn sign(claims: &Value) -> Result<String, TokenError> {
     let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(ALGORITHM) };
     jsonwebtoken::encode(&header, claims, &SIGNING)
 }
 
-/// The claims of a token whose algorithm and signature are right. The claims themselves are not checked.
+/// The unchecked claims of a token with the right algorithm and signature.
 pub(crate) fn claims(token: &str) -> Result<Map<String, Value>, TokenError> {
     let mut signature_only = Validation::new(ALGORITHM);
     signature_only.required_spec_claims.clear();
@@ -79,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn issued_token_carries_the_settings_and_the_user() {
+    fn a_token_carries_the_settings_and_the_user() {
         let settings = JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into()] };
         let token = issue("user-1", &settings, Duration::from_secs(60)).unwrap();
 
@@ -91,27 +89,24 @@ mod tests {
     }
 
     #[test]
-    fn endless_lifetime_does_not_overflow() {
+    fn an_endless_lifetime_does_not_overflow() {
         let settings = JwtSpec { issuer: "i".into(), audience: vec![] };
         let token = issue("u", &settings, Duration::MAX).unwrap();
         assert_eq!(claims(&token).unwrap()["exp"], i64::MAX);
     }
 
     #[test]
-    fn token_with_another_signature_is_refused() {
+    fn a_token_with_another_signature_is_refused() {
         let token = sign(&json!({"sub": "u"})).unwrap();
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let (_, other) = sign(&json!({"sub": "v"}))
-            .unwrap()
-            .rsplit_once('.')
-            .map(|(a, b)| (a.len(), b.to_owned()))
-            .unwrap();
-        assert!(claims(&format!("{signed}.{signature}")).is_ok());
-        assert!(claims(&format!("{signed}.{other}")).is_err());
+        let other = sign(&json!({"sub": "v"})).unwrap();
+        let ((signed, _), (_, signature)) =
+            (token.rsplit_once('.').unwrap(), other.rsplit_once('.').unwrap());
+        assert!(claims(&token).is_ok());
+        assert!(claims(&format!("{signed}.{signature}")).is_err());
     }
 
     #[test]
-    fn other_algorithm_is_refused_even_with_our_key_as_its_secret() {
+    fn another_algorithm_is_refused_even_with_our_key_as_its_secret() {
         let key = EncodingKey::from_secret(DEVELOPMENT_ONLY_KEY.as_bytes());
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &json!({"sub": "u"}), &key).unwrap();
         assert!(claims(&token).is_err());

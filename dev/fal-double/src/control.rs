@@ -1,4 +1,4 @@
-//! The control routes of the double: latency, faults, recorded requests. Local only, without a key.
+//! The control routes: latency, faults, recorded requests. They need no key.
 
 use std::time::Duration;
 

@@ -1,25 +1,26 @@
-//! What each fault answers: the statuses, headers and bodies of fal's documentation.
+//! The response of each fault: status, headers and body as in fal's documentation.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::answers::Answer;
 use super::faults::Fault;
-use super::fields::Problem;
+use super::fields::Violation;
+use super::lax::Refusal;
 use super::models::Job;
 use super::photos::PhotoError;
+use super::responses::FalResponse;
 
-/// The faults that fal's edge and scheduler answer at once, before the model sees the request.
-pub fn before_the_run(fault: Fault, endpoint: &str, public_url: &Url) -> Option<Answer> {
-    let answer = match fault {
-        Fault::BadKey => Answer::bare(StatusCode::UNAUTHORIZED, "No user found for Key ID and Secret"),
-        Fault::AccountLocked => Answer::bare(
+/// The responses of fal's edge and scheduler, which come at once, before the model sees the request.
+pub fn before_the_run(fault: Option<Fault>, endpoint: &str, public_url: &Url) -> Option<FalResponse> {
+    let response = match fault? {
+        Fault::BadKey => FalResponse::bare(StatusCode::UNAUTHORIZED, "No user found for Key ID and Secret"),
+        Fault::AccountLocked => FalResponse::bare(
             StatusCode::FORBIDDEN,
             "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.",
         ),
         Fault::UnknownEndpoint => unknown_endpoint(endpoint),
-        Fault::ConcurrencyLimit => Answer::json(
+        Fault::ConcurrencyLimit => FalResponse::json(
             StatusCode::TOO_MANY_REQUESTS,
             &json!({
                 "detail": "Reached concurrent requests limit of 2",
@@ -28,7 +29,7 @@ pub fn before_the_run(fault: Fault, endpoint: &str, public_url: &Url) -> Option<
             }),
         )
         .with("x-fal-needs-retry", "1"),
-        Fault::Unavailable => Answer::platform(
+        Fault::Unavailable => FalResponse::platform(
             StatusCode::SERVICE_UNAVAILABLE,
             "No runner could be allocated to handle the request",
             "runner_scheduling_failure",
@@ -36,96 +37,95 @@ pub fn before_the_run(fault: Fault, endpoint: &str, public_url: &Url) -> Option<
         Fault::StartTimeout => start_timeout(),
         Fault::Redirect => {
             let target = format!("{}/redirected", public_url.as_str().trim_end_matches('/'));
-            Answer::raw(StatusCode::TEMPORARY_REDIRECT, "text/plain", "").with("location", &target)
+            FalResponse::raw(StatusCode::TEMPORARY_REDIRECT, "text/plain", "").with("location", &target)
         }
         _ => return None,
     };
-    Some(answer)
+    Some(response)
 }
 
-/// The faults that show after the model worked for its usual time, and leave no picture behind.
-pub fn instead_of_a_picture(fault: Fault, job: &Job, input: &Value) -> Option<Answer> {
-    let answer = match fault {
-        Fault::ContentPolicyViolation | Fault::QueuedFailing => Answer::problems(&[Problem {
-            loc: vec![json!("body"), json!("prompt")],
-            msg: "The content could not be processed because it contained material flagged by a content \
-                  checker."
-                .to_owned(),
-            kind: "content_policy_violation",
-            ctx: None,
-            input: json!(job.prompt),
-        }]),
+/// The responses without a picture that come after the model's usual time.
+pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> Option<FalResponse> {
+    let response = match fault? {
+        Fault::ContentPolicyViolation | Fault::QueuedFailing => {
+            let msg = "The content could not be processed because it contained material flagged by a content \
+                       checker.";
+            FalResponse::violations(&[Violation {
+                loc: vec![json!("body"), json!("prompt")],
+                refusal: Refusal::new("content_policy_violation", msg),
+                input: json!(job.prompt),
+            }])
+        }
         Fault::ImageLoadError => photo_refused(job, 0, PhotoError::Load),
         Fault::FileDownloadError => photo_refused(job, 0, PhotoError::Download),
         Fault::ImageTooLarge => photo_refused(job, 0, PhotoError::TooManyPixels),
         Fault::ImageUrlEcho => {
             let url = job.photos.first().map_or("", |photo| &photo.url);
             let detail = format!("Could not load image from url: {url}");
-            Answer::bare(StatusCode::UNPROCESSABLE_ENTITY, &detail)
+            FalResponse::bare(StatusCode::UNPROCESSABLE_ENTITY, &detail)
         }
         Fault::InternalErrorRetryable => {
-            let problem = Problem {
+            let violation = Violation {
                 loc: vec![json!("body")],
-                msg: "Internal server error".to_owned(),
-                kind: "internal_server_error",
-                ctx: None,
+                refusal: Refusal::new("internal_server_error", "Internal server error"),
                 input: input.clone(),
             };
-            let mut answer = Answer::problems(&[problem]).with("x-fal-retryable", "true");
-            answer.status = StatusCode::INTERNAL_SERVER_ERROR;
-            answer
+            let mut response = FalResponse::violations(&[violation]).with("x-fal-retryable", "true");
+            response.status = StatusCode::INTERNAL_SERVER_ERROR;
+            response
         }
-        Fault::InternalError => {
-            Answer::platform(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "internal_error")
+        Fault::InternalError => FalResponse::platform(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Internal Server Error",
+            "internal_error",
+        ),
+        Fault::BadGateway => FalResponse::edge_page(StatusCode::BAD_GATEWAY),
+        Fault::GatewayTimeout => FalResponse::edge_page(StatusCode::GATEWAY_TIMEOUT),
+        Fault::Nonsense => {
+            FalResponse::raw(StatusCode::OK, "application/json", "{\"images\": [{\"url\": NaN,,")
         }
-        Fault::BadGateway => Answer::edge_page(StatusCode::BAD_GATEWAY),
-        Fault::GatewayTimeout => Answer::edge_page(StatusCode::GATEWAY_TIMEOUT),
-        Fault::Nonsense => Answer::raw(StatusCode::OK, "application/json", "{\"images\": [{\"url\": NaN,,"),
-        Fault::NoImages => Answer::json(StatusCode::OK, &json!({ "images": [] })),
+        Fault::NoImages => FalResponse::json(StatusCode::OK, &json!({ "images": [] })),
         Fault::ForeignScheme => {
-            Answer::json(StatusCode::OK, &json!({ "images": [{ "url": "javascript:alert(1)" }] }))
+            FalResponse::json(StatusCode::OK, &json!({ "images": [{ "url": "javascript:alert(1)" }] }))
         }
         _ => return None,
     };
-    Some(answer)
+    Some(response)
 }
 
-/// The faults that change the shape of an answer that has a picture.
-pub fn reshape(fault: Fault, mut answer: Value) -> Value {
-    let image = answer["images"][0].clone();
+/// The body with a picture, in the unusual shape of the fault.
+pub fn reshape(fault: Option<Fault>, mut body: Value) -> Value {
+    let image = body["images"][0].clone();
     match fault {
-        Fault::SingleImage => json!({ "image": image, "prompt": answer["prompt"] }),
-        Fault::BareUrl => json!({ "url": image["url"] }),
-        Fault::OversizedAnswer => {
-            /// 20 MB, far above any answer that fal gives.
+        Some(Fault::SingleImage) => json!({ "image": image, "prompt": body["prompt"] }),
+        Some(Fault::BareUrl) => json!({ "url": image["url"] }),
+        Some(Fault::OversizedAnswer) => {
+            /// 20 MB, far above any response of fal.
             const PADDING: usize = 20_000_000;
-            answer["padding"] = Value::String("a".repeat(PADDING));
-            answer
+            body["padding"] = Value::String("a".repeat(PADDING));
+            body
         }
-        _ => answer,
+        _ => body,
     }
 }
 
-/// No such app.
-pub fn unknown_endpoint(endpoint: &str) -> Answer {
-    Answer::bare(StatusCode::NOT_FOUND, &format!("Application \"{endpoint}\" not found"))
+pub fn unknown_endpoint(endpoint: &str) -> FalResponse {
+    FalResponse::bare(StatusCode::NOT_FOUND, &format!("Application \"{endpoint}\" not found"))
 }
 
 /// The request did not start within the time that its `X-Fal-Request-Timeout` allowed.
-pub fn start_timeout() -> Answer {
+pub fn start_timeout() -> FalResponse {
     let detail = "Request did not start within the requested timeout";
-    Answer::platform(StatusCode::GATEWAY_TIMEOUT, detail, "startup_timeout")
+    FalResponse::platform(StatusCode::GATEWAY_TIMEOUT, detail, "startup_timeout")
         .with("x-fal-request-timeout-type", "user")
 }
 
-/// 422 for the photo at `index`, its URL echoed.
-pub fn photo_refused(job: &Job, index: usize, error: PhotoError) -> Answer {
+/// 422 for the photo at `index`, with its URL.
+pub fn photo_refused(job: &Job, index: usize, error: PhotoError) -> FalResponse {
     let photo = job.photos.get(index);
-    Answer::problems(&[Problem {
+    FalResponse::violations(&[Violation {
         loc: photo.map_or_else(|| vec![json!("body")], |photo| photo.loc.clone()),
-        msg: error.to_string(),
-        kind: error.kind(),
-        ctx: error.ctx(),
+        refusal: error.refusal(),
         input: photo.map_or(Value::Null, |photo| json!(photo.url)),
     }])
 }

@@ -1,26 +1,24 @@
-//! The failures that can be asked for, and which request gets which.
+//! The faults that can be injected, and which request each of them hits.
 
 use serde::{Deserialize, Serialize};
 
-/// One table of the faults: variant, name on the wire, what happens.
+/// One table of the faults: variant, name in JSON, description.
 macro_rules! faults {
     ($($variant:ident $name:literal $description:literal,)+) => {
-        /// A way in which fal fails or surprises. What each does follows fal's documentation.
+        /// An error or a surprise of fal, as fal's documentation describes it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Fault {
             $(#[doc = $description] #[serde(rename = $name)] $variant,)+
         }
 
         impl Fault {
-            /// Every fault.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The name on the wire.
+            /// The name in JSON.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What happens, in one sentence.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$variant => $description,)+ }
             }
@@ -87,13 +85,12 @@ faults! {
         "200 with 20 MB of JSON.",
 }
 
-/// A request for a fault: which one, for which of the coming generation requests.
+/// A fault for some of the coming generation requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Injection {
-    /// What shall happen.
     pub fault: Fault,
-    /// How many generation requests pass untouched first. "The second of two fails" is `skip` 1, `times` 1.
+    /// How many generation requests succeed first. "The second of two fails" is `skip` 1, `times` 1.
     #[serde(default)]
     pub skip: u32,
     /// How many requests after those are hit; `None` means all, until the faults are cleared.
@@ -103,26 +100,24 @@ pub struct Injection {
 
 /// The injections that are active, oldest first.
 #[derive(Default)]
-pub struct Plan(Vec<Injection>);
+pub struct Injections(Vec<Injection>);
 
-impl Plan {
-    /// Adds an injection; those before it go first.
+impl Injections {
     pub fn add(&mut self, injection: Injection) {
         self.0.push(injection);
     }
 
-    /// Forgets all of them.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The injections as they stand: what is left to skip and to hit.
+    /// The injections with the counts that are left.
     pub fn active(&self) -> &[Injection] {
         &self.0
     }
 
-    /// The fault of the request that arrives now. Every injection that is still skipping counts the request
-    /// as skipped; of the others the oldest hits it.
+    /// The fault of the request that arrives now. Every injection with a `skip` left skips the request; the
+    /// oldest of the others hits it.
     pub fn next(&mut self) -> Option<Fault> {
         let mut hit = None;
         for injection in &mut self.0 {

@@ -1,6 +1,5 @@
-//! The pictures that were made: kept in memory or in a folder, served under random names.
+//! The finished pictures: kept in memory or in a folder, served under random names.
 
-use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -8,59 +7,52 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use image::ImageFormat;
+use indexmap::IndexMap;
 
-use super::answers::Answer;
-use super::models::Format;
-use super::{FalDouble, locked};
+use super::responses::FalResponse;
+use super::{FalDouble, locked, pictures};
 
 /// How many pictures are kept; the oldest go first.
 const MOST_FILES: usize = 500;
 
-/// A store of the newest pictures. fal's own are public to whoever has the link, and so are these.
+/// A store of the newest pictures. Like fal's own, they are public to everyone who has the link.
 pub struct Files {
     folder: Option<PathBuf>,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    /// Oldest first.
-    names: VecDeque<String>,
-    /// Empty when a folder holds the bytes.
-    in_memory: HashMap<String, Bytes>,
+    /// By name, oldest first; `None` for the bytes when the folder has them.
+    kept: Mutex<IndexMap<String, Option<Bytes>>>,
 }
 
 impl Files {
-    /// A store in memory, or in a folder whose pictures of an earlier run are found again.
+    /// A store in memory, or in a folder that may hold pictures of an earlier run.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        let mut names = VecDeque::new();
+        let mut kept = IndexMap::new();
         if let Some(folder) = &folder {
             if let Err(error) = std::fs::create_dir_all(folder) {
-                tracing::warn!(folder = %folder.display(), %error, "the pictures' folder cannot be made");
+                tracing::warn!(folder = %folder.display(), %error, "the folder for pictures cannot be created");
             }
             let mut found: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
-            found.sort_by_key(|entry| entry.metadata().and_then(|about| about.modified()).ok());
-            names.extend(found.iter().filter_map(|entry| entry.file_name().into_string().ok()));
+            found.sort_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok());
+            let names = found.iter().filter_map(|entry| entry.file_name().into_string().ok());
+            kept.extend(names.map(|name| (name, None)));
         }
-        Self { folder, kept: Mutex::new(Kept { names, in_memory: HashMap::new() }) }
+        Self { folder, kept: Mutex::new(kept) }
     }
 
     /// Keeps a picture and returns its name. Blocks when a folder is used.
-    pub fn keep(&self, format: Format, bytes: Bytes) -> std::io::Result<String> {
-        let name = format!("{}.{}", uuid::Uuid::new_v4().simple(), format.name());
-        match &self.folder {
-            Some(folder) => std::fs::write(folder.join(&name), bytes)?,
-            None => drop(locked(&self.kept).in_memory.insert(name.clone(), bytes)),
-        }
+    pub fn keep(&self, format: ImageFormat, bytes: Bytes) -> std::io::Result<String> {
+        let name = format!("{}.{}", uuid::Uuid::new_v4().simple(), pictures::name(format));
+        let in_memory = match &self.folder {
+            Some(folder) => std::fs::write(folder.join(&name), bytes).map(|()| None)?,
+            None => Some(bytes),
+        };
         let mut kept = locked(&self.kept);
-        kept.names.push_back(name.clone());
-        while kept.names.len() > MOST_FILES {
-            let Some(oldest) = kept.names.pop_front() else {
-                break;
-            };
-            kept.in_memory.remove(&oldest);
+        kept.insert(name.clone(), in_memory);
+        while kept.len() > MOST_FILES
+            && let Some((oldest, _)) = kept.shift_remove_index(0)
+        {
             if let Some(folder) = &self.folder {
-                // A picture that someone removed already is as good as removed here.
+                // The file may already be deleted.
                 let _ = std::fs::remove_file(folder.join(oldest));
             }
         }
@@ -69,35 +61,27 @@ impl Files {
 
     /// The bytes of a picture. Blocks when a folder is used.
     fn find(&self, name: &str) -> Option<Bytes> {
-        let kept = locked(&self.kept);
         // Only names that were given out are looked for, so that no path can lead out of the folder.
-        let known = kept.names.iter().any(|kept| kept == name);
-        match &self.folder {
-            _ if !known => None,
-            Some(folder) => std::fs::read(folder.join(name)).ok().map(Bytes::from),
-            None => kept.in_memory.get(name).cloned(),
+        match (locked(&self.kept).get(name)?, &self.folder) {
+            (None, Some(folder)) => std::fs::read(folder.join(name)).ok().map(Bytes::from),
+            (in_memory, _) => in_memory.clone(),
         }
     }
 }
 
-/// `GET /files/{name}`: a picture, without a key, and cacheable for ever because names are never used twice.
+/// `GET /files/{name}`: a picture, without a key. It can be cached for ever, because names are never used twice.
 pub async fn serve(State(fal): State<FalDouble>, Path(name): Path<String>) -> Response {
-    let content_type = match name.rsplit_once('.') {
-        Some((_, "jpeg")) => "image/jpeg",
-        Some((_, "png")) => "image/png",
-        Some((_, "webp")) => "image/webp",
-        _ => "application/octet-stream",
-    };
+    let format = ImageFormat::from_path(&name).ok();
     let found = tokio::task::spawn_blocking(move || fal.0.files.find(&name)).await;
     match found.ok().flatten() {
         Some(bytes) => {
             let headers = [
-                (header::CONTENT_TYPE, content_type),
+                (header::CONTENT_TYPE, format.map_or("application/octet-stream", |f| f.to_mime_type())),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
                 (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             ];
             (headers, bytes).into_response()
         }
-        None => Answer::bare(StatusCode::NOT_FOUND, "File not found").into_response(),
+        None => FalResponse::bare(StatusCode::NOT_FOUND, "File not found").into_response(),
     }
 }

@@ -1,4 +1,4 @@
-//! A generation request from arrival to answer, in the order in which fal does things.
+//! A generation request from arrival to response, in fal's order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,20 +6,19 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::answers::Answer;
-use super::drawing::{self, Picture};
 use super::faults::Fault;
 use super::models::{Endpoint, Job};
 use super::photos::Photo;
 use super::requests::Entry;
+use super::responses::FalResponse;
 use super::sizes::{self, Size};
 use super::validation::check;
-use super::{FalDouble, failures, locked, queue};
+use super::{FalDouble, failures, locked, pictures, queue};
 
 /// How much longer a request takes under `Fault::Slow`.
 const SLOW: Duration = Duration::from_secs(60);
@@ -32,24 +31,23 @@ pub async fn generate(
     body: Bytes,
 ) -> Response {
     let entry = fal.0.log.open(&endpoint, &headers, &body);
-    match fal.answer(&entry, &endpoint, &headers, &body).await {
-        Some(answer) => {
-            entry.update(|record| record.status = Some(answer.status.as_u16()));
-            answer.with("x-fal-request-id", &entry.request_id.to_string()).into_response()
+    match fal.respond(&entry, &endpoint, &headers, &body).await {
+        Some(response) => {
+            entry.update(|record| record.status = Some(response.status.as_u16()));
+            response.with("x-fal-request-id", &entry.request_id.to_string()).into_response()
         }
         None => connection_closed(),
     }
 }
 
-/// Any request to `/redirected`: only a client that follows redirects comes here.
+/// Any request to `/redirected`, the target of [`Fault::Redirect`].
 pub async fn redirected(State(fal): State<FalDouble>, headers: HeaderMap, body: Bytes) -> Response {
     let entry = fal.0.log.open("redirected", &headers, &body);
     entry.update(|record| record.status = Some(StatusCode::NOT_FOUND.as_u16()));
-    Answer::bare(StatusCode::NOT_FOUND, "Not Found").into_response()
+    FalResponse::bare(StatusCode::NOT_FOUND, "Not Found").into_response()
 }
 
-/// A body that fails before its first byte: the server gives up and closes the connection before it has
-/// sent even the status line.
+/// The body fails before its first byte, so the server closes the connection without sending a status line.
 fn connection_closed() -> Response {
     let failing =
         futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("closed on request")) });
@@ -57,8 +55,14 @@ fn connection_closed() -> Response {
 }
 
 impl FalDouble {
-    /// The answer, or `None` when the connection is to be closed without one.
-    async fn answer(&self, entry: &Entry, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Answer> {
+    /// The response, or `None` to close the connection without one.
+    async fn respond(
+        &self,
+        entry: &Entry,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<FalResponse> {
         if let Err(refusal) = self.check_key(headers, path) {
             return Some(refusal);
         }
@@ -67,10 +71,8 @@ impl FalDouble {
         };
         let fault = locked(&self.0.faults).next();
         entry.update(|record| record.fault = fault);
-        if let Some(fault) = fault
-            && let Some(answer) = failures::before_the_run(fault, path, &self.0.public_url)
-        {
-            return Some(answer);
+        if let Some(response) = failures::before_the_run(fault, path, &self.0.public_url) {
+            return Some(response);
         }
         if headers.get("x-fal-request-timeout").is_some_and(|seconds| seconds == "0") {
             return Some(failures::start_timeout());
@@ -80,7 +82,7 @@ impl FalDouble {
         entry.update(|record| record.dropped_fields = checked.dropped);
         let job = match checked.job {
             Ok(job) => job,
-            Err(problems) => return Some(Answer::problems(&problems)),
+            Err(violations) => return Some(FalResponse::violations(&violations)),
         };
         let input = serde_json::from_slice(body).unwrap_or_default();
         match fault {
@@ -95,8 +97,8 @@ impl FalDouble {
         }
     }
 
-    /// Lets the job run on its own and answers where to look for it.
-    fn enqueue(&self, entry: &Entry, job: Job, input: Value, fault: Option<Fault>) -> Answer {
+    /// Starts the job in the background; the response says where its result will be.
+    fn enqueue(&self, entry: &Entry, job: Job, input: Value, fault: Option<Fault>) -> FalResponse {
         let id = entry.request_id;
         let mut body = json!({ "request_id": id, "status": "IN_PROGRESS" });
         if fault != Some(Fault::Queued)
@@ -107,45 +109,43 @@ impl FalDouble {
         self.0.queue.start(id, job.endpoint);
         let fal = self.clone();
         tokio::spawn(async move {
-            let answer = fal.run(job, input, fault).await;
-            fal.0.queue.complete(id, answer);
+            let response = fal.run(job, input, fault).await;
+            fal.0.queue.complete(id, response);
         });
-        Answer::json(StatusCode::OK, &body)
+        FalResponse::json(StatusCode::OK, &body)
     }
 
-    /// The model's own part: fetch the photos, take the time it takes, draw, answer.
-    async fn run(&self, job: Job, input: Value, fault: Option<Fault>) -> Answer {
+    /// The model's part: fetch the photos, draw, and respond after the set time.
+    async fn run(&self, job: Job, input: Value, fault: Option<Fault>) -> FalResponse {
         let started = Instant::now();
         let duration = self.duration(&job, fault);
         let photos = match self.photos(&job).await {
             Ok(photos) => photos,
             Err(refusal) => return refusal,
         };
-        if let Some(fault) = fault
-            && let Some(answer) = failures::instead_of_a_picture(fault, &job, &input)
-        {
+        if let Some(response) = failures::instead_of_a_picture(fault, &job, &input) {
             tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
-            return answer;
+            return response;
         }
         let drawn = self.draw(job, photos, fault == Some(Fault::BlackPicture)).await;
         tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
         match drawn {
-            Ok(mut answer) => {
-                answer["timings"] = json!({ "inference": started.elapsed().as_secs_f64() });
-                let answer = match fault {
-                    Some(fault) => failures::reshape(fault, answer),
-                    None => answer,
-                };
-                Answer::json(StatusCode::OK, &answer)
+            Ok(mut body) => {
+                body["timings"] = json!({ "inference": started.elapsed().as_secs_f64() });
+                FalResponse::json(StatusCode::OK, &failures::reshape(fault, body))
             }
             Err(error) => {
                 tracing::error!(%error, "the fal double could not draw");
-                Answer::platform(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "internal_error")
+                FalResponse::platform(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Internal Server Error",
+                    "internal_error",
+                )
             }
         }
     }
 
-    async fn photos(&self, job: &Job) -> Result<Vec<Arc<Photo>>, Answer> {
+    async fn photos(&self, job: &Job) -> Result<Vec<Arc<Photo>>, FalResponse> {
         let fetched = join_all(job.photos.iter().map(|photo| self.0.photos.fetch(&photo.url))).await;
         let numbered = fetched.into_iter().enumerate();
         numbered
@@ -153,7 +153,7 @@ impl FalDouble {
             .collect()
     }
 
-    /// Draws every picture of the job and returns the answer of the model, all but its timings.
+    /// Draws every picture of the job and returns the body of the response, without its timings.
     async fn draw(&self, job: Job, photos: Vec<Arc<Photo>>, black: bool) -> anyhow::Result<Value> {
         let fal = self.clone();
         let work = move || {
@@ -166,11 +166,11 @@ impl FalDouble {
             for number in 0..job.count {
                 // The pictures of one batch differ, as they do at fal.
                 let seed = seed.wrapping_add(number as u64);
-                let canvas = match black {
-                    true => drawing::black(size),
-                    false => drawing::draw(&Picture { job: &job, size, seed, photos: &photos }),
+                let picture = match black {
+                    true => pictures::black(size),
+                    false => pictures::draw(&job, size, seed, &photos),
                 };
-                images.push(fal.deliver(&job, size, canvas.encode(job.format)?)?);
+                images.push(fal.deliver(&job, size, pictures::encode(&picture, job.format)?)?);
             }
             Ok(json!({
                 "has_nsfw_concepts": vec![black; images.len()],
@@ -184,11 +184,11 @@ impl FalDouble {
 
     /// One entry of `images`: a link to the stored file, or the file itself as a data URI.
     fn deliver(&self, job: &Job, size: Size, file: Vec<u8>) -> std::io::Result<Value> {
-        let content_type = format!("image/{}", job.format.name());
+        let content_type = job.format.to_mime_type();
         let file_size = file.len();
         let (url, file_name) = if job.inline {
             let encoded = base64::engine::general_purpose::STANDARD.encode(&file);
-            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", job.format.name()))
+            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", pictures::name(job.format)))
         } else {
             let name = self.0.files.keep(job.format, file.into())?;
             let base = self.0.public_url.as_str().trim_end_matches('/');

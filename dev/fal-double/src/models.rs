@@ -1,9 +1,8 @@
-//! The three models: their names, defaults and ranges, and the job that a valid request becomes.
-//!
-//! Fields, defaults and ranges are those of fal's published schemas.
+//! The three models with the fields, defaults and ranges of fal's published schemas, and the job of a valid request.
 
 use std::ops::RangeInclusive;
 
+use image::ImageFormat;
 use serde_json::Value;
 
 use super::sizes::{self, Size};
@@ -20,7 +19,6 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every model.
     pub const ALL: [Self; 3] = [Self::Schnell, Self::General, Self::Flux2Edit];
 
     /// The endpoint id, which is the path of the request.
@@ -40,12 +38,10 @@ impl Endpoint {
         }
     }
 
-    /// The model with this id.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.id() == id)
     }
 
-    /// The model's defaults and ranges.
     pub const fn rules(self) -> Rules {
         match self {
             Self::Schnell => Rules {
@@ -81,78 +77,47 @@ impl Endpoint {
 
 /// The defaults (first) and ranges of one model.
 pub struct Rules {
-    /// `num_inference_steps`.
     pub steps: (i64, RangeInclusive<i64>),
-    /// `guidance_scale`.
     pub guidance: (f64, RangeInclusive<f64>),
-    /// `num_images`; the default is 1.
+    /// How many pictures; the default is 1.
     pub images: RangeInclusive<i64>,
-    /// The words that `output_format` may be.
     pub formats: &'static [&'static str],
-    /// The default of `output_format`.
+    /// The default of the formats.
     pub format: &'static str,
     /// Both sides of a custom `image_size`, in pixels.
     pub sides: RangeInclusive<i64>,
-    /// How many LoRAs; 0 for a model that knows no `loras`.
+    /// How many LoRAs; 0 for a model without the field `loras`.
     pub most_loras: usize,
 }
 
-/// The file format of the pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `image/jpeg`
-    Jpeg,
-    /// `image/png`
-    Png,
-    /// `image/webp`
-    Webp,
-}
-
-impl Format {
-    /// `jpeg`, `png` or `webp`: the name in a request, in a content type and at the end of a file's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Webp => "webp",
-        }
-    }
-}
-
-/// A photo that a job refers to, and the field that named it.
+/// A photo of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhotoUrl {
     /// An `http(s)` URL or a `data:` URI.
     pub url: String,
-    /// Where it stood, for the `loc` of an error.
+    /// The field with the URL, for the `loc` of an error.
     pub loc: Vec<Value>,
 }
 
 /// A validated request: every default applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// The model to play.
     pub endpoint: Endpoint,
-    /// What to draw.
     pub prompt: String,
-    /// The photos, in the order of the request.
+    /// In the order of the request.
     pub photos: Vec<PhotoUrl>,
-    /// The asked size; `None` means that of the first photo.
+    /// `None` means the size of the first photo.
     pub size: Option<Size>,
-    /// Denoising steps.
     pub steps: i64,
-    /// How closely the prompt is followed.
     pub guidance: f64,
-    /// How much of the photo is repainted, 1 is all of it. Only the models that read it have it.
+    /// How much of the photo is repainted; 1 is all. `None` for the models that do not read it.
     pub strength: Option<f64>,
     /// The paths of the LoRAs.
     pub loras: Vec<String>,
     /// How many pictures.
     pub count: i64,
-    /// The seed, when one was asked for.
     pub seed: Option<u64>,
-    /// The file format.
-    pub format: Format,
-    /// `sync_mode`: answer the pictures as data URIs and store nothing.
+    pub format: ImageFormat,
+    /// `sync_mode`: return the pictures as data URIs and store nothing.
     pub inline: bool,
 }

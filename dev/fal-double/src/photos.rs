@@ -1,16 +1,16 @@
 //! Fetches and decodes the photos that a request names.
 
-use std::collections::{HashMap, VecDeque};
 use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
-use serde_json::{Value, json};
+use image::{DynamicImage, ImageDecoder, ImageReader};
+use indexmap::IndexMap;
+use serde_json::json;
 
+use super::lax::Refusal;
 use super::locked;
 use super::sizes::Size;
 
@@ -20,59 +20,59 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 const MOST_REDIRECTS: usize = 5;
 /// The largest file that fal fetches, in bytes: 50 MiB.
 const LARGEST_FILE: usize = 50 << 20;
-/// About the largest data URI that fal takes, in decoded bytes: 10 MiB.
+/// About the largest data URI that fal accepts, in decoded bytes: 10 MiB.
 const LARGEST_DATA_URI: usize = 10 << 20;
-/// The longest side of a photo that fal takes, in pixels.
+/// The longest side of a photo that fal accepts, in pixels.
 const LONGEST_SIDE: u32 = 14_142;
-/// The longest side of the copy that is kept for drawing, in pixels.
-const PREVIEW_SIDE: u32 = 1024;
-/// How many photos are remembered.
+/// The longest side of the copy that is drawn, in pixels.
+const PREVIEW_SIDE: u32 = 512;
+/// How many photos are remembered; the oldest go first.
 const MOST_CACHED: usize = 50;
 
-/// A decoded photo, upright and without transparency.
+/// A decoded photo, upright.
 pub struct Photo {
-    /// The size it was sent in.
+    /// The size in which it was sent.
     pub size: Size,
-    /// A copy of at most 1,024 pixels a side.
-    pub preview: RgbImage,
+    /// A copy of at most 512 pixels a side.
+    pub preview: DynamicImage,
 }
 
 /// Why a photo cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhotoError {
-    /// The URL did not answer with a file.
-    #[error("Failed to download the file. Please check if the URL is accessible and try again.")]
+    /// The URL does not lead to a file.
     Download,
-    /// The file is not a picture that can be decoded.
-    #[error(
-        "Failed to load the image. Please ensure the image file is not corrupted and is in a supported format."
-    )]
+    /// The file cannot be decoded as a picture.
     Load,
     /// The file has more bytes than this.
-    #[error("File size exceeds the maximum allowed size of {0} bytes.")]
     TooManyBytes(usize),
     /// A side has too many pixels.
-    #[error("Image dimensions are too large. Maximum dimensions are {LONGEST_SIDE}x{LONGEST_SIDE} pixels.")]
     TooManyPixels,
 }
 
 impl PhotoError {
-    /// The `type` of the error.
-    pub const fn kind(self) -> &'static str {
+    /// The error in fal's words.
+    pub fn refusal(self) -> Refusal {
         match self {
-            Self::Download => "file_download_error",
-            Self::Load => "image_load_error",
-            Self::TooManyBytes(_) => "file_too_large",
-            Self::TooManyPixels => "image_too_large",
-        }
-    }
-
-    /// The limit that was broken.
-    pub fn ctx(self) -> Option<Value> {
-        match self {
-            Self::Download | Self::Load => None,
-            Self::TooManyBytes(limit) => Some(json!({ "max_size": limit })),
-            Self::TooManyPixels => Some(json!({ "max_height": LONGEST_SIDE, "max_width": LONGEST_SIDE })),
+            Self::Download => Refusal::new(
+                "file_download_error",
+                "Failed to download the file. Please check if the URL is accessible and try again.",
+            ),
+            Self::Load => Refusal::new(
+                "image_load_error",
+                "Failed to load the image. Please ensure the image file is not corrupted and is in a \
+                 supported format.",
+            ),
+            Self::TooManyBytes(limit) => {
+                let msg = format!("File size exceeds the maximum allowed size of {limit} bytes.");
+                Refusal::new("file_too_large", msg).with_ctx(json!({ "max_size": limit }))
+            }
+            Self::TooManyPixels => {
+                let limit = format!("{LONGEST_SIDE}x{LONGEST_SIDE}");
+                let msg = format!("Image dimensions are too large. Maximum dimensions are {limit} pixels.");
+                let ctx = json!({ "max_height": LONGEST_SIDE, "max_width": LONGEST_SIDE });
+                Refusal::new("image_too_large", msg).with_ctx(ctx)
+            }
         }
     }
 }
@@ -85,20 +85,14 @@ pub(crate) fn client_without_tls() -> reqwest::ClientBuilder {
 }
 
 /// Fetches photos and remembers them by their exact URL, as fal does: an object that is overwritten under
-/// the same URL is not seen.
+/// the same URL is not fetched again.
 pub struct Photos {
     client: reqwest::Client,
-    cache: Mutex<Cache>,
-}
-
-#[derive(Default)]
-struct Cache {
-    photos: HashMap<String, Arc<Photo>>,
-    order: VecDeque<String>,
+    cache: Mutex<IndexMap<String, Arc<Photo>>>,
 }
 
 impl Photos {
-    /// A fetcher with fal's limits. It never uses a proxy: the photos live on this machine.
+    /// A fetcher with fal's limits. It never uses a proxy: the photos are on this machine.
     pub fn new() -> Self {
         let client = client_without_tls()
             .timeout(FETCH_TIMEOUT)
@@ -113,11 +107,15 @@ impl Photos {
         if let Some(data) = url.strip_prefix("data:") {
             return decode_in_background(data_uri_bytes(data)?).await;
         }
-        if let Some(photo) = locked(&self.cache).photos.get(url) {
+        if let Some(photo) = locked(&self.cache).get(url) {
             return Ok(Arc::clone(photo));
         }
         let photo = decode_in_background(self.download(url).await?).await?;
-        self.remember(url, &photo);
+        let mut cache = locked(&self.cache);
+        cache.insert(url.to_owned(), Arc::clone(&photo));
+        if cache.len() > MOST_CACHED {
+            cache.shift_remove_index(0);
+        }
         Ok(photo)
     }
 
@@ -133,18 +131,6 @@ impl Photos {
             }
         }
         Ok(bytes)
-    }
-
-    fn remember(&self, url: &str, photo: &Arc<Photo>) {
-        let mut cache = locked(&self.cache);
-        if cache.photos.insert(url.to_owned(), Arc::clone(photo)).is_none() {
-            cache.order.push_back(url.to_owned());
-        }
-        if cache.order.len() > MOST_CACHED
-            && let Some(oldest) = cache.order.pop_front()
-        {
-            cache.photos.remove(&oldest);
-        }
     }
 }
 
@@ -174,36 +160,14 @@ fn decode(bytes: Vec<u8>) -> Result<Photo, PhotoError> {
     if width > LONGEST_SIDE || height > LONGEST_SIDE {
         return Err(PhotoError::TooManyPixels);
     }
+    // A phone's portrait is stored lying down, with its rotation beside it.
     let orientation = decoder.orientation().map_err(|_| PhotoError::Load)?;
-    let photo = DynamicImage::from_decoder(decoder).map_err(|_| PhotoError::Load)?;
-    let mut preview = match width.max(height) {
+    let mut photo = DynamicImage::from_decoder(decoder).map_err(|_| PhotoError::Load)?;
+    photo.apply_orientation(orientation);
+    let size = Size { width: photo.width(), height: photo.height() };
+    let preview = match size.width.max(size.height) {
         ..=PREVIEW_SIDE => photo,
         _ => photo.thumbnail(PREVIEW_SIDE, PREVIEW_SIDE),
     };
-    // The camera's rotation is applied: a phone's portrait is stored lying down.
-    preview.apply_orientation(orientation);
-    let size = match orientation {
-        Orientation::Rotate90
-        | Orientation::Rotate270
-        | Orientation::Rotate90FlipH
-        | Orientation::Rotate270FlipH => Size { width: height, height: width },
-        _ => Size { width, height },
-    };
-    Ok(Photo { size, preview: flattened(preview) })
-}
-
-/// Transparency becomes white.
-fn flattened(photo: DynamicImage) -> RgbImage {
-    if !photo.color().has_alpha() {
-        return photo.into_rgb8();
-    }
-    let photo = photo.into_rgba8();
-    let mut opaque = Vec::with_capacity(photo.len() / 4 * 3);
-    for pixel in photo.as_raw().chunks_exact(4) {
-        let alpha = u16::from(pixel[3]);
-        for channel in &pixel[..3] {
-            opaque.push(((u16::from(*channel) * alpha + 255 * (255 - alpha)) / 255) as u8);
-        }
-    }
-    RgbImage::from_raw(photo.width(), photo.height(), opaque).unwrap_or_default()
+    Ok(Photo { size, preview })
 }

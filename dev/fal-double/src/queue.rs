@@ -1,64 +1,53 @@
-//! The queue's protocol: the state of a request that fal decided to queue, and its result.
+//! The routes of fal's queue: the status of a queued request, its result, its cancellation.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, Method, StatusCode};
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::answers::Answer;
 use super::models::Endpoint;
+use super::responses::FalResponse;
 use super::{FalDouble, locked};
 
 /// How many queued requests are remembered; the oldest go first.
 const MOST_QUEUED: usize = 500;
 
-/// The queued requests.
+/// The queued requests, oldest first.
 #[derive(Default)]
-pub struct Queue(Mutex<Queued>);
-
-#[derive(Default)]
-struct Queued {
-    requests: HashMap<Uuid, QueuedRequest>,
-    order: VecDeque<Uuid>,
-}
+pub struct Queue(Mutex<IndexMap<Uuid, QueuedRequest>>);
 
 struct QueuedRequest {
     endpoint: Endpoint,
     started: Instant,
-    /// The model's own answer and how long it took, once there.
-    outcome: Option<(Answer, Duration)>,
+    /// The model's response and how long it took, once it is there.
+    outcome: Option<(FalResponse, Duration)>,
 }
 
 impl Queue {
-    /// Notes that a request runs.
+    /// Records that a request runs.
     pub fn start(&self, id: Uuid, endpoint: Endpoint) {
         let mut queued = locked(&self.0);
-        queued.order.push_back(id);
-        queued.requests.insert(id, QueuedRequest { endpoint, started: Instant::now(), outcome: None });
-        if queued.order.len() > MOST_QUEUED
-            && let Some(oldest) = queued.order.pop_front()
-        {
-            queued.requests.remove(&oldest);
+        queued.insert(id, QueuedRequest { endpoint, started: Instant::now(), outcome: None });
+        if queued.len() > MOST_QUEUED {
+            queued.shift_remove_index(0);
         }
     }
 
-    /// Notes the model's answer.
-    pub fn complete(&self, id: Uuid, answer: Answer) {
-        if let Some(request) = locked(&self.0).requests.get_mut(&id) {
-            request.outcome = Some((answer, request.started.elapsed()));
+    /// Records the model's response.
+    pub fn complete(&self, id: Uuid, response: FalResponse) {
+        if let Some(request) = locked(&self.0).get_mut(&id) {
+            request.outcome = Some((response, request.started.elapsed()));
         }
     }
 
-    fn answer(&self, wanted: &Wanted<'_>, public_url: &Url) -> Answer {
+    fn respond(&self, wanted: &Wanted<'_>, public_url: &Url) -> FalResponse {
         let queued = locked(&self.0);
         let request = queued
-            .requests
             .get(&wanted.id)
             .filter(|request| wanted.app == request.endpoint.app() || wanted.app == request.endpoint.id());
         let Some(request) = request else {
@@ -66,14 +55,16 @@ impl Queue {
         };
         match (wanted.view, &request.outcome) {
             (View::Status, outcome) => status(wanted.id, request.endpoint, outcome.as_ref(), public_url),
-            (View::Result, Some((answer, _))) => answer.clone(),
-            (View::Result, None) => Answer::bare(StatusCode::BAD_REQUEST, "Request is still in progress"),
-            (View::Cancel, Some(_)) => {
-                Answer::json(StatusCode::BAD_REQUEST, &json!({ "status": "ALREADY_COMPLETED" }))
+            (View::Result, Some((response, _))) => response.clone(),
+            (View::Result, None) => {
+                FalResponse::bare(StatusCode::BAD_REQUEST, "Request is still in progress")
             }
-            // A request that runs already is only asked to stop; these models finish it.
+            (View::Cancel, Some(_)) => {
+                FalResponse::json(StatusCode::BAD_REQUEST, &json!({ "status": "ALREADY_COMPLETED" }))
+            }
+            // A running request is only asked to stop; these models finish it.
             (View::Cancel, None) => {
-                Answer::json(StatusCode::ACCEPTED, &json!({ "status": "CANCELLATION_REQUESTED" }))
+                FalResponse::json(StatusCode::ACCEPTED, &json!({ "status": "CANCELLATION_REQUESTED" }))
             }
         }
     }
@@ -90,30 +81,35 @@ pub fn urls(id: Uuid, endpoint: Endpoint, public_url: &Url) -> Map<String, Value
     ])
 }
 
-/// 202 while it runs, 200 when it is done; a failure is done too, with `error`.
-fn status(id: Uuid, endpoint: Endpoint, outcome: Option<&(Answer, Duration)>, public_url: &Url) -> Answer {
+/// 202 while the request runs, 200 when it is completed. A failed request is completed too, with `error`.
+fn status(
+    id: Uuid,
+    endpoint: Endpoint,
+    outcome: Option<&(FalResponse, Duration)>,
+    public_url: &Url,
+) -> FalResponse {
     let mut body = urls(id, endpoint, public_url);
     body.insert("request_id".to_owned(), json!(id));
     body.insert("logs".to_owned(), Value::Null);
-    let Some((answer, took)) = outcome else {
+    let Some((response, took)) = outcome else {
         body.insert("status".to_owned(), json!("IN_PROGRESS"));
-        return Answer::json(StatusCode::ACCEPTED, &Value::Object(body));
+        return FalResponse::json(StatusCode::ACCEPTED, &Value::Object(body));
     };
     body.insert("status".to_owned(), json!("COMPLETED"));
     body.insert("metrics".to_owned(), json!({ "inference_time": took.as_secs_f64() }));
-    if !answer.status.is_success() {
-        let reason: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if !response.status.is_success() {
+        let reason: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let message = reason["detail"][0]["msg"].as_str().or(reason["detail"].as_str());
         body.insert("error".to_owned(), json!(message.unwrap_or("Internal Server Error")));
     }
-    Answer::json(StatusCode::OK, &Value::Object(body))
+    FalResponse::json(StatusCode::OK, &Value::Object(body))
 }
 
-fn not_found() -> Answer {
-    Answer::bare(StatusCode::NOT_FOUND, "Request not found")
+fn not_found() -> FalResponse {
+    FalResponse::bare(StatusCode::NOT_FOUND, "Request not found")
 }
 
-/// What a path of the queue asks for.
+/// The parts of a path of the queue.
 struct Wanted<'p> {
     app: &'p str,
     id: Uuid,
@@ -142,26 +138,22 @@ impl<'p> Wanted<'p> {
     }
 }
 
-/// `GET /{app}/requests/{id}` and `GET /{app}/requests/{id}/status`.
-pub async fn look(State(fal): State<FalDouble>, Path(path): Path<String>, headers: HeaderMap) -> Response {
-    respond(&fal, &path, &headers, |view| !matches!(view, View::Cancel))
-}
-
-/// `PUT /{app}/requests/{id}/cancel`.
-pub async fn cancel(State(fal): State<FalDouble>, Path(path): Path<String>, headers: HeaderMap) -> Response {
-    respond(&fal, &path, &headers, |view| matches!(view, View::Cancel))
-}
-
-fn respond(fal: &FalDouble, path: &str, headers: &HeaderMap, allowed: impl Fn(View) -> bool) -> Response {
-    let answer = match Wanted::parse(path).filter(|wanted| allowed(wanted.view)) {
-        None => not_found(),
-        Some(wanted) => match fal.check_key(headers, wanted.app) {
-            Err(refusal) => refusal,
-            Ok(()) => {
-                let answer = fal.0.queue.answer(&wanted, &fal.0.public_url);
-                answer.with("x-fal-request-id", &wanted.id.to_string())
-            }
-        },
+/// `GET /{app}/requests/{id}`, `GET /{app}/requests/{id}/status` and `PUT /{app}/requests/{id}/cancel`.
+pub async fn respond(
+    State(fal): State<FalDouble>,
+    Path(path): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> FalResponse {
+    let allowed = |view| matches!(view, View::Cancel) == (method == Method::PUT);
+    let Some(wanted) = Wanted::parse(&path).filter(|wanted| allowed(wanted.view)) else {
+        return not_found();
     };
-    answer.into_response()
+    match fal.check_key(&headers, wanted.app) {
+        Err(refusal) => refusal,
+        Ok(()) => {
+            let response = fal.0.queue.respond(&wanted, &fal.0.public_url);
+            response.with("x-fal-request-id", &wanted.id.to_string())
+        }
+    }
 }

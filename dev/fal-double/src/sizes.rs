@@ -4,23 +4,21 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::lenient::alternatives;
+use super::fields::LaxFields;
+use super::lax::Refusal;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
 }
 
 /// The default of `fal-ai/flux/schnell`.
 pub const LANDSCAPE_4_3: Size = Size { width: 1024, height: 768 };
 
-/// The longest side that is drawn for the models without a stricter limit. fal's type ends at 14,142;
-/// this machine draws them one after the other and keeps them in memory.
+/// The longest side, in pixels, for the models without a stricter limit. fal's own limit is 14,142; this
+/// machine draws the pictures one after the other and keeps them in memory.
 pub const LARGEST_SIDE: i64 = 4096;
 
 const NAMED: [(&str, Size); 6] = [
@@ -33,19 +31,15 @@ const NAMED: [(&str, Size); 6] = [
 ];
 
 /// Reads `image_size`: a name, or `{"width", "height"}` with both sides within `sides`.
-pub fn read(fields: &mut Fields<'_>, sides: RangeInclusive<i64>) -> Option<Size> {
-    /// What fal's type takes for a side that is left out.
+pub fn read(fields: &mut LaxFields<'_>, sides: RangeInclusive<i64>) -> Option<Size> {
+    /// fal's default for a side that is left out.
     const DEFAULT_SIDE: i64 = 512;
     match fields.nullable("image_size")? {
         Value::String(name) => {
             let found = NAMED.iter().find(|(known, _)| known == name);
-            if found.is_none() {
-                let expected = alternatives(&NAMED.map(|(known, _)| known));
-                let msg = format!("Input should be {expected}");
-                let ctx = Some(json!({ "expected": expected }));
-                fields.problem("image_size", "enum", &msg, ctx, &json!(name));
-            }
-            found.map(|(_, size)| *size)
+            let unknown = || Refusal::not_one_of("enum", &NAMED.map(|(known, _)| known));
+            let size = found.map(|(_, size)| *size).ok_or_else(unknown);
+            fields.accept(&[json!("image_size")], &json!(name), size)
         }
         value => fields.nested(&[json!("image_size")], value, |custom| Size {
             width: custom.integer("width", DEFAULT_SIDE, sides.clone()) as u32,

@@ -1,18 +1,17 @@
 //! A request body checked against its model's schema.
 
+use image::ImageFormat;
 use serde_json::{Map, Value, json};
 
-use super::fields::{Fields, Problem};
-use super::lenient;
-use super::models::{Endpoint, Format, Job, PhotoUrl};
+use super::fields::{LaxFields, Violation};
+use super::lax::{self, Refusal};
+use super::models::{Endpoint, Job, PhotoUrl};
 use super::sizes;
 
-/// What a body became: a job, and the names of the fields that fal would have dropped without a word.
+/// A checked body: a job, and the names of the fields that fal would have dropped silently.
 #[derive(Debug, PartialEq)]
 pub struct Checked {
-    /// The job, or everything that is wrong with the body.
-    pub job: Result<Job, Vec<Problem>>,
-    /// Unknown fields.
+    pub job: Result<Job, Vec<Violation>>,
     pub dropped: Vec<String>,
 }
 
@@ -21,32 +20,29 @@ pub fn check(endpoint: Endpoint, body: &[u8]) -> Checked {
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
         Err(_) if body.is_empty() => {
-            return refused("missing", "Field required", None, Value::Null);
+            return refused(Refusal::new("missing", "Field required"), Value::Null);
         }
         Err(error) => {
-            let ctx = Some(json!({ "error": error.to_string() }));
-            return refused("json_invalid", "JSON decode error", ctx, json!({}));
+            let ctx = json!({ "error": error.to_string() });
+            return refused(Refusal::new("json_invalid", "JSON decode error").with_ctx(ctx), json!({}));
         }
     };
-    match &value {
-        Value::Object(object) => read(endpoint, object),
-        _ => {
-            let msg = "Input should be a valid dictionary or object to extract fields from";
-            refused("model_attributes_type", msg, None, value)
-        }
+    match lax::object(&value) {
+        Ok(object) => read(endpoint, object),
+        Err(refusal) => refused(refusal, value),
     }
 }
 
-fn refused(kind: &'static str, msg: &str, ctx: Option<Value>, input: Value) -> Checked {
-    let problem = Problem { loc: vec![json!("body")], msg: msg.to_owned(), kind, ctx, input };
-    Checked { job: Err(vec![problem]), dropped: Vec::new() }
+fn refused(refusal: Refusal, input: Value) -> Checked {
+    let violation = Violation { loc: vec![json!("body")], refusal, input };
+    Checked { job: Err(vec![violation]), dropped: Vec::new() }
 }
 
 fn read(endpoint: Endpoint, body: &Map<String, Value>) -> Checked {
     let rules = endpoint.rules();
-    let mut fields = Fields::new(body, vec![json!("body")]);
+    let mut fields = LaxFields::new(body, vec![json!("body")]);
 
-    let prompt = fields.required("prompt").and_then(|value| text(&mut fields, &[json!("prompt")], value));
+    let prompt = fields.required("prompt").and_then(|value| text(&mut fields, "prompt", value));
     let photos = match endpoint {
         Endpoint::Schnell => Vec::new(),
         Endpoint::General => one_photo(&mut fields),
@@ -58,9 +54,9 @@ fn read(endpoint: Endpoint, body: &Map<String, Value>) -> Checked {
     let count = fields.integer("num_images", 1, rules.images);
     let seed = seed(&mut fields);
     let format = match fields.choice("output_format", rules.format, rules.formats) {
-        "jpeg" => Format::Jpeg,
-        "webp" => Format::Webp,
-        _ => Format::Png,
+        "jpeg" => ImageFormat::Jpeg,
+        "webp" => ImageFormat::WebP,
+        _ => ImageFormat::Png,
     };
     let inline = fields.flag("sync_mode", false);
     fields.flag("enable_safety_checker", true);
@@ -69,7 +65,7 @@ fn read(endpoint: Endpoint, body: &Map<String, Value>) -> Checked {
     if endpoint == Endpoint::General {
         strength = Some(fields.number("strength", 0.85, 0.01..=1.0));
         if let Some(value) = fields.nullable("negative_prompt") {
-            text(&mut fields, &[json!("negative_prompt")], value);
+            text(&mut fields, "negative_prompt", value);
         }
     } else {
         let default = if endpoint == Endpoint::Schnell { "none" } else { "regular" };
@@ -80,7 +76,7 @@ fn read(endpoint: Endpoint, body: &Map<String, Value>) -> Checked {
     let size = size.or((endpoint == Endpoint::Schnell).then_some(sizes::LANDSCAPE_4_3));
     let dropped = fields.dropped();
     let job = match prompt {
-        Some(prompt) if fields.problems.is_empty() => Ok(Job {
+        Some(prompt) if fields.violations.is_empty() => Ok(Job {
             endpoint,
             prompt,
             photos,
@@ -94,102 +90,79 @@ fn read(endpoint: Endpoint, body: &Map<String, Value>) -> Checked {
             format,
             inline,
         }),
-        _ => Err(fields.problems),
+        _ => Err(fields.violations),
     };
     Checked { job, dropped }
 }
 
-fn one_photo(fields: &mut Fields<'_>) -> Vec<PhotoUrl> {
+fn text(fields: &mut LaxFields<'_>, name: &str, value: &Value) -> Option<String> {
+    fields.accept(&[json!(name)], value, lax::text(value)).map(str::to_owned)
+}
+
+fn one_photo(fields: &mut LaxFields<'_>) -> Vec<PhotoUrl> {
     let value = fields.required("image_url");
     value.and_then(|value| photo(fields, &[json!("image_url")], value)).into_iter().collect()
 }
 
-fn several_photos(fields: &mut Fields<'_>) -> Vec<PhotoUrl> {
-    /// `fal-ai/flux-2/lora/edit` takes up to four reference photos.
+fn several_photos(fields: &mut LaxFields<'_>) -> Vec<PhotoUrl> {
+    /// `fal-ai/flux-2/lora/edit` accepts up to four reference photos.
     const MOST_PHOTOS: usize = 4;
     let Some(value) = fields.required("image_urls") else {
         return Vec::new();
     };
-    let items = list(fields, "image_urls", value, 1, MOST_PHOTOS);
-    let photos = items.iter().enumerate();
+    let items = fields.accept(&[json!("image_urls")], value, lax::list(value, 1..=MOST_PHOTOS));
+    let photos = items.unwrap_or_default().iter().enumerate();
     photos.filter_map(|(index, item)| photo(fields, &[json!("image_urls"), json!(index)], item)).collect()
 }
 
-/// One photo's URL. fal demands `https` and a public host; here plain `http` and loopback are allowed,
-/// because the photos of the local stack live on this machine.
-fn photo(fields: &mut Fields<'_>, path: &[Value], value: &Value) -> Option<PhotoUrl> {
-    /// fal's URL type ends here. Presigned URLs made under a role's session token come close to it.
-    const LONGEST_URL: usize = 2048;
-    let address = text(fields, path, value)?;
-    if !address.starts_with("data:") {
-        if address.chars().count() > LONGEST_URL {
-            let msg = format!("URL should have at most {LONGEST_URL} characters");
-            fields.problem_at(path, "url_too_long", &msg, Some(json!({ "max_length": LONGEST_URL })), value);
-            return None;
-        }
-        let scheme = url::Url::parse(&address).map(|url| url.scheme().to_owned()).unwrap_or_default();
-        if !matches!(scheme.as_str(), "http" | "https") {
-            let ctx = json!({ "expected_schemes": "'http', 'https' or 'data'" });
-            let msg = "URL scheme should be 'http', 'https' or 'data'";
-            fields.problem_at(path, "url_scheme", msg, Some(ctx), value);
-            return None;
-        }
-    }
-    let loc = [&[json!("body")], path].concat();
-    Some(PhotoUrl { url: address, loc })
+/// One photo's URL.
+fn photo(fields: &mut LaxFields<'_>, path: &[Value], value: &Value) -> Option<PhotoUrl> {
+    let url = fields.accept(path, value, photo_url(value))?.to_owned();
+    Some(PhotoUrl { url, loc: [&[json!("body")], path].concat() })
 }
 
-fn loras(fields: &mut Fields<'_>, most: usize) -> Vec<String> {
+/// fal demands `https` and a public host. This double allows plain `http` and loopback, because the photos of
+/// the local stack are on this machine.
+fn photo_url(value: &Value) -> Result<&str, Refusal> {
+    /// fal's URL type ends here. Presigned URLs made under a role's session token come close to it.
+    const LONGEST_URL: usize = 2048;
+    const SCHEMES: &str = "'http', 'https' or 'data'";
+    let address = lax::text(value)?;
+    if address.starts_with("data:") {
+        return Ok(address);
+    }
+    if address.chars().count() > LONGEST_URL {
+        let msg = format!("URL should have at most {LONGEST_URL} characters");
+        return Err(Refusal::new("url_too_long", msg).with_ctx(json!({ "max_length": LONGEST_URL })));
+    }
+    match url::Url::parse(address) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(address),
+        _ => {
+            let refusal = Refusal::new("url_scheme", format!("URL scheme should be {SCHEMES}"));
+            Err(refusal.with_ctx(json!({ "expected_schemes": SCHEMES })))
+        }
+    }
+}
+
+fn loras(fields: &mut LaxFields<'_>, most: usize) -> Vec<String> {
     let Some(value) = fields.nullable("loras") else {
         return Vec::new();
     };
-    let items = list(fields, "loras", value, 0, most);
+    let items = fields.accept(&[json!("loras")], value, lax::list(value, 0..=most));
     let mut paths = Vec::new();
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.unwrap_or_default().iter().enumerate() {
         let path = fields.nested(&[json!("loras"), json!(index)], item, |lora| {
             lora.number("scale", 1.0, 0.0..=4.0);
-            lora.required("path").and_then(|value| text(lora, &[json!("path")], value))
+            lora.required("path").and_then(|value| text(lora, "path", value))
         });
         paths.extend(path.flatten());
     }
     paths
 }
 
-fn seed(fields: &mut Fields<'_>) -> Option<u64> {
+fn seed(fields: &mut LaxFields<'_>) -> Option<u64> {
     let value = fields.nullable("seed")?;
     // Seeds pass 2^63, so the unsigned reading comes first; a negative one wraps, as good as any other.
-    match value.as_u64().map_or_else(|| lenient::integer(value).map(|seed| seed as u64), Ok) {
-        Ok(seed) => Some(seed),
-        Err((kind, msg)) => {
-            fields.problem("seed", kind, msg, None, value);
-            None
-        }
-    }
-}
-
-fn text(fields: &mut Fields<'_>, path: &[Value], value: &Value) -> Option<String> {
-    let text = value.as_str().map(str::to_owned);
-    if text.is_none() {
-        fields.problem_at(path, "string_type", "Input should be a valid string", None, value);
-    }
-    text
-}
-
-fn list<'v>(fields: &mut Fields<'_>, name: &str, value: &'v Value, least: usize, most: usize) -> &'v [Value] {
-    let Value::Array(items) = value else {
-        fields.problem(name, "list_type", "Input should be a valid list", None, value);
-        return &[];
-    };
-    let length = items.len();
-    if length < least {
-        let msg = format!("List should have at least {least} item after validation, not {length}");
-        let ctx = json!({ "actual_length": length, "field_type": "List", "min_length": least });
-        fields.problem(name, "too_short", &msg, Some(ctx), value);
-    } else if length > most {
-        let msg = format!("List should have at most {most} items after validation, not {length}");
-        let ctx = json!({ "actual_length": length, "field_type": "List", "max_length": most });
-        fields.problem(name, "too_long", &msg, Some(ctx), value);
-        return &[];
-    }
-    items
+    let seed = value.as_u64().map_or_else(|| lax::integer(value).map(|seed| seed as u64), Ok);
+    fields.accept(&[json!("seed")], value, seed)
 }

@@ -1,4 +1,4 @@
-//! The functions' binaries: where they lie, and the environment that they are started in.
+//! The functions' binaries: their files, and the environment in which they run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,76 +6,67 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-
-use crate::settings::LocalSettings;
-use aws_double::backends::{Connection, Identity};
 use aws_double::lambda::Bootstrap;
 use sam_template::FunctionSpec;
 
+use crate::settings::LocalSettings;
+use crate::storage::Storage;
+
 /// How the functions run.
-#[derive(Debug, Clone, Default)]
-pub enum Functions {
-    /// Their handlers, in this process.
-    #[default]
+#[derive(Debug, Clone)]
+pub enum RunFunctions {
+    /// Their handlers run in this process.
     InProcess,
-    /// Their binaries, each as processes of its own, as on Lambda.
+    /// Their binaries run in processes of their own, as on Lambda.
     Binaries(Binaries),
-    /// Somebody else runs them, `cargo lambda watch` for example: only what they need is served.
+    /// Another program runs them, such as `cargo lambda watch`. The stack serves only what they need.
     Elsewhere,
 }
 
 /// Where the functions' binaries are, and what runs them.
 #[derive(Debug, Clone)]
 pub struct Binaries {
-    /// The folder in which they lie.
     pub folder: PathBuf,
-    /// AWS's Runtime Interface Emulator, if they are to run under that and not under a Runtime API of ours.
+    /// AWS's Runtime Interface Emulator; `None` runs them under our own Runtime API.
     pub emulator: Option<PathBuf>,
 }
 
-impl Functions {
-    /// The template that configures them: the one that `sam build` laid beside the binaries, else ours.
+impl RunFunctions {
+    /// The template with their settings: the one that `sam build` put beside the binaries, else ours.
     ///
     /// # Errors
     ///
     /// When that file cannot be read.
     pub fn template(&self) -> anyhow::Result<Cow<'static, str>> {
-        let built = match self {
-            Self::Binaries(binaries) => binaries.folder.join("template.yaml"),
-            Self::InProcess | Self::Elsewhere => return Ok(sam_template::DEPLOYED.into()),
-        };
-        match built.is_file() {
-            true => Ok(std::fs::read_to_string(&built)
-                .with_context(|| format!("cannot read {}", built.display()))?
-                .into()),
-            false => Ok(sam_template::DEPLOYED.into()),
+        if let Self::Binaries(binaries) = self {
+            let built = binaries.folder.join("template.yaml");
+            if built.is_file() {
+                let text = std::fs::read_to_string(&built);
+                return Ok(text.with_context(|| format!("cannot read {}", built.display()))?.into());
+            }
         }
+        Ok(sam_template::DEPLOYED.into())
     }
 }
 
-/// What every function finds in its environment beside the template's settings, or in their place.
+/// The settings that every function gets beside the template's, or in their place.
 #[must_use]
-pub fn local_environment(
-    settings: &LocalSettings,
-    identity: &Identity,
-    dynamodb: &Connection,
-    s3: &Connection,
-) -> BTreeMap<String, String> {
+pub fn local_environment(settings: &LocalSettings, storage: &Storage) -> BTreeMap<String, String> {
     let endpoints = [
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_string()),
-        ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", storage.dynamodb.endpoint().to_string()),
+        ("AWS_ENDPOINT_URL_S3", storage.s3.endpoint().to_string()),
     ];
     let own = settings.function_settings().map(|(name, value)| (name, value.to_owned()));
-    let all = own.chain(identity.variables()).chain(endpoints);
+    let all = own.chain(storage.identity.variables()).chain(endpoints);
     all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Binaries {
-    /// How the binary of `spec` is started.
+    /// What starts the binary of `spec`.
     ///
     /// # Errors
     ///
-    /// When there is no such file.
+    /// When the file is missing.
     pub fn bootstrap(
         &self,
         spec: &FunctionSpec,
@@ -87,7 +78,7 @@ impl Binaries {
     }
 }
 
-/// The binary as `cargo build`, `cargo lambda build` or `sam build` lays it down.
+/// The binary where `cargo build`, `cargo lambda build` or `sam build` puts it.
 fn find(folder: &Path, spec: &FunctionSpec) -> anyhow::Result<PathBuf> {
     let [name, resource] = [&spec.name, &spec.logical_id].map(|name| folder.join(name));
     let places = [name.clone(), name.join("bootstrap"), resource.join("bootstrap")];
@@ -121,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_is_found_where_cargo_cargo_lambda_and_sam_lay_it() {
+    fn a_binary_is_found_where_cargo_cargo_lambda_and_sam_put_it() {
         for place in ["coin-balance", "coin-balance/bootstrap", "CoinBalance/bootstrap"] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join(place);
@@ -132,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_binary_is_named_with_what_builds_it() {
+    fn a_missing_binary_is_named_with_the_command_that_builds_it() {
         let folder = tempfile::tempdir().unwrap();
         let error = find(folder.path(), &spec()).unwrap_err().to_string();
         for part in ["coin-balance", "CoinBalance", "cargo build --release"] {

@@ -1,31 +1,19 @@
-//! The demo users of a local stack, made by the functions themselves.
-
-use std::time::Duration;
+//! The data of the demo users, made by the functions themselves.
 
 use anyhow::{Context, bail};
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
 use sam_template::place::ACCOUNT_ID;
 
-/// Has [`COINS`] coins and nothing else.
-pub const USER: &str = "demo";
+use crate::stack::Stack;
+use crate::users::{COINS, RETURNING_USER, USER};
 
-/// Had as many, and has generated once.
-pub const RETURNING_USER: &str = "demo-returning";
-
-/// What every demo user starts with.
-pub const COINS: u64 = 10;
-
-/// How long a demo token is good for.
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// A request that needs nothing but a coin.
+/// A request without a photo.
 pub const REQUEST: &str = r#"{"options":{"model_type":"Wanita","category":"Fashion","pose":"Mirror selfie menggunakan iPhone","style":"Cinematic","lighting":"Natural Daylight","aspect_ratio":"9:16"}}"#;
 
-/// Makes both demo users, once however often it is asked. The returning one's batch is made by the double only,
-/// because another fal may cost money.
+/// Gives both demo users their coins, and the returning one a batch. Later calls change nothing. Only the fal
+/// double makes the batch, because another fal may cost money.
 ///
 /// # Errors
 ///
@@ -37,21 +25,22 @@ pub async fn prepare(stack: &Stack) -> anyhow::Result<()> {
         let request = event(RETURNING_USER, "POST", "/api/generate-image", REQUEST);
         let generated = fal.without_delay(invoke(stack, "generate-image", &request)).await?;
         if generated["statusCode"] != 200 {
-            tracing::warn!(user = RETURNING_USER, answer = %generated["body"], "the demo user could not generate");
+            let response = &generated["body"];
+            tracing::warn!(user = RETURNING_USER, %response, "the demo user could not generate");
         }
     }
     Ok(())
 }
 
-/// What `user` can spend.
+/// The coins that `user` can spend.
 ///
 /// # Errors
 ///
 /// When coin-balance fails.
 pub async fn coins_available(stack: &Stack, user: &str) -> anyhow::Result<u64> {
-    let answer = invoke(stack, "coin-balance", &event(user, "GET", "/api/coin-balance", "")).await?;
-    let balance: Value = serde_json::from_str(answer["body"].as_str().context("an answer without a body")?)?;
-    balance["coins_available"].as_u64().with_context(|| format!("coin-balance answered {balance}"))
+    let response = invoke(stack, "coin-balance", &event(user, "GET", "/api/coin-balance", "")).await?;
+    let body: Value = serde_json::from_str(response["body"].as_str().context("a response without a body")?)?;
+    body["coins_available"].as_u64().with_context(|| format!("coin-balance returned {body}"))
 }
 
 async fn credit(stack: &Stack, user: &str) -> anyhow::Result<()> {
@@ -59,7 +48,7 @@ async fn credit(stack: &Stack, user: &str) -> anyhow::Result<()> {
     invoke(stack, "add-coins", &event).await.map(drop)
 }
 
-/// A request as API Gateway hands it to a function.
+/// A request as API Gateway passes it to a function.
 fn event(user: &str, method: &str, path: &str, body: &str) -> Value {
     let route_key = format!("{method} {path}");
     let http = json!({
@@ -80,7 +69,7 @@ fn event(user: &str, method: &str, path: &str, body: &str) -> Value {
 async fn invoke(stack: &Stack, function: &str, event: &Value) -> anyhow::Result<Value> {
     let invocation = stack.lambda.invoke(function, Bytes::from(event.to_string())).await?;
     match invocation.outcome {
-        Ok(answer) => Ok(serde_json::from_slice(&answer)?),
+        Ok(response) => Ok(serde_json::from_slice(&response)?),
         Err(error) => bail!("{function} failed: {}: {}", error.error_type, error.error_message),
     }
 }

@@ -1,6 +1,6 @@
 //! `/docs`: the API's description as a page where every request can be tried, signed in as the demo user.
 //!
-//! Swagger UI's files are in the binary, so the page needs nothing from elsewhere.
+//! Swagger UI's files are in the binary, so the page works without a network.
 
 use std::sync::Arc;
 
@@ -11,27 +11,23 @@ use axum::routing::get;
 use http::{StatusCode, header};
 use utoipa_swagger_ui::Config;
 
-use crate::demo;
-use aws_double::tokens;
-use sam_template::JwtSpec;
+use crate::users;
 
 /// Where the page is.
 pub const DOCS_PATH: &str = "/docs";
 
-/// The page itself. Its files lie under its own path.
 const PAGE: &str = include_str!("docs.html");
 
-/// Stands in the page for the token of the demo user.
+/// The page's placeholder for the token of the demo user.
 const TOKEN: &str = "{{token}}";
 
-/// The routes of the page, which signs in with a token of `jwt`'s issuer.
+/// The routes of the page and its files.
 ///
 /// # Errors
 ///
-/// When no token can be made.
-pub fn router(jwt: &JwtSpec) -> anyhow::Result<Router> {
-    let token = tokens::issue(demo::USER, jwt, demo::TOKEN_LIFETIME)?;
-    let page = Html(PAGE.replace(TOKEN, &token));
+/// When no token can be signed.
+pub fn router() -> anyhow::Result<Router> {
+    let page = Html(PAGE.replace(TOKEN, &users::token(users::USER)?));
     let file = async |Path(name): Path<String>| file(&name);
     Ok(Router::new().route(DOCS_PATH, get(async || page)).route(&format!("{DOCS_PATH}/{{file}}"), get(file)))
 }

@@ -1,31 +1,23 @@
 //! `cargo dev`: the local stack and its small tools.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command-line tool says, it prints")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool prints")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use add_coins::AddCoins;
 use anyhow::Context;
-use aws_double::tokens;
 use axum::body::Bytes;
 use clap::{Args, Parser, Subcommand};
-use common::aws::Aws;
-use common::function;
 use common::identity::UserId;
 use common::logs;
-use common::net::{self, Trust};
 use common::settings::environment;
-use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
-use indicatif::ProgressBar;
-use local_stack::binaries::{Binaries, Functions};
-use local_stack::demo;
+use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::docs::DOCS_PATH;
 use local_stack::functions;
 use local_stack::settings::FAL_PATH;
-use local_stack::stack::{NAME, Options, Stack};
-use sam_template::JwtSpec;
+use local_stack::stack::{Options, Stack};
+use local_stack::{demo, users};
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
@@ -70,9 +62,10 @@ struct Run {
 }
 
 impl Run {
-    fn functions(self) -> Functions {
+    fn functions(self) -> RunFunctions {
         let Self { binaries, emulator } = self;
-        binaries.map_or(Functions::InProcess, |folder| Functions::Binaries(Binaries { folder, emulator }))
+        let binaries = binaries.map(|folder| RunFunctions::Binaries(Binaries { folder, emulator }));
+        binaries.unwrap_or(RunFunctions::InProcess)
     }
 }
 
@@ -92,34 +85,6 @@ enum Command {
         #[command(flatten)]
         run: Run,
     },
-    /// Credit the users of an earlier system with their balances, once however often it is run
-    ///
-    /// Of the file's columns, user_id and coins_balance are read. As whom, and where, is said as for audit.
-    Import {
-        /// A CSV file with a header
-        file: PathBuf,
-        /// The table of profiles
-        #[arg(long, value_name = "TABLE")]
-        profiles: String,
-        /// The table of the ledger
-        #[arg(long, value_name = "TABLE")]
-        ledger: String,
-    },
-    /// Check the coins in a deployed stack's tables, reading only
-    ///
-    /// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN say as whom; the tables' names are
-    /// the stack's outputs.
-    Audit {
-        /// The table of profiles
-        #[arg(long, value_name = "TABLE")]
-        profiles: String,
-        /// The table of generations
-        #[arg(long, value_name = "TABLE")]
-        generations: String,
-        /// The table of the ledger
-        #[arg(long, value_name = "TABLE")]
-        ledger: String,
-    },
 }
 
 #[tokio::main]
@@ -129,15 +94,6 @@ async fn main() -> ExitCode {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
         Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
-        Some(Command::Import { file, profiles, ledger }) => import(&file, profiles, ledger).await,
-        Some(Command::Audit { profiles, generations, ledger }) => {
-            audit(&Tables {
-                profiles: ProfilesTable::new(profiles),
-                generations: GenerationsTable::new(generations),
-                ledger: LedgerTable::new(ledger),
-            })
-            .await
-        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,62 +106,25 @@ async fn main() -> ExitCode {
 
 fn token(user: &str) -> anyhow::Result<()> {
     let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
-    println!("{}", tokens::issue(user.as_str(), &JwtSpec::local(), demo::TOKEN_LIFETIME)?);
-    Ok(())
-}
-
-async fn import(file: &Path, profiles: String, ledger: String) -> anyhow::Result<()> {
-    let lookup = |name: &str| match name {
-        "PROFILES_TABLE" => Some(profiles.clone()),
-        "LEDGER_TABLE" => Some(ledger.clone()),
-        _ => environment(name),
-    };
-    let add_coins = function::connect::<AddCoins>(&lookup, net::client(Trust::of(&environment)?)).await?;
-    let progress = ProgressBar::new(0);
-    let imported = operate::import::import(file, &add_coins, &progress).await?;
-    progress.finish_and_clear();
-    imported.refused.iter().for_each(|(line, why)| println!("line {line}: {why}"));
-    println!(
-        "{} users credited, {} without coins, {} lines refused",
-        imported.credited,
-        imported.without_coins,
-        imported.refused.len()
-    );
-    anyhow::ensure!(
-        imported.refused.is_empty(),
-        "some lines were refused; mend them and import the file again"
-    );
-    Ok(())
-}
-
-async fn audit(tables: &Tables) -> anyhow::Result<()> {
-    let dynamodb = Aws::from_environment(&environment, net::client(Trust::of(&environment)?))?.dynamodb();
-    let report = operate::audit::audit(&dynamodb, tables).await?;
-    for (user, violations) in &report.violations {
-        violations.iter().for_each(|violation| println!("{user}: {violation}"));
-    }
-    println!("{} users audited, {} with violations", report.users, report.violations.len());
-    anyhow::ensure!(report.violations.is_empty(), "the coins are not in order");
+    println!("{}", users::token(user.as_str())?);
     Ok(())
 }
 
 async fn serve(serve: Serve) -> anyhow::Result<()> {
     start_logs(Level::INFO);
     let stack = Stack::start(Options {
-        name: NAME.to_owned(),
         listen: serve.listen,
         data_dir: serve.data_dir.clone(),
         environment: Box::new(environment),
-        fal_latency: None,
-        function_timeout: None,
-        functions: if serve.services { Functions::Elsewhere } else { serve.run.functions() },
+        functions: if serve.services { RunFunctions::Elsewhere } else { serve.run.functions() },
+        ..Options::default()
     })
     .await?;
     demo::prepare(&stack).await?;
     if serve.services {
-        give_environment(&stack, serve.env_vars.as_deref())?;
+        print_environment(&stack, serve.env_vars.as_deref())?;
     } else {
-        let coins = demo::coins_available(&stack, demo::USER).await?;
+        let coins = demo::coins_available(&stack, users::USER).await?;
         print_welcome(&stack, coins, serve.data_dir.as_deref())?;
     }
     stop_signal().await?;
@@ -217,13 +136,10 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
     start_logs(Level::ERROR);
     let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
     let stack = Stack::start(Options {
-        name: NAME.to_owned(),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        data_dir: None,
         environment: Box::new(environment),
         fal_latency: Some(Duration::ZERO),
-        function_timeout: None,
         functions: run.functions(),
+        ..Options::default()
     })
     .await?;
     demo::prepare(&stack).await?;
@@ -232,18 +148,18 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
         let names: Vec<_> = stack.resources.functions.iter().map(|spec| spec.name.as_str()).collect();
         format!("cannot invoke {function}; the functions are {}", names.join(", "))
     })?;
-    let answer = match &invocation.outcome {
-        Ok(answer) => serde_json::from_slice(answer)?,
+    let response = match &invocation.outcome {
+        Ok(response) => serde_json::from_slice(response)?,
         Err(error) => serde_json::to_value(error)?,
     };
-    println!("{answer:#}");
+    println!("{response:#}");
     stack.stop().await?;
     anyhow::ensure!(invocation.outcome.is_ok(), "{function} failed");
     Ok(())
 }
 
-/// Prints lines for a shell to read, and writes the file for `sam local … --env-vars`.
-fn give_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
+/// Prints lines for a shell, and writes the file for `sam local … --env-vars`.
+fn print_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
     if let Some(file) = file {
         let json = serde_json::json!({"Parameters": stack.environment});
         std::fs::write(file, format!("{json:#}\n"))
@@ -258,7 +174,7 @@ fn give_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
 
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let url = stack.url.as_str().trim_end_matches('/');
-    let token = tokens::issue(demo::USER, &JwtSpec::local(), demo::TOKEN_LIFETIME)?;
+    let token = users::token(users::USER)?;
     println!("\nPotret is running at {url}\n\n  Open it in a browser to try it: {url}/\n");
     for route in &stack.resources.routes {
         println!("  {:<5} {url}{}", route.method, route.path);
@@ -267,7 +183,7 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
         println!("  invoke {url}/2015-03-31/functions/{}/invocations", function.name);
     }
     println!("\n  the API   {url}{DOCS_PATH}, to read and to try");
-    println!("  fal       {}", stack.fal_in_words());
+    println!("  fal       {}", stack.settings.fal);
     if stack.fal.is_some() {
         println!("            faults on request: {url}{FAL_PATH}/_control");
     }
@@ -277,7 +193,7 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
         Some(folder) => println!("  data      kept in {}", folder.display()),
         None => println!("  data      in memory, gone at the end; --data-dir DIR keeps it"),
     }
-    println!("\nThe user \"{}\" has {coins} coins. Their token:\n\n{token}\n", demo::USER);
+    println!("\nThe user \"{}\" has {coins} coins. Their token:\n\n{token}\n", users::USER);
     println!("Two pictures for a coin:\n");
     println!(
         "curl -s {url}/api/generate-image -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{}'\n",
@@ -287,7 +203,7 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
     Ok(())
 }
 
-/// The events of stack and functions on standard error, for a person to read.
+/// Logs the events of stack and functions on standard error, for a person to read.
 fn start_logs(default: Level) {
     let level = environment("LOG_LEVEL").and_then(|text| text.parse().ok()).unwrap_or(default);
     let lines = tracing_subscriber::fmt::layer().compact().with_target(false).with_writer(std::io::stderr);
@@ -300,7 +216,7 @@ fn packages() -> Vec<&'static str> {
     functions.chain(["local-stack", "aws-double", "fal-double"]).collect()
 }
 
-/// Waits for Ctrl-C, or for the signal by which a process manager stops a program.
+/// Waits for Ctrl-C, or for SIGTERM from a process manager.
 async fn stop_signal() -> anyhow::Result<()> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! What the environment changes about a local stack, and what the functions are told in its place.
+//! The settings of a local stack from the environment, and those that it passes on to the functions.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use sam_template::AuthMode;
 use secrecy::SecretString;
 use url::Url;
 
-/// Where the stack publishes the key of its tokens.
+/// Where the stack publishes the public key of its tokens.
 pub const JWKS_PATH: &str = "/_local/jwks.json";
 
 /// Where the fal double is mounted on the stack's own listener.
 pub const FAL_PATH: &str = "/_local/fal";
 
-/// The key of the fal double. It opens nothing else.
+/// The key of the fal double, and of nothing else.
 const LOCAL_FAL_KEY: &str = "local-key-id:local-key-secret";
 
 /// Seals the cursors of local stacks.
 const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
 
-/// Settings of the functions that the environment may override. The names of tables and bucket are not among
-/// them: the stack makes those itself.
+/// Settings of the functions that the environment may override. The names of tables and bucket are missing,
+/// because the stack chooses them.
 const PASSED_ON: [&str; 10] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
@@ -34,7 +34,7 @@ const PASSED_ON: [&str; 10] = [
     "JWT_SECRET",
 ];
 
-/// Which fal is asked.
+/// Which fal makes the pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fal {
     /// The double in this process.
@@ -45,26 +45,34 @@ pub enum Fal {
     Real,
 }
 
+impl std::fmt::Display for Fal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Double => f.write_str("a double that draws the pictures itself"),
+            Self::Server(url) => write!(f, "the server at {url}"),
+            Self::Real => f.write_str("the real fal.ai, with your FAL_KEY: pictures cost money"),
+        }
+    }
+}
+
 /// The environment, read once.
 #[derive(Debug)]
 pub struct LocalSettings {
-    /// Another DynamoDB than the embedded one.
+    /// A DynamoDB that replaces the embedded one.
     pub dynamodb_endpoint: Option<Url>,
-    /// Another S3 than the embedded one.
+    /// An S3 that replaces the embedded one.
     pub s3_endpoint: Option<Url>,
-    /// Who checks the tokens.
     pub auth_mode: AuthMode,
-    /// Which fal is asked.
     pub fal: Fal,
     functions: BTreeMap<&'static str, String>,
 }
 
 impl LocalSettings {
-    /// Reads the settings that `lookup` answers, for a stack at `url`.
+    /// Reads the settings that `lookup` finds, for a stack at `url`.
     ///
     /// # Errors
     ///
-    /// When an address is none, or `AUTH_MODE` none that there is.
+    /// When a URL or `AUTH_MODE` is not valid.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, url: &Url) -> anyhow::Result<Self> {
         let set =
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -110,17 +118,12 @@ impl LocalSettings {
         })
     }
 
-    /// A function's setting that is other than the template's.
-    pub fn function_setting(&self, name: &str) -> Option<String> {
-        self.functions.get(name).cloned()
-    }
-
-    /// All of those, with their names.
+    /// All settings that replace the template's, by name.
     pub fn function_settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.functions.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// The key that the double accepts, if the double is asked.
+    /// The key that the double accepts, when the double is used.
     pub fn fal_double_key(&self) -> Option<SecretString> {
         let key = self.functions.get("FAL_KEY").filter(|_| self.fal == Fal::Double)?;
         Some(SecretString::from(key.as_str()))
@@ -137,28 +140,28 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_the_double_is_asked() {
+    fn without_a_key_the_double_is_used() {
         let settings = read(&[("COINS_PER_BATCH", "3"), ("PROFILES_TABLE", "mine")]);
         assert_eq!(settings.fal, Fal::Double);
-        assert_eq!(settings.function_setting("FAL_BASE_URL").unwrap(), "http://127.0.0.1:3000/_local/fal");
-        assert_eq!(settings.function_setting("COINS_PER_BATCH").as_deref(), Some("3"));
-        assert_eq!(settings.function_setting("PROFILES_TABLE"), None);
+        assert_eq!(settings.functions["FAL_BASE_URL"], "http://127.0.0.1:3000/_local/fal");
+        assert_eq!(settings.functions["COINS_PER_BATCH"], "3");
+        assert_eq!(settings.functions.get("PROFILES_TABLE"), None);
     }
 
     #[test]
-    fn with_a_key_alone_the_real_fal_is_asked_and_photos_travel_along() {
+    fn with_a_key_alone_the_real_fal_is_used_and_photos_are_sent_as_data_urls() {
         let settings = read(&[("FAL_KEY", "id:secret")]);
         assert_eq!(settings.fal, Fal::Real);
-        assert_eq!(settings.function_setting("FAL_BASE_URL"), None);
-        assert_eq!(settings.function_setting("PHOTO_DELIVERY").as_deref(), Some("data-url"));
+        assert_eq!(settings.functions.get("FAL_BASE_URL"), None);
+        assert_eq!(settings.functions["PHOTO_DELIVERY"], "data-url");
         assert!(settings.fal_double_key().is_none());
     }
 
     #[test]
-    fn another_server_gets_the_given_key() {
+    fn another_server_gets_the_key_of_the_environment() {
         let settings = read(&[("FAL_KEY", "id:secret"), ("FAL_BASE_URL", "http://127.0.0.1:9/fal")]);
         assert_eq!(settings.fal, Fal::Server(Url::parse("http://127.0.0.1:9/fal").unwrap()));
-        assert_eq!(settings.function_setting("FAL_KEY").as_deref(), Some("id:secret"));
-        assert_eq!(settings.function_setting("PHOTO_DELIVERY"), None);
+        assert_eq!(settings.functions["FAL_KEY"], "id:secret");
+        assert_eq!(settings.functions.get("PHOTO_DELIVERY"), None);
     }
 }

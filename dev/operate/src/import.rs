@@ -1,18 +1,21 @@
-//! Importing the balances of an earlier system: each line of a CSV file becomes one payment, through add-coins itself.
+//! The import of an earlier system's balances: add-coins credits each line of a CSV file as one payment.
 
 use std::path::Path;
+use std::pin::pin;
 
 use add_coins::AddCoins;
 use anyhow::Context;
 use common::events::EventFunction;
 use futures::stream::{self, StreamExt};
-use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
 /// How many users are credited at the same time.
 const AT_ONCE: usize = 16;
+
+/// The progress is reported after every so many lines.
+const LINES_PER_REPORT: usize = 1000;
 
 /// A line of the file, as `\copy (SELECT id AS user_id, coins_balance FROM profiles) TO … CSV HEADER` writes it.
 #[derive(Debug, Deserialize)]
@@ -21,30 +24,32 @@ struct Line {
     coins_balance: String,
 }
 
-/// What became of a file.
+/// The result of an import.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// How many users have the coins of their line, from now or from an earlier import.
+    /// How many users have the coins of their line, from this import or an earlier one.
     pub credited: usize,
-    /// How many had none, and need nothing.
+    /// How many lines have a balance of zero.
     pub without_coins: usize,
-    /// The lines that were refused, by number, and why.
+    /// The numbers of the refused lines, and the reasons.
     pub refused: Vec<(u64, String)>,
 }
 
 enum Outcome {
     Credited,
     WithoutCoins,
-    Refused(u64, String),
+    Refused(String),
 }
 
-/// Credits every user in `file` with their balance. The reference of each is `import:<user>`, so the same file may be
-/// imported again, after a failure half-way for example, and nobody gets anything twice. A changed balance is refused.
+/// Credits every user in `file` with their balance, and calls `progress` with the number of lines now and then.
+///
+/// The reference of each payment is `import:<user>`. So the same file may be imported again, for example after a
+/// failure, and nobody is credited twice. A changed balance is refused.
 ///
 /// # Errors
 ///
-/// When the file is no CSV with the columns `user_id` and `coins_balance`. A line that is wrong is reported instead.
-pub async fn import(file: &Path, add_coins: &AddCoins, progress: &ProgressBar) -> anyhow::Result<Imported> {
+/// When the file is not a CSV file with the columns `user_id` and `coins_balance`. A wrong line is reported instead.
+pub async fn import(file: &Path, add_coins: &AddCoins, progress: impl Fn(usize)) -> anyhow::Result<Imported> {
     let mut reader =
         csv::Reader::from_path(file).with_context(|| format!("cannot read {}", file.display()))?;
     let columns = reader.headers()?.clone();
@@ -56,31 +61,30 @@ pub async fn import(file: &Path, add_coins: &AddCoins, progress: &ProgressBar) -
             columns.iter().collect::<Vec<_>>().join(", ")
         );
     }
-    let lines: Vec<_> = reader.deserialize::<Line>().zip(2..).collect();
-    progress.set_length(lines.len() as u64);
-    let outcomes = stream::iter(lines).map(async |(line, number)| {
-        let outcome = match line {
-            Ok(line) => credit(add_coins, &line, number).await,
-            Err(error) => Outcome::Refused(number, error.to_string()),
-        };
-        progress.inc(1);
-        outcome
+    // The header is line 1.
+    let lines = reader.deserialize::<Line>().zip(2..);
+    let outcomes = stream::iter(lines).map(async |(line, number)| match line {
+        Ok(line) => (number, credit(add_coins, &line).await),
+        Err(error) => (number, Outcome::Refused(error.to_string())),
     });
+    let mut outcomes = pin!(outcomes.buffered(AT_ONCE).enumerate());
     let mut imported = Imported::default();
-    for outcome in outcomes.buffered(AT_ONCE).collect::<Vec<_>>().await {
+    while let Some((done, (number, outcome))) = outcomes.next().await {
         match outcome {
             Outcome::Credited => imported.credited += 1,
             Outcome::WithoutCoins => imported.without_coins += 1,
-            Outcome::Refused(number, why) => imported.refused.push((number, why)),
+            Outcome::Refused(reason) => imported.refused.push((number, reason)),
+        }
+        if (done + 1) % LINES_PER_REPORT == 0 {
+            progress(done + 1);
         }
     }
     Ok(imported)
 }
 
-async fn credit(add_coins: &AddCoins, line: &Line, number: u64) -> Outcome {
+async fn credit(add_coins: &AddCoins, line: &Line) -> Outcome {
     let Ok(coins) = line.coins_balance.trim().parse::<u64>() else {
-        let why = format!("{:?} is no number of coins", line.coins_balance);
-        return Outcome::Refused(number, why);
+        return Outcome::Refused(format!("{:?} is not a number of coins", line.coins_balance));
     };
     if coins == 0 {
         return Outcome::WithoutCoins;
@@ -89,6 +93,6 @@ async fn credit(add_coins: &AddCoins, line: &Line, number: u64) -> Outcome {
     let event = json!({"user_id": line.user_id, "coins": coins, "reference": reference});
     match add_coins.handle(event, Timestamp::now()).await {
         Ok(_) => Outcome::Credited,
-        Err(error) => Outcome::Refused(number, error.to_string()),
+        Err(error) => Outcome::Refused(error.to_string()),
     }
 }

@@ -11,10 +11,10 @@ use super::{FunctionSpec, Route};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
-/// What Lambda gives a function that asks for no other amount.
-const USUAL_MEMORY_MB: u32 = 128;
+/// Lambda's default.
+const DEFAULT_MEMORY_MB: u32 = 128;
 
-/// Every function with its settings, also one whose condition does not hold: it costs nothing here, and nobody calls it.
+/// All functions with their settings. A condition on a function is ignored: here it costs nothing.
 pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpec>> {
     let mut functions = Vec::new();
     for (logical_id, function) in resolver.resources(FUNCTION)? {
@@ -25,7 +25,7 @@ pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpe
             name: binary(&function)?,
             logical_id: logical_id.to_owned(),
             timeout: resolver.seconds(&timeout)?,
-            memory_mb: memory.map_or(Ok(USUAL_MEMORY_MB), |memory| megabytes(resolver, &memory))?,
+            memory_mb: memory.map_or(Ok(DEFAULT_MEMORY_MB), |memory| megabytes(resolver, &memory))?,
             environment: environment(resolver, &function)?,
         });
     }
@@ -37,14 +37,12 @@ fn megabytes(resolver: &Resolver<'_>, node: &Node<'_>) -> anyhow::Result<u32> {
     resolver.text(node)?.parse().map_err(|_| node.error("whole megabytes expected"))
 }
 
-/// Every route, from the `HttpApi` events of the functions.
+/// All routes, from the `HttpApi` events of the functions.
 pub(super) fn routes(resolver: &Resolver<'_>, api: &HttpApi) -> anyhow::Result<Vec<Route>> {
     let mut routes = Vec::new();
     for (_, function) in resolver.resources(FUNCTION)? {
-        let Some(events) = function.at(&["Properties", "Events"]) else {
-            continue;
-        };
-        for (_, event) in events.entries()? {
+        let events = function.at(&["Properties", "Events"]);
+        for (_, event) in events.map_or(Ok(Vec::new()), |events| events.entries())? {
             if event.need("Type")?.literal()? == "HttpApi" {
                 routes.push(route(resolver, api, binary(&function)?, &event.need("Properties")?)?);
             }
@@ -69,8 +67,12 @@ fn route(
         return Err(id.error(format!("`!Ref {}` expected", api.logical_id)));
     }
     let method = resolver.text(&event.need("Method")?)?.to_ascii_uppercase();
-    let method = if method == "*" { "ANY".to_owned() } else { method };
     let path = resolver.text(&event.need("Path")?)?;
+    if matches!(method.as_str(), "*" | "ANY") || !path.starts_with('/') || path.contains('+') {
+        return Err(
+            event.error("a route of one method and one path expected: the local gateway knows no others")
+        );
+    }
     let route_key = format!("{method} {path}");
     let public = match event.at(&["Auth", "Authorizer"]) {
         Some(node) if node.literal()? == "NONE" => true,
@@ -85,7 +87,7 @@ fn route(
     Ok(Route { route_key, method, path, function, public })
 }
 
-/// The settings common to all functions, and this function's own above them.
+/// The settings of all functions, overridden by this function's own.
 fn environment(resolver: &Resolver<'_>, function: &Node<'_>) -> anyhow::Result<BTreeMap<String, String>> {
     let mut environment = BTreeMap::new();
     for variables in layers(resolver, function, &["Environment", "Variables"]) {
@@ -96,8 +98,7 @@ fn environment(resolver: &Resolver<'_>, function: &Node<'_>) -> anyhow::Result<B
     Ok(environment)
 }
 
-/// What stands at that path of `Globals.Function` and of the function's own properties: the later
-/// one wins.
+/// The values at that path of `Globals.Function` and of the function's own properties. The later one wins.
 fn layers<'t>(resolver: &Resolver<'t>, function: &Node<'t>, path: &[&str]) -> Vec<Node<'t>> {
     let own = function.get("Properties");
     let layers = [resolver.function_globals.clone(), own].into_iter().flatten();

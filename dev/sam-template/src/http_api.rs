@@ -1,4 +1,4 @@
-//! The HTTP API of the template: its authorizer and what it tells browsers.
+//! The HTTP API of the template: its authorizer and its cross-origin rules.
 
 use anyhow::bail;
 
@@ -6,19 +6,18 @@ use super::intrinsics::Resolver;
 use super::node::Node;
 use super::{AuthorizerSpec, CorsSpec, JwtSpec};
 
-/// What API Gateway adds to a security scheme of OpenAPI.
+/// API Gateway's extension of a security scheme of OpenAPI.
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 
-/// The one HTTP API that a template may have.
+/// The only HTTP API of a template.
 pub(super) struct HttpApi {
     pub(super) logical_id: String,
     pub(super) cors: CorsSpec,
     pub(super) authorizer: AuthorizerSpec,
-    /// The keys of the routes that ask the authorizer.
+    /// The keys of the routes behind the authorizer.
     pub(super) guarded: Vec<String>,
 }
 
-/// Finds the HTTP API and reads it.
 pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<HttpApi> {
     let apis = resolver.resources("AWS::Serverless::HttpApi")?;
     let [(logical_id, api)] = apis.as_slice() else {
@@ -89,8 +88,8 @@ fn cors(resolver: &Resolver<'_>, settings: &Node<'_>) -> anyhow::Result<CorsSpec
             "AllowHeaders" => cors.allow_headers = resolver.texts(&value)?,
             "ExposeHeaders" => cors.expose_headers = resolver.texts(&value)?,
             "MaxAge" => cors.max_age = Some(resolver.seconds(&value)?),
-            // Passed over in silence, it would make a difference on AWS only.
-            _ => return Err(value.error("this setting is unknown to the local gateway")),
+            // If ignored, the setting would have an effect on AWS only.
+            _ => return Err(value.error("the local gateway does not know this setting")),
         }
     }
     Ok(cors)

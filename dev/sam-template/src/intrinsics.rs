@@ -1,4 +1,4 @@
-//! Resolves the intrinsic functions that mean something here: `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::If`.
+//! Resolves the intrinsic functions that have a meaning here: `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::If`.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::LocalStack;
 use super::node::Node;
-use crate::place::{ACCOUNT_ID, REGION};
+use crate::place::{ACCOUNT_ID, REGION, function_arn};
 
-/// Knows the template's parameters and resources, and what they are called on this machine.
+/// The template's parameters and resources, with their names on this machine.
 pub(super) struct Resolver<'t> {
     parameters: Option<Node<'t>>,
     conditions: Option<Node<'t>>,
@@ -20,14 +20,13 @@ pub(super) struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    /// Checks that every local value is one of a parameter that exists: a misspelt one would go
-    /// unnoticed.
+    /// Refuses a local value of an unknown parameter: a misspelt name would have no effect.
     pub(super) fn new(root: &Node<'t>, local: &'t LocalStack) -> anyhow::Result<Self> {
         let parameters = root.get("Parameters");
         for name in local.parameters.keys() {
             ensure!(
                 parameters.as_ref().is_some_and(|known| known.get(name).is_some()),
-                "a local value is given for {name}, which is no parameter of the template"
+                "a local value is given for {name}, which is not a parameter of the template"
             );
         }
         Ok(Self {
@@ -46,8 +45,7 @@ impl<'t> Resolver<'t> {
         Ok(resources)
     }
 
-    /// The text that stands at this place. Numbers and booleans are written as CloudFormation would
-    /// pass them on.
+    /// The text of a value. Numbers and booleans are written as by CloudFormation.
     pub(super) fn text(&self, node: &Node<'t>) -> anyhow::Result<String> {
         match node.value {
             Value::String(text) => return Ok(text.clone()),
@@ -70,7 +68,7 @@ impl<'t> Resolver<'t> {
         text.map_err(|error| node.error(error))
     }
 
-    /// The branch of an `Fn::If` that counts; anything else as it is.
+    /// The chosen branch of an `Fn::If`; any other value as it is.
     pub(super) fn chosen(&self, node: &Node<'t>) -> anyhow::Result<Node<'t>> {
         let Some(("Fn::If", argument)) = node.intrinsic() else { return Ok(node.clone()) };
         let items = argument.items()?;
@@ -80,7 +78,7 @@ impl<'t> Resolver<'t> {
         Ok(if self.holds(condition)? { when_true } else { when_false }.clone())
     }
 
-    /// Whether the condition of that name holds. `Fn::Equals` is the one that is known here.
+    /// Whether the condition of that name holds. Only `Fn::Equals` is known here.
     fn holds(&self, name: &Node<'t>) -> anyhow::Result<bool> {
         let condition = self.conditions.as_ref().and_then(|all| all.get(name.value.as_str()?));
         let condition = condition.ok_or_else(|| name.error("there is no such condition"))?;
@@ -92,13 +90,12 @@ impl<'t> Resolver<'t> {
         Ok(self.text(one)? == self.text(other)?)
     }
 
-    /// The whole number of seconds that stands at this place.
     pub(super) fn seconds(&self, node: &Node<'t>) -> anyhow::Result<Duration> {
         let seconds = self.text(node)?.parse();
         seconds.map(Duration::from_secs).map_err(|_| node.error("whole seconds expected"))
     }
 
-    /// The texts that stand at this place, whether as a list or as a parameter that holds one.
+    /// The texts of a list, or of a parameter with a list.
     pub(super) fn texts(&self, node: &Node<'t>) -> anyhow::Result<Vec<String>> {
         let Some(("Ref", parameter)) = node.intrinsic() else {
             return node.items()?.iter().map(|item| self.text(item)).collect();
@@ -106,13 +103,12 @@ impl<'t> Resolver<'t> {
         let name = parameter.literal()?;
         let kind = self.parameter(name).and_then(|parameter| parameter.get("Type"));
         if !kind.and_then(|kind| kind.value.as_str()).is_some_and(|kind| kind.contains("List")) {
-            return Err(node.error(format!("{name} is no list")));
+            return Err(node.error(format!("{name} is not a list")));
         }
         Ok(self.text(node)?.split(',').map(|item| item.trim().to_owned()).collect())
     }
 
-    /// What a resource is called on this machine: `ProfilesTable` of the stack `potret` is
-    /// `potret-profiles`.
+    /// The name of a resource on this machine: `ProfilesTable` of the stack `potret` is `potret-profiles`.
     pub(super) fn local_name(&self, logical_id: &str) -> String {
         let stem = logical_id.strip_suffix("Table").or_else(|| logical_id.strip_suffix("Bucket"));
         let mut name = self.local.name.clone();
@@ -157,24 +153,21 @@ impl<'t> Resolver<'t> {
     }
 
     fn attribute(&self, path: &str) -> anyhow::Result<String> {
-        let resource = path.strip_suffix(".Arn").unwrap_or(path);
-        let found = self.resources.get(resource);
-        match found.as_ref().and_then(kind_of) {
-            Some("AWS::DynamoDB::Table") if resource != path => {
-                Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(resource)))
-            }
-            Some("AWS::S3::Bucket") if resource != path => {
-                Ok(format!("arn:aws:s3:::{}", self.local_name(resource)))
-            }
-            Some("AWS::Serverless::Function") if resource != path => {
-                let function = found.as_ref().map(binary).transpose()?;
-                Ok(crate::place::function_arn(&function.unwrap_or_default()))
-            }
-            _ => bail!("the attribute {path} does not exist on this machine"),
-        }
+        let arn = path.strip_suffix(".Arn").and_then(|name| {
+            let resource = self.resources.get(name)?;
+            Some(match kind_of(&resource)? {
+                "AWS::DynamoDB::Table" => {
+                    Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(name)))
+                }
+                "AWS::S3::Bucket" => Ok(format!("arn:aws:s3:::{}", self.local_name(name))),
+                "AWS::Serverless::Function" => binary(&resource).map(|name| function_arn(&name)),
+                _ => return None,
+            })
+        });
+        arn.unwrap_or_else(|| Err(anyhow!("the attribute {path} does not exist on this machine")))
     }
 
-    /// Replaces each `${Name}` and `${Name.Attribute}`; `${!Name}` stands for `${Name}` itself.
+    /// Replaces each `${Name}` and `${Name.Attribute}`. `${!Name}` becomes `${Name}`.
     fn substitute(&self, text: &str) -> anyhow::Result<String> {
         let mut parts = text.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
@@ -192,7 +185,7 @@ impl<'t> Resolver<'t> {
     }
 }
 
-/// The binary that is built for a function: its name on this machine.
+/// The name of a function's binary, which is the function's name on this machine.
 pub(super) fn binary(function: &Node<'_>) -> anyhow::Result<String> {
     let binary = function.at(&["Metadata", "BuildProperties", "Binary"]);
     let binary = binary.ok_or_else(|| function.error("`Metadata.BuildProperties.Binary` is missing"))?;

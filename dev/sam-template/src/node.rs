@@ -1,11 +1,10 @@
-//! A value of the template together with its path, so that every error can say where it is.
+//! A value of the template with its path, so that every error says where it is.
 
 use std::fmt::Display;
 
 use anyhow::anyhow;
 use serde_json::Value;
 
-/// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'t> {
     path: String,
@@ -17,22 +16,20 @@ impl<'t> Node<'t> {
         Self { path: String::new(), value }
     }
 
-    /// The member of that name, if there is one.
     pub(super) fn get(&self, key: &str) -> Option<Node<'t>> {
         self.value.get(key).map(|value| self.child(key, value))
     }
 
-    /// The member of that name, which must exist.
+    /// As [`Node::get`], with an error if the member is missing.
     pub(super) fn need(&self, key: &str) -> anyhow::Result<Node<'t>> {
         self.get(key).ok_or_else(|| self.error(format!("`{key}` is missing")))
     }
 
-    /// The member at the end of that path, such as `["Properties", "Auth"]`, if there is one.
+    /// The value at a path such as `["Properties", "Auth"]`.
     pub(super) fn at(&self, path: &[&str]) -> Option<Node<'t>> {
         path.iter().try_fold(self.clone(), |node, key| node.get(key))
     }
 
-    /// Names and values of a mapping.
     pub(super) fn entries(&self) -> anyhow::Result<Vec<(&'t str, Node<'t>)>> {
         let Value::Object(entries) = self.value else {
             return Err(self.error("a mapping expected"));
@@ -40,7 +37,6 @@ impl<'t> Node<'t> {
         Ok(entries.iter().map(|(key, value)| (key.as_str(), self.child(key, value))).collect())
     }
 
-    /// The items of a list.
     pub(super) fn items(&self) -> anyhow::Result<Vec<Node<'t>>> {
         let Value::Array(items) = self.value else {
             return Err(self.error("a list expected"));
@@ -48,12 +44,12 @@ impl<'t> Node<'t> {
         Ok(items.iter().enumerate().map(|(index, value)| self.child(&index.to_string(), value)).collect())
     }
 
-    /// The string that stands here as it is, without any intrinsic function.
+    /// A string without any intrinsic function.
     pub(super) fn literal(&self) -> anyhow::Result<&'t str> {
         self.value.as_str().ok_or_else(|| self.error("a plain string expected"))
     }
 
-    /// The name and the argument of the intrinsic function that stands here, if one does.
+    /// The name and the argument of an intrinsic function.
     pub(super) fn intrinsic(&self) -> Option<(&'t str, Node<'t>)> {
         let entries = self.value.as_object()?;
         let (name, argument) = entries.iter().next()?;

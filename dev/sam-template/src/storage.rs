@@ -6,7 +6,6 @@ use super::intrinsics::Resolver;
 use super::node::Node;
 use super::{IndexSpec, KeySpec, TableSpec};
 
-/// Every DynamoDB table.
 pub(super) fn tables(resolver: &Resolver<'_>) -> anyhow::Result<Vec<TableSpec>> {
     let mut tables = Vec::new();
     for (logical_id, table) in resolver.resources("AWS::DynamoDB::Table")? {
@@ -38,25 +37,21 @@ pub(super) fn buckets(resolver: &Resolver<'_>) -> anyhow::Result<Vec<String>> {
 }
 
 fn indexes(resolver: &Resolver<'_>, table: &Node<'_>, kind: &str) -> anyhow::Result<Vec<IndexSpec>> {
-    let Some(indexes) = table.get(kind) else {
-        return Ok(Vec::new());
-    };
+    let Some(indexes) = table.get(kind) else { return Ok(Vec::new()) };
     let index = |index: &Node<'_>| {
         let projection = index.need("Projection")?;
         Ok(IndexSpec {
             name: resolver.text(&index.need("IndexName")?)?,
             key: key(resolver, index)?,
             projection: resolver.text(&projection.need("ProjectionType")?)?,
-            included: match projection.get("NonKeyAttributes") {
-                Some(attributes) => resolver.texts(&attributes)?,
-                None => Vec::new(),
-            },
+            included: (projection.get("NonKeyAttributes"))
+                .map_or(Ok(Vec::new()), |attributes| resolver.texts(&attributes))?,
         })
     };
     indexes.items()?.iter().map(index).collect()
 }
 
-/// The key of a table or an index, which both have as `KeySchema`.
+/// The key of a table or an index.
 fn key(resolver: &Resolver<'_>, owner: &Node<'_>) -> anyhow::Result<KeySpec> {
     let schema = owner.need("KeySchema")?;
     let (mut partition, mut sort) = (None, None);
@@ -74,11 +69,10 @@ fn key(resolver: &Resolver<'_>, owner: &Node<'_>) -> anyhow::Result<KeySpec> {
 }
 
 fn ttl_attribute(resolver: &Resolver<'_>, table: &Node<'_>) -> anyhow::Result<Option<String>> {
-    let Some(settings) = table.get("TimeToLiveSpecification") else {
-        return Ok(None);
-    };
-    if resolver.text(&settings.need("Enabled")?)? != "true" {
-        return Ok(None);
+    match table.get("TimeToLiveSpecification") {
+        Some(settings) if resolver.text(&settings.need("Enabled")?)? == "true" => {
+            resolver.text(&settings.need("AttributeName")?).map(Some)
+        }
+        _ => Ok(None),
     }
-    resolver.text(&settings.need("AttributeName")?).map(Some)
 }

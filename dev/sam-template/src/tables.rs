@@ -12,16 +12,15 @@ use aws_sdk_dynamodb::types::{
 
 use crate::{IndexSpec, KeySpec, TableSpec};
 
-/// Longest wait for a new table. Local servers need none; AWS needs some seconds.
+/// The longest wait for a new table. Local servers are ready at once; AWS needs some seconds.
 const ACTIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Creates the tables that do not exist and waits until all of them can be used. Works against any
-/// DynamoDB server, may be repeated, and may race with another that does the same.
+/// Creates the missing tables and waits until all tables are active. Works with any DynamoDB server, and may
+/// run again or at the same time elsewhere.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached or refuses, or when a table of that name exists with another
-/// key or without one of the indexes.
+/// When the server cannot be reached or refuses, or a table exists with another key or without an index.
 pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> anyhow::Result<()> {
     for table in tables {
         let name = &table.name;
@@ -30,7 +29,7 @@ pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> any
     for table in tables {
         let description = wait_until_active(client, &table.name).await?;
         check_shape(table, &description)?;
-        // Expiry is housekeeping, which not every emulator knows: nothing fails without it.
+        // Not every emulator knows expiry, and nothing depends on it.
         if let Some(attribute) = &table.ttl_attribute
             && let Err(error) = enable_ttl(client, &table.name, attribute).await
         {
@@ -74,7 +73,7 @@ async fn create_if_absent(client: &Client, table: &TableSpec) -> anyhow::Result<
     }
     match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
         Ok(_) => Ok(()),
-        // It exists, or another has just begun to create it.
+        // The table exists, or is being created.
         Err(error) if error.is_resource_in_use_exception() => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -85,8 +84,8 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
     loop {
         let described = client.describe_table().table_name(name).send().await;
         let description = match described {
-            Ok(answer) => answer.table,
-            // Table descriptions are eventually consistent: a new table may not be known yet.
+            Ok(response) => response.table,
+            // Table descriptions are eventually consistent: a new table may be unknown yet.
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
                 None
             }
@@ -106,7 +105,7 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
     }
 }
 
-/// A table kept from an older template would fail later, and with a message that does not say why.
+/// A table of an older template would fail later, with a message that does not say why.
 fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()> {
     let local = found.local_secondary_indexes().iter().filter_map(|index| index.index_name());
     let global = found.global_secondary_indexes().iter().filter_map(|index| index.index_name());
@@ -122,8 +121,8 @@ fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()
 }
 
 async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> anyhow::Result<()> {
-    let answer = client.describe_time_to_live().table_name(name).send().await?;
-    let status = answer.time_to_live_description.and_then(|found| found.time_to_live_status);
+    let response = client.describe_time_to_live().table_name(name).send().await?;
+    let status = response.time_to_live_description.and_then(|found| found.time_to_live_status);
     if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
         return Ok(());
     }

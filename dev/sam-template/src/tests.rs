@@ -1,4 +1,4 @@
-//! The real template resolves to what the functions expect, and mistakes are named by place.
+//! The real template has the resources that the functions expect, and mistakes are named by place.
 
 use super::*;
 
@@ -14,12 +14,12 @@ fn local() -> LocalStack {
     LocalStack { name: "potret".to_owned(), parameters: parameters.into() }
 }
 
-fn real() -> Stack {
+fn real() -> Resources {
     Template::parse(REAL).unwrap().resolve(&local()).unwrap()
 }
 
-/// A template with one function, one route and one API, the text of `part` replaced.
-fn small(part: &str, replacement: &str) -> anyhow::Result<Stack> {
+/// The small template with `replacement` in place of `part`.
+fn small(part: &str, replacement: &str) -> anyhow::Result<Resources> {
     let text = include_str!("small.yaml");
     assert!(text.contains(part), "{part} is not in the small template");
     let local = LocalStack { name: "x".to_owned(), parameters: BTreeMap::new() };
@@ -31,7 +31,7 @@ fn refusal(part: &str, replacement: &str) -> String {
 }
 
 #[test]
-fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none() {
+fn all_routes_but_two_are_behind_the_authorizer() {
     let routes = real().routes;
     let routes: Vec<_> =
         routes.iter().map(|r| (r.route_key.as_str(), r.function.as_str(), r.public)).collect();
@@ -52,10 +52,10 @@ fn routes_are_behind_the_authorizer_unless_they_opt_out_and_add_coins_has_none()
 }
 
 #[test]
-fn functions_have_their_own_and_the_common_settings() {
-    let stack = real();
+fn functions_have_their_own_and_the_shared_settings() {
+    let resources = real();
     let settings = |name: &str| -> Vec<String> {
-        let environment = &stack.function(name).unwrap().environment;
+        let environment = &resources.function(name).unwrap().environment;
         environment.iter().map(|(k, v)| format!("{k}={v}")).collect()
     };
     assert_eq!(
@@ -83,14 +83,14 @@ fn functions_have_their_own_and_the_common_settings() {
 }
 
 #[test]
-fn own_timeout_wins_over_the_common_one() {
-    let stack = real();
-    let timeout = |name: &str| stack.function(name).unwrap().timeout.as_secs();
+fn a_functions_own_timeout_wins() {
+    let resources = real();
+    let timeout = |name: &str| resources.function(name).unwrap().timeout.as_secs();
     assert_eq!(timeout("generate-image"), 29);
     assert_eq!(timeout("coin-balance"), 10);
-    assert_eq!(stack.function("add-coins").unwrap().logical_id, "AddCoins");
-    assert_eq!(stack.function("generate-image").unwrap().memory_mb, 256);
-    assert_eq!(stack.function("coin-balance").unwrap().memory_mb, 128);
+    assert_eq!(resources.function("add-coins").unwrap().logical_id, "AddCoins");
+    assert_eq!(resources.function("generate-image").unwrap().memory_mb, 256);
+    assert_eq!(resources.function("coin-balance").unwrap().memory_mb, 128);
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn tables_have_their_keys_indexes_and_expiry() {
     let strings = |names: &[&str]| -> BTreeMap<String, String> {
         names.iter().map(|name| ((*name).to_owned(), "S".to_owned())).collect()
     };
-    let stack = real();
-    assert_eq!(stack.buckets, ["potret-uploads"]);
+    let resources = real();
+    assert_eq!(resources.buckets, ["potret-uploads"]);
     assert_eq!(
-        stack.tables,
+        resources.tables,
         [
             TableSpec {
                 name: "potret-generations".to_owned(),
@@ -142,11 +142,11 @@ fn tables_have_their_keys_indexes_and_expiry() {
 }
 
 #[test]
-fn api_tells_browsers_what_the_template_says() {
-    let stack = real();
+fn the_api_has_the_cors_rules_of_the_template() {
+    let resources = real();
     let jwt = JwtSpec { issuer: "http://127.0.0.1:3000/".into(), audience: vec!["potret".into()] };
-    assert_eq!(stack.authorizer, AuthorizerSpec::Jwt(jwt));
-    let cors = stack.cors;
+    assert_eq!(resources.authorizer, AuthorizerSpec::Jwt(jwt));
+    let cors = resources.cors;
     assert_eq!(cors.allow_origins, ["http://localhost:5173", "http://127.0.0.1:5173"]);
     assert_eq!(cors.allow_methods, ["GET", "POST"]);
     assert_eq!(
@@ -158,20 +158,20 @@ fn api_tells_browsers_what_the_template_says() {
 }
 
 #[test]
-fn local_value_replaces_a_default() {
+fn a_local_value_replaces_a_default() {
     let mut local = local();
     local.parameters.insert("CoinsPerBatch".to_owned(), "3".to_owned());
-    let stack = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    assert_eq!(stack.function("generate-image").unwrap().environment["COINS_PER_BATCH"], "3");
+    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
+    assert_eq!(resources.function("generate-image").unwrap().environment["COINS_PER_BATCH"], "3");
 }
 
 #[test]
-fn the_deployment_decides_who_checks_the_tokens() {
+fn a_parameter_chooses_the_authorizer() {
     let mut local = local();
     local.parameters.insert("AuthMode".to_owned(), "lambda".to_owned());
-    let stack = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    assert_eq!(stack.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
-    assert_eq!(stack.routes, real().routes);
+    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
+    assert_eq!(resources.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
+    assert_eq!(resources.routes, real().routes);
     let ours = small("[theirs, ours]", "[ours, ours]").unwrap();
     assert_eq!(ours.authorizer, AuthorizerSpec::Function("hello".to_owned()));
     assert!(refusal("- IsOurs", "- IsNobodys").contains("User.Fn::If.0: there is no such condition"));
@@ -179,7 +179,7 @@ fn the_deployment_decides_who_checks_the_tokens() {
 }
 
 #[test]
-fn local_value_of_an_unknown_parameter_is_refused() {
+fn a_local_value_of_an_unknown_parameter_is_refused() {
     let mut local = local();
     local.parameters.insert("CoinsPerBtach".to_owned(), "3".to_owned());
     let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
@@ -187,7 +187,7 @@ fn local_value_of_an_unknown_parameter_is_refused() {
 }
 
 #[test]
-fn parameter_without_any_value_is_named_with_its_place() {
+fn a_parameter_without_a_value_is_named_with_its_place() {
     let mut local = local();
     local.parameters.remove("JwtIssuer");
     let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
@@ -200,7 +200,7 @@ fn parameter_without_any_value_is_named_with_its_place() {
 }
 
 #[test]
-fn unknown_intrinsic_is_named_with_its_place() {
+fn an_unknown_intrinsic_is_named_with_its_place() {
     let place = "Resources.Hello.Properties.Environment.Variables.GREETING: ";
     for (value, message) in [
         ("!ImportValue other", "Fn::ImportValue cannot be resolved on this machine"),
@@ -226,29 +226,41 @@ fn known_intrinsics_resolve_to_local_values() {
         ("{'Fn::Sub': 'in ${AWS::Region}'}", "in us-east-1"),
         ("12", "12"),
     ] {
-        let stack = small("Good day", value).unwrap();
-        assert_eq!(stack.functions[0].environment["GREETING"], expected);
+        let resources = small("Good day", value).unwrap();
+        assert_eq!(resources.functions[0].environment["GREETING"], expected);
     }
 }
 
 #[test]
-fn route_is_guarded_or_says_that_it_is_public_and_never_both() {
+fn a_route_is_either_guarded_or_public() {
     let route = small("Path: /hello/{name}", "Path: /hello/{name}").unwrap().routes.remove(0);
-    assert_eq!((route.route_key.as_str(), route.public), ("ANY /hello/{name}", false));
+    assert_eq!((route.route_key.as_str(), route.public), ("GET /hello/{name}", false));
 
-    let (event, paths) = ("Path: /hello/{name}", "\"/hello/{name}\": {any: {security: [{User: []}]}}");
+    let (event, paths) = ("Path: /hello/{name}", "\"/hello/{name}\": {get: {security: [{User: []}]}}");
     let public = format!("{event}\n            Auth: {{Authorizer: NONE}}");
     let without_guard = include_str!("small.yaml").replace(paths, "{}").replace(event, &public);
     let local = LocalStack { name: "x".to_owned(), parameters: BTreeMap::new() };
     let route = Template::parse(&without_guard).unwrap().resolve(&local).unwrap().routes.remove(0);
     assert!(route.public);
 
-    assert!(refusal(event, &public).contains("ANY /hello/{name}: either `Authorizer: NONE` or"));
-    assert!(refusal(paths, "{}").contains("ANY /hello/{name}: either `Authorizer: NONE` or"));
+    assert!(refusal(event, &public).contains("GET /hello/{name}: either `Authorizer: NONE` or"));
+    assert!(refusal(paths, "{}").contains("GET /hello/{name}: either `Authorizer: NONE` or"));
     assert!(refusal(paths, &paths.replace("User", "Other")).contains("[{User: []}] expected"));
     let gone = format!("{paths}\n          /gone: {{get: {{security: [{{User: []}}]}}}}");
     assert!(refusal(paths, &gone).contains("GET /gone is guarded, and no function has this route"));
     assert!(refusal(event, &public.replace("NONE", "Other")).contains("Auth.Authorizer: NONE expected"));
+}
+
+#[test]
+fn routes_that_the_local_gateway_does_not_know_are_refused() {
+    for (part, replacement) in [
+        ("Method: get", "Method: \"*\""),
+        ("Method: get", "Method: any"),
+        ("Path: /hello/{name}", "Path: /hello/{name+}"),
+        ("Path: /hello/{name}", "Path: $default"),
+    ] {
+        assert!(refusal(part, replacement).contains("a route of one method and one path"), "{replacement}");
+    }
 }
 
 #[test]

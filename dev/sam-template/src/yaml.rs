@@ -1,10 +1,9 @@
-//! Turns a template's YAML into JSON, short tags written out: `!Ref A` becomes `{"Ref": "A"}`.
+//! Converts a template from YAML to JSON, with long tags: `!Ref A` becomes `{"Ref": "A"}`.
 
 use anyhow::{Context, anyhow, bail, ensure};
 use saphyr::{LoadableYamlNode, Scalar, Tag, Yaml};
 use serde_json::{Map, Number, Value, json};
 
-/// Parses one YAML document whose top is a mapping.
 pub(super) fn parse(text: &str) -> anyhow::Result<Value> {
     let documents = Yaml::load_from_str(text)?;
     let [document] = documents.as_slice() else {
@@ -52,8 +51,7 @@ fn intrinsic(tag: &Tag, argument: Value) -> anyhow::Result<Value> {
     let name = tag.suffix.as_str();
     Ok(match (name, argument) {
         ("Ref" | "Condition", argument) => json!({ name: argument }),
-        // Only the first dot separates: an attribute's own name may have dots, a logical id may
-        // not.
+        // The name of an attribute may have dots. A logical id has none.
         ("GetAtt", Value::String(path)) => {
             let (resource, attribute) =
                 path.split_once('.').ok_or_else(|| anyhow!("!GetAtt {path} names no attribute"))?;
@@ -68,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_tags_are_written_out() {
+    fn short_tags_become_long() {
         let root = parse("a: !Ref B\nc: !GetAtt D.E.F\ng: !Join [',', [1, !Sub '${H}']]").unwrap();
         assert_eq!(
             root,
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_text_is_refused_with_its_place() {
+    fn invalid_text_is_refused_with_its_line() {
         let error = format!("{:#}", parse("a: 1\nb: [").unwrap_err());
         assert!(error.contains("line"), "{error}");
         assert!(parse("").is_err());

@@ -34,7 +34,7 @@ pub fn read(tables: &Snapshot, user: &UserId, attempts: &[Generation], scenario:
         let attempt = find(attempts, |attempt| row["attempt_id"] == attempt.attempt_id.to_string());
         let pending = &attempts[attempt.index()];
         assert_eq!(row["generation_id"], pending.generation_id.to_string(), "it lies under its key");
-        items.generations[scenario.plan(attempt).key] = Some(read_generation(row, attempt, scenario));
+        items.generations[scenario.request(attempt).key] = Some(read_generation(row, attempt, scenario));
     }
     for row in tables.ledger.iter().filter(of_user) {
         let coins = |name| number(row, name).expect("a number of coins");
@@ -54,7 +54,7 @@ fn read_profile(row: &Value, attempts: &[Generation]) -> state::Profile {
     let (balance, available) = (number(row, "coins_balance"), number(row, "coins_available"));
     let mut profile = state::Profile { balance, available, ..Default::default() };
     for hold in row["holds"].as_array().into_iter().flatten() {
-        profile.holds.add(find(attempts, |attempt| *hold == Hold::of(attempt).to_string()));
+        profile.holds.insert(find(attempts, |attempt| *hold == Hold::of(attempt).to_string()));
     }
     profile
 }
@@ -67,7 +67,7 @@ fn read_generation(row: &Value, attempt: Attempt, scenario: &Scenario) -> state:
         Some("EXPIRED") => state::Status::Expired,
         other => panic!("unknown status {other:?}"),
     };
-    let body = scenario.plan(attempt).body;
+    let body = scenario.request(attempt).body;
     assert_eq!(row["body_hash"], format!("body-{body}"), "it has its attempt's body");
     state::Generation { attempt, body, status, remaining: number(row, "remaining_coins") }
 }

@@ -10,7 +10,7 @@ use common::ids::GenerationId;
 use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
 use jiff::{SignedDuration, Timestamp};
 use kit::records;
-use model::state::{ATTEMPTS, Answer, At, Attempt, Attempts, Items, Reason, Who};
+use model::state::{ATTEMPTS, Actor, Attempt, Attempts, Items, Reason, Response, Stage, State};
 use model::{Model, Scenario};
 
 use super::tables;
@@ -29,8 +29,8 @@ pub struct Walk<'p> {
     pub attempts: Vec<Generation>,
     /// The time of the next call.
     now: Timestamp,
-    /// What the model has stored.
-    pub items: Items,
+    /// The model's state.
+    pub state: State,
     pub calls: Vec<String>,
     /// The outcomes of the calls, without the numbers.
     pub outcomes: BTreeSet<String>,
@@ -41,8 +41,8 @@ impl<'p> Walk<'p> {
         let user = UserId::parse(&format!("walker-{seed}")).expect("a user id");
         let began = Timestamp::from_millisecond(1_790_000_000_000).expect("in range");
         let attempts = Attempt::all().map(|attempt| pending(&user, &scenario, attempt, began)).collect();
-        let (model, items) = (Model::new(scenario), scenario.start().items);
-        if let Some(coins) = scenario.opening {
+        let (model, state) = (Model::new(scenario), scenario.start());
+        if let Some(coins) = scenario.opening_balance {
             let client = potret.stack.dynamodb.dynamodb();
             tables::import(&client, potret.tables().profiles.name(), &user, coins).await;
         }
@@ -53,7 +53,7 @@ impl<'p> Walk<'p> {
             user,
             attempts,
             now: began,
-            items,
+            state,
             calls: Vec::new(),
             outcomes: BTreeSet::new(),
         }
@@ -67,15 +67,16 @@ impl<'p> Walk<'p> {
     /// Calls something, whether or not a request would do so now.
     pub async fn any_call(&mut self, random: &mut fastrand::Rng) {
         let attempt = Attempt(random.u8(0..ATTEMPTS as u8));
-        let (call, who) = match random.u8(0..10) {
-            0..4 => ("hold", Who::Request(attempt)),
-            4..6 => ("settle", Who::Request(attempt)),
-            6..8 => ("release", Who::Request(attempt)),
-            8 => ("top up", Who::TopUp(0)),
-            _ => ("time passes", Who::Request(attempt)),
+        let (call, actor) = match random.u8(0..10) {
+            0..4 => ("hold", Actor::Request(attempt)),
+            4..6 => ("settle", Actor::Request(attempt)),
+            6..8 => ("release", Actor::Request(attempt)),
+            8 => ("top up", Actor::TopUp(0)),
+            _ => ("time passes", Actor::Request(attempt)),
         };
-        self.calls.push(format!("{who}: {call}"));
-        let (ledger, model) = match (call, who) {
+        self.calls.push(format!("{actor}: {call}"));
+        self.state.lapsed = self.lapsed();
+        let (ledger, model) = match (call, actor) {
             ("hold", _) => self.hold(attempt).await,
             ("settle", _) => self.settle(attempt, random.bool().then(|| random.i8(0..6))).await,
             ("release", _) => self.release(attempt).await,
@@ -92,66 +93,65 @@ impl<'p> Walk<'p> {
         let mut lapsed = Attempts::default();
         for attempt in Attempt::all() {
             if Hold::of(&self.attempts[attempt.index()]).is_expired(self.now) {
-                lapsed.add(attempt);
+                lapsed.insert(attempt);
             }
         }
         lapsed
     }
 
-    async fn hold(&mut self, attempt: Attempt) -> (At, At) {
+    async fn hold(&mut self, attempt: Attempt) -> (Stage, Stage) {
         let pending = &self.attempts[attempt.index()];
         let at = match self.ledger.hold(pending, self.now).await {
-            Ok(HoldOutcome::Held(_)) => At::AskFal(None),
-            Ok(HoldOutcome::Replay(found)) => At::Done(Answer::Replayed(remaining(&found))),
-            Err(HoldRefused::InsufficientCoins { .. }) => At::Done(Answer::InsufficientCoins),
-            Err(HoldRefused::TooManyGenerations) => At::Done(Answer::TooManyGenerations),
-            Err(HoldRefused::InProgress) => At::Done(Answer::InProgress),
-            Err(HoldRefused::KeyReused) => At::Done(Answer::KeyReused),
+            Ok(HoldOutcome::Held(_)) => Stage::AskFal(None),
+            Ok(HoldOutcome::Replay(found)) => Stage::Done(Response::Replayed(remaining(&found))),
+            Err(HoldRefused::InsufficientCoins { .. }) => Stage::Done(Response::InsufficientCoins),
+            Err(HoldRefused::TooManyGenerations) => Stage::Done(Response::TooManyGenerations),
+            Err(HoldRefused::InProgress) => Stage::Done(Response::InProgress),
+            Err(HoldRefused::KeyReused) => Stage::Done(Response::KeyReused),
             // The ledger gives up after some tries.
-            Err(HoldRefused::Unavailable(_)) => At::Hold,
+            Err(HoldRefused::Unavailable(_)) => Stage::Hold,
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
-        (at, self.model.undisturbed(&mut self.items, lapsed, who, At::Hold))
+        (at, self.model.run_alone(&mut self.state, Actor::Request(attempt), Stage::Hold))
     }
 
-    async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (At, At) {
+    async fn settle(&mut self, attempt: Attempt, seen: Option<i8>) -> (Stage, Stage) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
         let before = seen.map(|coins| Coins::new(u64::from(coins.unsigned_abs())));
         let at = match self.ledger.settle(&hold, &records::images(), before, self.now).await {
-            Ok(coins) => At::Done(Answer::Delivered(tables::small(coins))),
-            Err(SettleRefused::LeaseLost) => At::Done(Answer::LeaseLost),
-            Err(SettleRefused::Unavailable(_)) => At::Release(Reason::LostSettle),
+            Ok(coins) => Stage::Done(Response::Delivered(tables::small(coins))),
+            Err(SettleRefused::LeaseLost) => Stage::Done(Response::LeaseLost),
+            Err(SettleRefused::Unavailable(_)) => Stage::Release(Reason::LostSettle),
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
         let mut modelled = self.model.after_fal(attempt, seen);
-        while let At::Settle(_) = modelled {
-            let next = self.model.after_call(&mut self.items, lapsed, who, modelled);
+        while let Stage::Settle(_) = modelled {
+            let next = self.model.after_call(&mut self.state, Actor::Request(attempt), modelled);
             modelled = next.expect("a settle has a call");
         }
         (at, modelled)
     }
 
-    async fn release(&mut self, attempt: Attempt) -> (At, At) {
+    async fn release(&mut self, attempt: Attempt) -> (Stage, Stage) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
         let at = match self.ledger.release(&hold, "fal_failed", self.now).await.expect("a decision") {
-            Released::GivenBack => At::Done(Answer::TryAgain),
-            Released::WasSettled(found) => At::Done(Answer::Delivered(remaining(&found))),
+            Released::GivenBack => Stage::Done(Response::TryAgain),
+            Released::WasSettled(found) => Stage::Done(Response::Delivered(remaining(&found))),
         };
-        let (who, lapsed) = (Who::Request(attempt), self.lapsed());
-        let modelled = self.model.undisturbed(&mut self.items, lapsed, who, At::Release(Reason::LostSettle));
+        let at_release = Stage::Release(Reason::LostSettle);
+        let modelled = self.model.run_alone(&mut self.state, Actor::Request(attempt), at_release);
         (at, modelled)
     }
 
-    async fn top_up(&mut self) -> (At, At) {
+    async fn top_up(&mut self) -> (Stage, Stage) {
         let (number, coins) = (0, 2);
         let reference = format!("payment of {}", self.user);
-        let (profiles, ledger) = (self.tables.profiles.clone(), self.tables.ledger.clone());
-        let top_ups = TopUps::new(self.client.clone(), profiles, ledger);
+        let tables = self.potret.tables();
+        let client = self.potret.stack.dynamodb.dynamodb();
+        let top_ups = TopUps::new(client, tables.profiles, tables.ledger);
         let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
         let balance = top_ups.credit(&top_up, self.now).await.expect("credited");
-        let (who, lapsed, at) = (Who::TopUp(number), self.lapsed(), At::TopUp(self.items.profile.balance));
-        let modelled = self.model.undisturbed(&mut self.items, lapsed, who, at);
-        (At::Done(Answer::Credited(tables::small(balance))), modelled)
+        let at_top_up = Stage::TopUp(self.state.items.profile.balance);
+        let modelled = self.model.run_alone(&mut self.state, Actor::TopUp(number), at_top_up);
+        (Stage::Done(Response::Credited(tables::small(balance))), modelled)
     }
 }
 
@@ -161,14 +161,14 @@ fn remaining(found: &Generation) -> i8 {
 
 /// What an attempt stores when it begins. Every attempt has a key, shared or not.
 fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestamp) -> Generation {
-    let (plan, order) = (scenario.plan(attempt), i32::from(attempt.0));
-    let key = IdempotencyKey::parse(&format!("key-{}", plan.key)).expect("a key");
+    let (request, order) = (scenario.request(attempt), i32::from(attempt.0));
+    let key = IdempotencyKey::parse(&format!("key-{}", request.key)).expect("a key");
     let created_at = began + SignedDuration::from_secs(order.into());
     Generation {
         generation_id: GenerationId::for_key(user, &key),
-        body_hash: format!("body-{}", plan.body),
+        body_hash: format!("body-{}", request.body),
         lease_until: began + LEASE * (order + 1),
-        coins: Coins::new(plan.coins.unsigned_abs().into()),
+        coins: Coins::new(request.price.unsigned_abs().into()),
         ..records::pending(user.as_str(), created_at)
     }
 }

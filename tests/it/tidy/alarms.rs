@@ -1,17 +1,17 @@
-//! Rules about alarms and the dashboard: every metric that they name exists, under that very name.
+//! Rules about alarms and the dashboard: every metric that they name exists.
 
 use std::collections::BTreeSet;
 
 use common::metrics::{Metric, NAMESPACE};
 use fal_double::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::template::{resources, template};
 use super::{file, refuse};
+use crate::fixtures::event;
 use crate::harness::Potret;
-use crate::metrics::{a_batch, invoke};
 
-/// Metrics that AWS itself makes, with the dimensions under which it makes them:
+/// Metrics of AWS itself, with their dimensions:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html> and
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>.
 const OF_AWS: [(&str, &str, &str); 6] = [
@@ -23,7 +23,7 @@ const OF_AWS: [(&str, &str, &str); 6] = [
     ("AWS/ApiGateway", "Count", "ApiId"),
 ];
 
-/// A metric as an alarm or a widget names it: the dimension's value is a resource of the template.
+/// A metric as an alarm or a widget names it. The value of the dimension is a resource of the template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
     by: String,
@@ -43,7 +43,7 @@ fn of_type(kind: &str) -> Vec<(String, Value)> {
     of_type.map(|(name, resource)| (name, resource["Properties"].clone())).collect()
 }
 
-/// What the alarms are on. An alarm has one metric, or calculates with several.
+/// The metrics of the alarms. An alarm has one metric, or calculates with several.
 fn alarmed() -> Vec<Named> {
     let mut named = Vec::new();
     for (by, alarm) in of_type("AWS::CloudWatch::Alarm") {
@@ -70,56 +70,53 @@ fn dashboard() -> Value {
     serde_json::from_str(&text(&dashboard["DashboardBody"]["Fn::Sub"])).expect("the dashboard is JSON")
 }
 
-/// What the dashboard shows. `.` is what the row above has there, `...` the whole row.
+/// The metrics of the dashboard. `.` repeats a cell of the row above, and `...` the whole row.
 fn shown() -> Vec<Named> {
     let mut named = Vec::new();
     for widget in dashboard()["widgets"].as_array().expect("widgets") {
         let mut above: Vec<String> = Vec::new();
         for row in widget["properties"]["metrics"].as_array().into_iter().flatten() {
-            let texts: Vec<_> =
-                row.as_array().expect("a row").iter().filter(|cell| cell.is_string()).map(text).collect();
-            if texts != ["..."] {
-                let same = |(place, cell): (usize, &String)| {
-                    if cell == "." { above[place].clone() } else { cell.clone() }
-                };
-                above = texts.iter().enumerate().map(same).collect();
+            let cells = row.as_array().expect("a row").iter();
+            let mut row: Vec<_> = cells.filter(|cell| cell.is_string()).map(text).collect();
+            if row == ["..."] {
+                row.clone_from(&above);
+            } else {
+                let repeated = row.iter_mut().enumerate().filter(|(_, cell)| *cell == ".");
+                repeated.for_each(|(place, cell)| cell.clone_from(&above[place]));
             }
-            let [namespace, metric, dimension, value] = above.clone().try_into().expect("one dimension");
+            above.clone_from(&row);
+            let [namespace, metric, dimension, value] = row.try_into().expect("one dimension");
             let resource = value.trim_start_matches("${").trim_end_matches('}').to_owned();
-            named.push(Named {
-                by: text(&widget["properties"]["title"]),
-                namespace,
-                metric,
-                dimension,
-                resource,
-            });
+            let by = text(&widget["properties"]["title"]);
+            named.push(Named { by, namespace, metric, dimension, resource });
         }
     }
     named
 }
 
-/// Brings about what the alarm is for, and answers the line of metrics that came of it.
+/// Brings about the event that an alarm reports, and returns the line of metrics.
 async fn bring_about(metric: &str) -> Value {
     let potret = Potret::start().await;
     potret.user_with("merchant", 1).await;
     match metric {
         "FalKeyRefused" => potret.fal_fails(Fault::BadKey),
         "FalAccountLocked" => potret.fal_fails(Fault::AccountLocked),
-        "HoldsPastLease" => drop(potret.leave_a_hold_past_its_lease().await),
-        _ => panic!("say here how {metric} comes about"),
+        "HoldsPastLease" => drop(potret.leave_an_expired_hold().await),
+        _ => panic!("add the event that {metric} counts"),
     }
-    invoke(&potret, "generate-image", a_batch()).await.metrics
+    let event = event("generate-image", "text-to-image", "merchant");
+    potret.invoke("generate-image", &event).await.metrics
 }
 
 #[tokio::test]
-async fn every_alarm_of_ours_is_on_a_metric_that_is_emitted_under_its_namespace_name_and_dimension() {
+async fn the_metric_of_every_alarm_is_emitted_with_its_namespace_and_dimension() {
     let ours: Vec<_> = alarmed().into_iter().filter(|named| !named.namespace.starts_with("AWS/")).collect();
     assert!(ours.len() >= 3, "{ours:?}");
     for Named { by, namespace, metric, dimension, resource } in ours {
         let line = bring_about(&metric).await;
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], namespace, "{by}");
-        assert_eq!(directive["Dimensions"], serde_json::json!([[dimension]]), "{by}");
+        assert_eq!(directive["Dimensions"], json!([[dimension]]), "{by}");
         let names = directive["Metrics"].as_array().expect("metrics");
         assert!(names.iter().any(|declared| declared["Name"] == metric), "{by}: {line}");
         let function = resources().functions.into_iter().find(|function| function.logical_id == resource);
@@ -129,7 +126,7 @@ async fn every_alarm_of_ours_is_on_a_metric_that_is_emitted_under_its_namespace_
 }
 
 #[test]
-fn every_metric_that_is_alarmed_or_shown_exists() {
+fn every_metric_of_an_alarm_or_the_dashboard_exists() {
     let ours: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     let functions: BTreeSet<_> =
         resources().functions.into_iter().map(|function| function.logical_id).collect();
@@ -140,28 +137,31 @@ fn every_metric_that_is_alarmed_or_shown_exists() {
                 && functions.contains(&named.resource)
         }
         namespace => {
-            let is_there = match named.dimension.as_str() {
+            let has_resource = match named.dimension.as_str() {
                 "ApiId" => named.resource == "Api",
                 _ => functions.contains(&named.resource),
             };
-            is_there && OF_AWS.contains(&(namespace, named.metric.as_str(), named.dimension.as_str()))
+            has_resource && OF_AWS.contains(&(namespace, named.metric.as_str(), named.dimension.as_str()))
         }
     };
     let missing = alarmed().into_iter().chain(shown()).filter(|named| !exists(named));
-    refuse(&missing.map(|named| format!("{named:?}")).collect::<Vec<_>>(), "nobody emits these:");
+    refuse(
+        &missing.map(|named| format!("{named:?}")).collect::<Vec<_>>(),
+        "correct the names of these metrics:",
+    );
 }
 
 #[test]
-fn every_alarm_tells_somebody_is_on_the_dashboard_and_in_the_manual() {
+fn every_alarm_notifies_the_topic_and_is_on_the_dashboard_and_in_the_manual() {
     let (dashboard, manual) = (dashboard().to_string(), file("docs/operate.md"));
     let mut breaches = Vec::new();
     for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
-        if alarm["AlarmActions"] != serde_json::json!([{"Ref": "AlarmTopic"}]) {
-            breaches.push(format!("{name} has another action than AlarmTopic"));
+        if alarm["AlarmActions"] != json!([{"Ref": "AlarmTopic"}]) {
+            breaches.push(format!("{name} must notify AlarmTopic and nobody else"));
         }
+        // Without requests there are no metrics.
         if alarm["TreatMissingData"] != "notBreaching" {
-            breaches
-                .push(format!("{name} must take silence for peace: without requests there are no metrics"));
+            breaches.push(format!("{name} must not fire on missing data"));
         }
         if !dashboard.contains(&format!("${{{name}.Arn}}")) {
             breaches.push(format!("{name} is not on the dashboard"));
@@ -170,5 +170,5 @@ fn every_alarm_tells_somebody_is_on_the_dashboard_and_in_the_manual() {
             breaches.push(format!("{name} is not in docs/operate.md"));
         }
     }
-    refuse(&breaches, "an alarm must reach somebody who knows what to do:");
+    refuse(&breaches, "complete these alarms:");
 }

@@ -1,4 +1,4 @@
-//! Rules about the documents: they name everything that a user can call, set or receive, and their links lead somewhere.
+//! Rules about the documents: they name every route, setting and error code, and their links have targets.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,13 +6,13 @@ use super::template::{resources, settings, template};
 use super::{File, file, files, refuse};
 use crate::description::DESCRIPTION;
 
-/// The README is a front page. What does not fit goes to `docs/`.
-const MOST_LINES_OF_THE_README: usize = 150;
+/// The README is a front page. Details belong in `docs/`.
+const MAX_LINES_OF_THE_README: usize = 150;
 
-/// The words of a text. `FAL_KEY` is not one of `FAL_KEY_PARAMETER`, nor `/api` one of `/api/coins`.
+/// The words of a text. `FAL_KEY_PARAMETER` and `/api/coins` are one word each.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|char: char| !char.is_alphanumeric() && !"_-/{}.".contains(char));
-    // A full stop ends a sentence; within a word it is a part of it.
+    // A full stop is a part of a word, but not at its end.
     words.map(|word| word.trim_end_matches('.'))
 }
 
@@ -26,16 +26,14 @@ fn expect_words(document: &str, names: impl IntoIterator<Item = String>) {
 #[test]
 fn the_readme_is_a_front_page() {
     let length = file("README.md").lines().count();
-    assert!(length <= MOST_LINES_OF_THE_README, "README.md has {length} lines; move something to docs/");
+    assert!(length <= MAX_LINES_OF_THE_README, "README.md has {length} lines: move details to docs/");
 }
 
 #[test]
 fn every_setting_and_every_parameter_is_documented() {
     let parameters = template()["Parameters"].as_object().expect("parameters").clone();
-    expect_words(
-        "docs/deploy.md",
-        settings().into_iter().chain(parameters.into_iter().map(|(name, _)| name)),
-    );
+    let parameters = parameters.into_iter().map(|(name, _)| name);
+    expect_words("docs/deploy.md", settings().into_iter().chain(parameters));
 }
 
 #[test]
@@ -53,26 +51,26 @@ fn every_route_is_documented_with_its_method() {
             !text.lines().any(|line| names(line, &route.method) && names(line, &route.path))
         });
         let routes: Vec<_> = routes.into_iter().map(|route| route.route_key).collect();
-        refuse(&routes, &format!("describe these routes in {document}, method and path in one line:"));
+        refuse(&routes, &format!("describe these routes in {document}, with method and path in one line:"));
     }
 }
 
-/// The addresses of a Markdown text's links, and of its pictures.
+/// The targets of the links and the pictures in a Markdown text.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link)
 }
 
-/// The anchors that GitHub gives to a Markdown text's headings.
+/// The anchors that GitHub gives to the headings of a Markdown text.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
-    let kept = |char: &char| char.is_alphanumeric() || "-_ ".contains(*char);
-    headings
-        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
-        .map(|heading| heading.chars().filter(kept).collect::<String>().replace(' ', "-"))
-        .collect()
+    let anchor = |heading: &str| -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        heading.chars().filter(|char| char.is_alphanumeric() || "-_".contains(*char)).collect()
+    };
+    headings.map(anchor).collect()
 }
 
-/// `link` of `document`, from the root.
+/// The path to which `link` in `document` leads, from the root.
 fn target(document: &str, link: &str) -> String {
     if link.is_empty() {
         return document.to_owned();
@@ -88,9 +86,9 @@ fn target(document: &str, link: &str) -> String {
 }
 
 #[test]
-fn every_link_in_a_document_leads_somewhere() {
+fn every_link_in_a_document_has_a_target() {
     let files = files();
-    let is_there = |target: &str, anchor: &str| {
+    let exists = |target: &str, anchor: &str| {
         let found = files.iter().find(|file| file.path == target);
         match anchor {
             "" => found.is_some() || files.iter().any(|file| file.path.starts_with(target)),
@@ -101,7 +99,7 @@ fn every_link_in_a_document_leads_somewhere() {
     for File { path, text } in files.iter().filter(|file| file.path.ends_with(".md")) {
         for link in links(text).filter(|link| !link.contains("://")) {
             let (to, anchor) = link.split_once('#').unwrap_or((link, ""));
-            if !is_there(&target(path, to), anchor) {
+            if !exists(&target(path, to), anchor) {
                 broken.push(format!("{path}: {link}"));
             }
         }

@@ -1,4 +1,5 @@
-//! Rules about `openapi.yaml`: it names the routes, codes, lists and limits of the code, and shows the fixtures.
+//! Rules about `openapi.yaml`: it has the routes, codes, lists and limits of the code, and the fixtures as
+//! examples.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +8,17 @@ use common::prompt::{MAX_ADDITIONAL_CHARS, MAX_OPTION_CHARS, MAX_PROMPT_CHARS, l
 use common::uploads::MAX_UPLOAD_BYTES;
 use serde_json::{Value, json};
 
-use super::template::{differences, resources};
-use super::{file, refuse};
+use super::template::resources;
+use super::{differences, file, refuse};
 use crate::description::{DESCRIPTION, Operation, faults, resolved};
 use crate::fixtures::{self, Fixture};
 
-/// Answered to a direct invocation only: the gateway has no route for another method.
+/// Occurs in a direct invocation only: the gateway has no route for another method.
 const NEVER_THROUGH_THE_GATEWAY: Code = Code::MethodNotAllowed;
 
 const PROBLEM: &str = "application/problem+json";
 
-/// Answers too long to be shown as a whole.
+/// Routes with a response that is too long for an example.
 const EXCERPTS: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];
 
 fn schema(name: &str) -> &'static Value {
@@ -31,27 +32,25 @@ fn texts(values: &Value) -> BTreeSet<String> {
 
 #[test]
 fn the_description_has_the_routes_of_the_template_and_their_security() {
-    let with_security =
-        |route: String, public: bool| format!("{route}{}", if public { ", for anybody" } else { "" });
+    let with_security = |route: String, public: bool| if public { route + ", public" } else { route };
     let described = Operation::all().into_iter().map(|operation| {
         let security = operation.description.get("security").unwrap_or(&DESCRIPTION["security"]);
         with_security(operation.route_key(), *security == json!([]))
     });
     let routes = resources().routes.into_iter().map(|route| with_security(route.route_key, route.public));
-    refuse(
-        &differences(&described.collect(), "openapi.yaml", &routes.collect(), "template.yaml"),
-        "describe the routes that there are:",
-    );
+    let breaches = differences("openapi.yaml", described, "template.yaml", routes);
+    refuse(&breaches, "describe the routes of template.yaml in openapi.yaml:");
 }
 
 #[test]
 fn every_code_is_described_at_its_status() {
-    let known = Code::ALL.iter().map(|code| code.name().to_owned()).collect();
-    refuse(
-        &differences(&texts(&schema("Code")["enum"]), "openapi.yaml", &known, "common/src/api/problem.rs"),
-        "name every code in the schema Code:",
-    );
-    let (mut breaches, mut answered) = (Vec::new(), BTreeSet::new());
+    let codes = || Code::ALL.iter().map(|code| code.name().to_owned());
+    let breaches =
+        differences("the schema Code", texts(&schema("Code")["enum"]), "common::api::Code", codes());
+    refuse(&breaches, "name every code in the schema Code:");
+
+    let mut breaches = Vec::new();
+    let mut described = BTreeSet::from([NEVER_THROUGH_THE_GATEWAY.name().to_owned()]);
     for operation in Operation::all() {
         for (status, response) in operation.responses() {
             let Some(problem) = response["content"].get(PROBLEM) else { continue };
@@ -64,36 +63,30 @@ fn every_code_is_described_at_its_status() {
                 if code.is_none_or(|code| code.status() != status) {
                     breaches.push(format!("{} {status} cannot be {name}", operation.route_key()));
                 }
-                answered.insert(name);
+                described.insert(name);
             }
         }
     }
-    answered.insert(NEVER_THROUGH_THE_GATEWAY.name().to_owned());
-    breaches.extend(differences(&answered, "an answer", &known, "common/src/api/problem.rs"));
-    refuse(&breaches, "give every answer the codes of its status:");
+    breaches.extend(differences("a response", described, "common::api::Code", codes()));
+    refuse(&breaches, "give every response the codes of its status:");
 }
 
 #[test]
-fn the_options_and_their_limits_are_those_of_the_code() {
+fn the_described_options_and_limits_are_those_of_the_code() {
     let described = schema("Options")["properties"].as_object().expect("properties");
-    let mut fields = BTreeSet::from(["additional_prompt".to_owned()]);
+    let mut fields = vec!["additional_prompt".to_owned()];
     let mut breaches = Vec::new();
     for list in labels::ALL {
-        fields.insert(list.field.to_owned());
+        fields.push(list.field.to_owned());
         fields.extend(list.custom_field.map(str::to_owned));
         let known = list.labels.iter().flat_map(|label| [label.english, label.indonesian]);
         if list.closed {
-            let named = texts(&described[list.field]["enum"]);
-            breaches.extend(differences(
-                &named,
-                list.field,
-                &known.map(str::to_owned).collect(),
-                "labels.rs",
-            ));
+            let choices = texts(&described[list.field]["enum"]);
+            breaches.extend(differences(list.field, choices, "labels.rs", known.map(str::to_owned)));
         }
     }
-    breaches.extend(differences(&described.keys().cloned().collect(), "Options", &fields, "labels.rs"));
-    refuse(&breaches, "write the options in openapi.yaml as they are:");
+    breaches.extend(differences("Options", described.keys().cloned(), "labels.rs", fields));
+    refuse(&breaches, "copy the options of labels.rs to openapi.yaml:");
 
     assert_eq!(schema("OptionText")["maxLength"], MAX_OPTION_CHARS);
     assert_eq!(described["additional_prompt"]["maxLength"], MAX_ADDITIONAL_CHARS);
@@ -102,15 +95,15 @@ fn the_options_and_their_limits_are_those_of_the_code() {
     assert_eq!(upload["schema"]["properties"]["content_length"]["maximum"], MAX_UPLOAD_BYTES);
 }
 
-/// What a function was recorded to answer to a fixture: status and body.
+/// Status and body of the recorded response to a fixture.
 fn recorded(Fixture { function, name, .. }: &Fixture) -> (u64, Value) {
     let snapshot = file(&format!("tests/it/snapshots/{function}--{name}.snap"));
-    let (_, answer) = snapshot.split_once("\n---\n").expect("a snapshot");
-    let answer: Value = serde_json::from_str(answer).expect("JSON");
-    (answer["status"].as_u64().unwrap_or_default(), answer["body"].clone())
+    let (_, response) = snapshot.split_once("\n---\n").expect("a snapshot");
+    let mut response: Value = serde_json::from_str(response).expect("JSON");
+    (response["status"].as_u64().unwrap_or_default(), response["body"].take())
 }
 
-/// Whether an example is what was recorded, with something in the place of each `[…]`.
+/// Whether an example is the recorded value, with any text in place of each `[…]`.
 fn is_as_recorded(recorded: &Value, example: &Value) -> bool {
     match (recorded, example) {
         (Value::Object(recorded), Value::Object(example)) => {
@@ -136,22 +129,20 @@ fn is_as_recorded(recorded: &Value, example: &Value) -> bool {
 }
 
 #[test]
-fn the_examples_are_the_fixtures() {
-    let (mut breaches, mut used) = (Vec::new(), 0);
+fn every_fixture_is_an_example() {
+    let (mut breaches, mut bodies) = (Vec::new(), 0);
     for fixture in fixtures::all() {
-        let event: Value = serde_json::from_str(&fixture.text).expect("JSON");
+        let event = fixture.json();
         let route = event["routeKey"].as_str().unwrap_or_default();
-        let Some(operation) = Operation::all().into_iter().find(|operation| operation.route_key() == route)
-        else {
-            continue;
-        };
+        let operation = Operation::all().into_iter().find(|operation| operation.route_key() == route);
+        let Some(operation) = operation else { continue };
         let (status, body) = recorded(&fixture);
         let request = &operation.description["requestBody"]["content"]["application/json"]["examples"];
         if let (Some(text), 200..300) = (event["body"].as_str(), status) {
-            used += 1;
+            bodies += 1;
             let sent: Value = serde_json::from_str(text).expect("JSON");
             if request[&fixture.name]["value"] != sent {
-                breaches.push(format!("{}: its body is no example", fixture.path()));
+                breaches.push(format!("{}: its body is not an example", fixture.path()));
             }
         }
         if body == "" || (status == 200 && EXCERPTS.contains(&route)) {
@@ -160,18 +151,17 @@ fn the_examples_are_the_fixtures() {
         let media = if status < 400 { "application/json" } else { PROBLEM };
         let response = resolved(&operation.description["responses"][status.to_string()]);
         if !is_as_recorded(&body, &response["content"][media]["examples"][&fixture.name]["value"]) {
-            breaches.push(format!("{}: the answer to it is no example", fixture.path()));
+            breaches.push(format!("{}: its response is not an example", fixture.path()));
         }
     }
-    refuse(&breaches, "write the examples in openapi.yaml as the fixtures and their snapshots are:");
-    assert!(used > 0, "no fixture has a body");
+    refuse(&breaches, "copy the fixtures and their snapshots to the examples of openapi.yaml:");
+    assert!(bodies > 0, "no fixture has a body");
 }
 
 #[test]
-fn the_excerpt_of_the_options_is_one() {
-    let options =
-        DESCRIPTION.pointer("/paths/~1api~1prompt-options/get/responses/200/content").expect("content");
-    let excerpt = &options["application/json"]["examples"]["excerpt"]["value"];
+fn the_example_of_the_options_is_an_excerpt_of_the_recorded_response() {
+    let response = &DESCRIPTION["paths"]["/api/prompt-options"]["get"]["responses"]["200"];
+    let excerpt = &response["content"]["application/json"]["examples"]["excerpt"]["value"];
     let success =
         fixtures::all().into_iter().find(|fixture| fixture.path() == "events/prompt-options/success.json");
     let (_, whole) = recorded(&success.expect("the fixture"));
@@ -192,7 +182,7 @@ fn the_excerpt_of_the_options_is_one() {
 }
 
 #[test]
-fn every_example_is_what_its_schema_allows() {
+fn every_example_is_valid_against_its_schema() {
     let mut breaches = Vec::new();
     let mut count = 0;
     for operation in Operation::all() {
@@ -204,12 +194,11 @@ fn every_example_is_what_its_schema_allows() {
             let named = described["examples"].as_object().into_iter().flat_map(|examples| examples.values());
             for example in named.map(|named| &named["value"]).chain(described.get("example")) {
                 count += 1;
-                let faults = faults(&described["schema"], example);
-                breaches
-                    .extend(faults.into_iter().map(|fault| format!("{}: {fault}", operation.route_key())));
+                let faults = faults(&described["schema"], example).into_iter();
+                breaches.extend(faults.map(|fault| format!("{}: {fault}", operation.route_key())));
             }
         }
     }
-    refuse(&breaches, "write the example as its schema says, or the schema as it is:");
+    refuse(&breaches, "correct the example or its schema:");
     assert!(count > 20, "only {count} examples were found");
 }

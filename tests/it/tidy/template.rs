@@ -1,23 +1,24 @@
-//! Rules about `template.yaml`: it and the code name the same routes, functions and settings.
+//! Rules about `template.yaml`: it and the code have the same routes, functions and settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use local_stack::functions::{self, Deployed};
-use reqwest::{Method, StatusCode};
-use sam_template::{LocalStack, Stack, Template};
-use serde_json::Value;
+use reqwest::Method;
+use sam_template::{LocalStack, Resources, Template};
+use serde_json::{Value, json};
 
-use super::{file, files, refuse};
-use crate::harness::Potret;
+use super::{differences, file, files, refuse};
+use crate::harness::{Potret, Response};
 
-/// Settings for laptops. In the cloud the secrets come from Systems Manager, and fal's hosts are fal's own.
+/// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are
+/// the real ones.
 const LOCAL_ONLY: [&str; 6] =
     ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY", "JWT_SECRET"];
 
-/// What the template sets for a function that is no setting of ours.
+/// An environment variable in the template that is a setting of the C library.
 const OF_THE_C_LIBRARY: &str = "MALLOC_MMAP_THRESHOLD_";
 
-/// The routes that answer without a token.
+/// The routes that need no token.
 const FOR_ANYBODY: [&str; 2] = ["GET /api/openapi.json", "GET /api/prompt-options"];
 
 /// The template as JSON.
@@ -25,25 +26,12 @@ pub fn template() -> Value {
     Template::parse(&file("template.yaml")).expect("a template").json().clone()
 }
 
-/// The template as it lies there, with made-up values for what a deployment is asked for.
-pub fn resources() -> Stack {
-    let asked_for = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
-    let parameters = asked_for.map(|name| (name.to_owned(), "made-up".to_owned())).into();
+/// The resources of the template, with made-up values for the parameters of a deployment.
+pub fn resources() -> Resources {
+    let required = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
+    let parameters = required.map(|name| (name.to_owned(), "made-up".to_owned())).into();
     let template = Template::parse(&file("template.yaml")).expect("a template");
     template.resolve(&LocalStack { name: "potret".to_owned(), parameters }).expect("resources")
-}
-
-/// Those of one list that are not in the other, in words.
-pub fn differences(
-    one: &BTreeSet<String>,
-    in_one: &str,
-    other: &BTreeSet<String>,
-    in_other: &str,
-) -> Vec<String> {
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>, place: &str| {
-        a.difference(b).map(|name| format!("{name} is only in {place}")).collect::<Vec<_>>()
-    };
-    [only(one, other, in_one), only(other, one, in_other)].concat()
 }
 
 /// Every setting that a function reads.
@@ -55,44 +43,33 @@ pub fn settings() -> BTreeSet<String> {
 fn cargo_lambda_watch_serves_the_routes_of_the_template() {
     let manifest = file("Cargo.toml");
     let routers = manifest.split("[[workspace.metadata.lambda.watch.router]]\n").skip(1);
-    let served: BTreeSet<_> =
-        routers.map(|rest| rest.lines().take(3).collect::<Vec<_>>().join("; ")).collect();
-    let resources = resources();
-    let wanted = resources.routes.iter().map(|route| {
-        let (path, method, function) = (&route.path, &route.method, &route.function);
-        format!("path = \"{path}\"; methods = [\"{method}\"]; function = \"{function}\"")
+    let served = routers.map(|router| router.lines().take(3).collect::<Vec<_>>().join("; "));
+    let routes = resources().routes.into_iter().map(|route| {
+        format!(r#"path = "{}"; methods = ["{}"]; function = "{}""#, route.path, route.method, route.function)
     });
-    let breaches = differences(&served, "Cargo.toml", &wanted.collect(), "template.yaml");
-    refuse(
-        &breaches,
-        "let [workspace.metadata.lambda.watch] in Cargo.toml have the routes of template.yaml:",
-    );
+    let breaches = differences("Cargo.toml", served, "template.yaml", routes);
+    refuse(&breaches, "copy the routes of template.yaml to [workspace.metadata.lambda.watch] in Cargo.toml:");
 }
 
 #[test]
 fn every_function_has_the_routes_of_the_template() {
     let routes = resources().routes.into_iter();
-    let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path)).collect();
+    let routes = routes.map(|route| format!("{}: {} {}", route.function, route.method, route.path));
     let own = functions::ALL.iter().flat_map(|function| {
         function.routes.iter().map(|route| format!("{}: {} {}", function.name, route.method, route.path))
     });
-    refuse(
-        &differences(&routes, "template.yaml", &own.collect(), "the functions' ROUTES"),
-        "make the function's Event in template.yaml and its ROUTES the same:",
-    );
+    let breaches = differences("template.yaml", routes, "the functions' ROUTES", own);
+    refuse(&breaches, "make the function's Event in template.yaml and its ROUTES the same:");
 }
 
 #[test]
-fn every_route_needs_a_token_but_those_meant_for_anybody() {
-    let public = resources().routes.into_iter().filter(|route| route.public);
+fn every_route_needs_a_token_except_the_public_ones() {
+    let public = resources().routes.into_iter().filter(|route| route.public).map(|route| route.route_key);
+    let breaches =
+        differences("template.yaml as public", public, "FOR_ANYBODY", FOR_ANYBODY.map(str::to_owned));
     refuse(
-        &differences(
-            &public.map(|route| route.route_key).collect(),
-            "template.yaml as public",
-            &FOR_ANYBODY.map(str::to_owned).into(),
-            "FOR_ANYBODY",
-        ),
-        "take `Authorizer: NONE` out, or name the route in FOR_ANYBODY if it tells nothing about any user:",
+        &breaches,
+        "remove `Authorizer: NONE`, or add the route to FOR_ANYBODY if it tells nothing about a user:",
     );
 }
 
@@ -105,32 +82,30 @@ async fn the_gateway_serves_the_routes_of_the_template_and_no_others() {
     let mut breaches = Vec::new();
     for path in paths {
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let is_route = routes.iter().any(|route| route.path == path && route.method == method.as_str());
-            let answer =
-                potret.http.request(method.clone(), potret.url(path)).send().await.expect("an answer");
-            let expected = match is_route {
-                true if FOR_ANYBODY.contains(&format!("{method} {path}").as_str()) => StatusCode::OK,
-                // Without a token, a route asks for one.
-                true => StatusCode::UNAUTHORIZED,
-                false => StatusCode::NOT_FOUND,
+            let key = format!("{method} {path}");
+            let response = Response::to(potret.http.request(method, potret.url(path))).await;
+            let expected = match routes.iter().any(|route| route.route_key == key) {
+                true if FOR_ANYBODY.contains(&key.as_str()) => (200, None),
+                true => (401, Some("Unauthorized")),
+                false => (404, Some("Not Found")),
             };
-            if answer.status() != expected {
-                breaches.push(format!("{method} {path}: {}, expected {expected}", answer.status()));
+            let message = expected.1.map(|message| json!({"message": message}));
+            if response.status != expected.0 || message.is_some_and(|message| message != response.body) {
+                breaches.push(format!("{key}: {} {}, expected {expected:?}", response.status, response.body));
             }
         }
     }
-    refuse(&breaches, "make the local gateway serve what template.yaml says:");
+    refuse(&breaches, "make the local gateway serve the routes of template.yaml:");
 }
 
 #[test]
-fn every_function_bears_one_name_everywhere() {
+fn every_function_has_the_same_name_everywhere() {
     let files: BTreeMap<_, _> = files().into_iter().map(|file| (file.path, file.text)).collect();
     let mut breaches = Vec::new();
     for function in resources().functions {
         let name = &function.name;
         let (folder, module) = (format!("functions/{name}"), name.replace('-', "_"));
-        let code = [format!("{folder}/src/main.rs"), format!("{folder}/src/lib.rs")];
-        for path in code.into_iter().chain([format!("tests/it/{module}.rs")]) {
+        for path in [format!("{folder}/src/main.rs"), format!("{folder}/src/lib.rs")] {
             if !files.contains_key(&path) {
                 breaches.push(format!("{path} is missing"));
             }
@@ -142,9 +117,6 @@ fn every_function_bears_one_name_everywhere() {
         if !files["tests/it/main.rs"].contains(&format!("\nmod {module};\n")) {
             breaches.push(format!("tests/it/main.rs does not have `mod {module};`"));
         }
-        if !files.keys().any(|path| path.starts_with(&format!("events/{name}/"))) {
-            breaches.push(format!("events/{name}/ has no fixture"));
-        }
         if template()["Resources"][&function.logical_id]["Properties"]["CodeUri"] != folder.as_str() {
             breaches.push(format!("template.yaml must build it with CodeUri: {folder}"));
         }
@@ -153,7 +125,7 @@ fn every_function_bears_one_name_everywhere() {
             breaches.push(format!("template.yaml calls it {resource}, expected {expected}"));
         }
     }
-    refuse(&breaches, "a function's folder, package, binary, resource, events and tests bear one name:");
+    refuse(&breaches, "give the function's folder, package, binary, resource and tests the same name:");
 }
 
 fn pascal_case(name: &str) -> String {
@@ -163,25 +135,23 @@ fn pascal_case(name: &str) -> String {
 
 #[test]
 fn every_folder_of_functions_and_of_events_is_a_function_of_the_template() {
-    let functions = resources().functions.into_iter().map(|function| function.name).collect();
+    let functions = resources().functions.into_iter().map(|function| function.name);
     let mut breaches = Vec::new();
     for parent in ["functions", "events"] {
         let names = files().into_iter().filter_map(|file| {
             let (name, _) = file.path.strip_prefix(parent)?.strip_prefix('/')?.split_once('/')?;
             Some(name.to_owned())
         });
-        breaches.extend(differences(&names.collect(), parent, &functions, "template.yaml"));
+        breaches.extend(differences(parent, names, "template.yaml", functions.clone()));
     }
-    refuse(&breaches, "add the function to template.yaml, or delete what is left of it:");
+    refuse(&breaches, "add the function to template.yaml, or delete its folder:");
 }
 
 #[test]
-fn the_template_sets_every_setting_but_the_local_ones_and_no_unknown_one() {
+fn the_template_sets_exactly_the_settings_that_are_not_local() {
     let names = resources().functions.into_iter().flat_map(|function| function.environment.into_keys());
-    let set = names.filter(|name| name != OF_THE_C_LIBRARY).collect();
-    let known = settings().into_iter().filter(|name| !LOCAL_ONLY.contains(&name.as_str())).collect();
-    refuse(
-        &differences(&set, "template.yaml", &known, "the functions"),
-        "set it in template.yaml and read it in a function, or do neither:",
-    );
+    let set = names.filter(|name| name != OF_THE_C_LIBRARY);
+    let read = settings().into_iter().filter(|name| !LOCAL_ONLY.contains(&name.as_str()));
+    let breaches = differences("template.yaml", set, "the functions", read);
+    refuse(&breaches, "set it in template.yaml and read it in a function, or do neither:");
 }

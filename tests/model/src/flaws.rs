@@ -1,58 +1,59 @@
-//! What could be wrong with the protocol: mutants of the model, to see that its invariants can fail.
+//! What could be wrong with the protocol: each flaw turns the model into a mutant, to show that an invariant can
+//! fail.
 
-/// A guard left out, or a step done wrong.
+/// A condition left out, or a step done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// Hold: the coins need not be available.
     HoldIgnoresCoins,
-    /// Hold: any number may run at once.
+    /// Hold: any number of generations may run at once.
     HoldIgnoresLimit,
-    /// Hold: an ended generation is replaced by one of another body.
+    /// Hold: replaces an ended generation that has another body.
     HoldIgnoresBody,
-    /// Hold: a running or delivered generation is replaced.
+    /// Hold: replaces a pending or succeeded generation.
     HoldIgnoresStatus,
-    /// Hold: a late copy begins its own ended attempt again, or comes after a newer one.
+    /// Hold: a late copy replaces its own ended attempt or a newer one.
     HoldIgnoresAge,
-    /// Settle, release, expire: whose attempt it is does not matter, if it is pending.
+    /// Settle, release, expire: change a pending generation of any attempt.
     NoFence,
     /// Settle: the generation may have ended.
     SettleIgnoresStatus,
-    /// Settle: the hold need not be there.
+    /// Settle: the hold may be missing.
     SettleIgnoresHold,
-    /// Settle: writes the balance that it computed, even if the balance moved.
+    /// Settle: writes the computed balance although the balance has changed.
     SettleIgnoresBalance,
     /// Settle: the charge may replace an earlier one.
     ChargeOverwrites,
-    /// Settle: "the balance less the price", without any condition, as an atomic counter does.
+    /// Settle: subtracts the price without any condition, as an atomic counter does.
     DecrementWithoutHold,
-    /// Release: the coins are free again and the hold stays.
+    /// Release: the coins are available again but the hold stays.
     ReleaseKeepsHold,
     /// Release: the generation may have ended.
     ReleaseIgnoresStatus,
-    /// Release, expire: the hold need not be there.
+    /// Release, expire: the hold may be missing.
     GiveBackIgnoresHold,
     /// Expire: the generation may have ended.
     ExpireOverwrites,
-    /// Expire: the transaction does not look at the lease.
+    /// Expire: the transaction does not check the lease.
     ExpireIgnoresLease,
-    /// Expire: its sender does not look at the lease.
+    /// Expire: its sender does not check the lease.
     SenderIgnoresLease,
-    /// Top up: the payment may have been credited.
+    /// Top-up: the payment may have been credited before.
     TopUpRepeats,
-    /// Top up: writes the balance that it computed, even if the balance moved.
+    /// Top-up: writes the computed balance although the balance has changed.
     TopUpIgnoresBalance,
-    /// A refused hold is read profile first: no coins, before whether it was delivered.
+    /// A refused hold is explained by the profile first: "no coins" hides an earlier delivery.
     BalanceFirst,
-    /// A refused hold's own record is not recognised: a lost reply reads as somebody else's request.
+    /// A hold whose reply was lost mistakes its own record for another request's.
     OwnHoldNotRecognised,
-    /// A settle without a decision is answered as a failure, and nothing is released.
+    /// A settle with an unknown outcome gets a failure as its response, without a release.
     UndecidedMeansFailed,
-    /// The release that follows an undecided settle is not asked whether it was paid.
+    /// The release after an undecided settle does not read whether the batch was charged.
     ReleaseNotRead,
-    /// A settle refused because of the generation is taken for the own lost reply.
+    /// A settle that the generation refuses passes for one whose reply was lost.
     RefusedMeansSettled,
-    /// An expired hold that is in the way is left there.
+    /// Nobody expires a lapsed hold that blocks a request.
     NobodyExpires,
-    /// fal is asked although the hold had no decision.
+    /// fal is called although the hold's outcome is unknown.
     HoldUndecidedGoesOn,
 }

@@ -1,189 +1,161 @@
-//! What must hold in every state, and of every step.
+//! The promises: what must hold in every state and of every step.
 
-use std::fmt;
-
-use crate::scenario::Plan;
+use crate::scenario::Request;
 use crate::state::{
-    Answer, At, Attempt, Attempts, Coins, Entry, Generation, REQUESTS, State, Status, VISITOR, Who,
+    Actor, Attempt, Attempts, Coins, Items, REQUESTS, Response, Stage, State, Status, VISITOR,
 };
 use crate::steps::Model;
 
-/// A promise. Its text is its meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "said once, in its text")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum Invariant {
+    #[strum(to_string = "0 ≤ available ≤ balance, and the difference is the sum of the holds")]
     HoldsAreCovered,
+    #[strum(to_string = "a hold exists exactly while its generation is pending with the hold's attempt")]
     HoldsArePending,
+    #[strum(to_string = "a generation has succeeded exactly if the ledger has its attempt's charge")]
     SuccessIsCharged,
+    #[strum(to_string = "the balance is the opening balance plus the sum of the ledger")]
     BalanceIsLedger,
-    FalHasAHold,
-    HoldsAreFew,
+    #[strum(to_string = "fal is called only with a hold, unless its lease has ended")]
+    FalNeedsAHold,
+    #[strum(to_string = "no more generations run at once than the limit allows")]
+    HoldsAreLimited,
+    #[strum(to_string = "only attempts whose lease has ended are expired")]
     LeaseIsRespected,
+    #[strum(to_string = "a key that was used for one body is never used for another")]
     KeyKeepsItsBody,
-    AnswerIsTrueWhenGiven,
-    AnswerStaysTrue,
+    #[strum(to_string = "a response is true when it is sent")]
+    ResponseIsTrue,
+    #[strum(to_string = "a response stays true: a delivered batch is charged once, a failed one never")]
+    ResponseStaysTrue,
+    #[strum(to_string = "when the leases have ended, every coin can be spent and no key stays in progress")]
     NothingIsStuck,
 }
 
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HoldsAreCovered => "0 ≤ available ≤ balance, and their difference is the sum of the holds",
-            Self::HoldsArePending => {
-                "a hold is there exactly while its generation is pending with its attempt"
-            }
-            Self::SuccessIsCharged => {
-                "a generation has succeeded exactly if the ledger has its attempt's charge"
-            }
-            Self::BalanceIsLedger => {
-                "what was paid in is the balance and the price of every success, and the ledger says so"
-            }
-            Self::FalHasAHold => "fal is asked with a hold in force, unless its lease has passed",
-            Self::HoldsAreFew => "no more generations run at once than may",
-            Self::LeaseIsRespected => "only an attempt whose lease has passed is expired",
-            Self::KeyKeepsItsBody => "a key that was used for one body is never used for another",
-            Self::AnswerIsTrueWhenGiven => "an answer is true when it is given",
-            Self::AnswerStaysTrue => "an answer stays true: a success is paid once, a failure never",
-            Self::NothingIsStuck => {
-                "once the leases have passed, every coin can be spent and every key is answered"
-            }
-        })
-    }
-}
-
-/// Fails with `invariant` unless `holds`.
 fn require(holds: bool, invariant: Invariant) -> Result<(), Invariant> {
     if holds { Ok(()) } else { Err(invariant) }
 }
 
 impl Model {
-    /// Checks all that must hold in `state`.
     pub fn check_state(&self, state: &State) -> Result<(), Invariant> {
-        self.check_items(state)?;
-        for (who, process) in state.processes() {
-            let stays_true = process.answer().is_none_or(|answer| self.stays_true(state, who, answer));
-            require(stays_true, Invariant::AnswerStaysTrue)?;
+        self.check_items(&state.items, state.lapsed)?;
+        for (actor, process) in state.processes() {
+            let stays_true =
+                process.response().is_none_or(|response| self.stays_true(&state.items, actor, response));
+            require(stays_true, Invariant::ResponseStaysTrue)?;
         }
         require(!self.is_anything_stuck(state), Invariant::NothingIsStuck)
     }
 
-    fn check_items(&self, state: &State) -> Result<(), Invariant> {
-        let items = &state.items;
-        let price = |attempt| self.scenario.plan(attempt).coins;
-        let held: Coins = items.profile.holds.iter().map(price).sum();
-        let (balance, available) = (items.profile.balance.unwrap_or_default(), items.profile.available());
+    fn check_items(&self, items: &Items, lapsed: Attempts) -> Result<(), Invariant> {
+        let (profile, scenario) = (&items.profile, &self.scenario);
+        let (balance, available) = (profile.balance.unwrap_or_default(), profile.available());
+        let held: Coins = profile.holds.iter().map(|attempt| scenario.request(attempt).price).sum();
         require(0 <= available && available + held == balance, Invariant::HoldsAreCovered)?;
-        require(items.profile.holds.len() <= self.scenario.most_holds, Invariant::HoldsAreFew)?;
+        require(profile.holds.len() <= scenario.max_holds, Invariant::HoldsAreLimited)?;
 
         for attempt in Attempt::all() {
-            let record = items.generations[self.scenario.plan(attempt).key];
-            let record = record.filter(|record| record.attempt == attempt);
+            let Request { key, price, .. } = scenario.request(attempt);
+            let record = items.generations[key].filter(|record| record.attempt == attempt);
             let is = |status| record.is_some_and(|record| record.status == status);
-            require(items.profile.holds.has(attempt) == is(Status::Pending), Invariant::HoldsArePending)?;
+            require(profile.holds.contains(attempt) == is(Status::Pending), Invariant::HoldsArePending)?;
             let charge = items.charges[attempt.index()];
             require(charge.is_some() == is(Status::Succeeded), Invariant::SuccessIsCharged)?;
-            let exact = charge.is_none_or(|charge| is_charge_of(record, charge, price(attempt)));
-            require(exact, Invariant::SuccessIsCharged)?;
-            require(!is(Status::Expired) || state.lapsed.has(attempt), Invariant::LeaseIsRespected)?;
+            if let (Some(charge), Some(record)) = (charge, record) {
+                let is_exact = charge.delta == -price && record.remaining == Some(charge.balance);
+                require(is_exact, Invariant::SuccessIsCharged)?;
+            }
+            require(!is(Status::Expired) || lapsed.contains(attempt), Invariant::LeaseIsRespected)?;
         }
 
-        let opening = self.scenario.opening.unwrap_or_default();
-        let entries = items.charges.iter().chain(&items.top_ups).flatten();
-        let total: Coins = entries.map(|entry| entry.delta).sum();
-        require(balance == opening + total, Invariant::BalanceIsLedger)
+        let total: Coins = items.ledger().map(|entry| entry.delta).sum();
+        let opening_balance = scenario.opening_balance.unwrap_or_default();
+        require(balance == opening_balance + total, Invariant::BalanceIsLedger)
     }
 
-    /// What an answer says of ever after.
-    fn stays_true(&self, state: &State, who: Who, answer: Answer) -> bool {
-        let items = &state.items;
-        let mine = match who {
-            Who::Request(mine) => mine,
-            Who::TopUp(number) => {
-                let entry =
-                    self.scenario.payment(number).and_then(|payment| items.top_ups[payment.reference]);
-                return entry.is_some_and(|entry| answer == Answer::Credited(entry.balance));
+    /// Whether the lasting part of the response is true.
+    fn stays_true(&self, items: &Items, actor: Actor, response: Response) -> bool {
+        let mine = match actor {
+            Actor::Request(mine) => mine,
+            Actor::TopUp(number) => {
+                let entry = items.top_ups[self.scenario.payment(number).reference];
+                return entry.is_some_and(|entry| response == Response::Credited(entry.balance));
             }
         };
-        let Plan { key, body, .. } = self.scenario.plan(mine);
+        let Request { key, body, .. } = self.scenario.request(mine);
         let record = items.generations[key].filter(|record| record.body == body);
         let paid = record.filter(|record| record.status == Status::Succeeded);
         let is_charged = items.charges[mine.index()].is_some();
-        match answer {
-            Answer::Delivered(coins) => {
+        match response {
+            Response::Delivered(coins) => {
                 is_charged && paid.is_some_and(|paid| paid.attempt == mine && paid.remaining == Some(coins))
             }
-            Answer::Replayed(coins) => !is_charged && paid.is_some_and(|paid| paid.remaining == Some(coins)),
-            Answer::OutcomeUnknown => true,
+            Response::Replayed(coins) => {
+                !is_charged && paid.is_some_and(|paid| paid.remaining == Some(coins))
+            }
+            Response::OutcomeUnknown => true,
             _ => !is_charged,
         }
     }
 
-    /// Checks all that must hold of the step from `before` to `after`.
+    /// Checks the step from `before` to `after`.
     pub fn check_step(&self, before: &State, after: &State) -> Result<(), Invariant> {
         for (was, now) in before.items.generations.iter().zip(&after.items.generations) {
             let keeps = was.is_none_or(|was| now.is_some_and(|now| now.body == was.body));
             require(keeps, Invariant::KeyKeepsItsBody)?;
         }
-        let was = before.requests.iter();
-        for ((mine, now), was) in Attempt::all().zip(after.requests).zip(was) {
-            if now.at == At::AskFal(None) && was.at == At::Hold {
-                let in_force = after.items.profile.holds.has(mine) || after.lapsed.has(mine);
-                require(in_force, Invariant::FalHasAHold)?;
+        for ((mine, now), was) in Attempt::all().zip(after.requests).zip(before.requests) {
+            if was.stage == Stage::Hold && now.stage == Stage::AskFal(None) {
+                let has_hold = after.items.profile.holds.contains(mine) || after.lapsed.contains(mine);
+                require(has_hold, Invariant::FalNeedsAHold)?;
             }
-            let new_answer = now.answer().filter(|_| was.answer().is_none());
-            let is_true = new_answer.is_none_or(|answer| self.is_true_now(after, mine, answer));
-            require(is_true, Invariant::AnswerIsTrueWhenGiven)?;
+            let response = now.response().filter(|_| was.response().is_none());
+            let is_true = response.is_none_or(|response| self.is_true_now(after, mine, response));
+            require(is_true, Invariant::ResponseIsTrue)?;
         }
         Ok(())
     }
 
-    /// What an answer says of the moment.
-    fn is_true_now(&self, state: &State, mine: Attempt, answer: Answer) -> bool {
+    /// Whether the part of the response that is about this moment is true.
+    fn is_true_now(&self, state: &State, mine: Attempt, response: Response) -> bool {
         let profile = &state.items.profile;
-        let Plan { key, body, coins } = self.scenario.plan(mine);
+        let Request { key, body, price } = self.scenario.request(mine);
         let record = state.items.generations[key];
-        let was_delivered =
-            record.is_some_and(|record| record.body == body && record.status == Status::Succeeded);
-        let nothing_to_expire = profile.holds.and(state.lapsed).is_empty();
-        match answer {
-            Answer::InsufficientCoins => !was_delivered && nothing_to_expire && profile.available() < coins,
-            Answer::TooManyGenerations => {
-                !was_delivered && nothing_to_expire && profile.holds.len() >= self.scenario.most_holds
-            }
-            Answer::InProgress => record.is_some_and(|record| {
-                let others = record.attempt != mine && record.body == body;
-                others && record.status == Status::Pending && !state.lapsed.has(record.attempt)
+        let same = record.filter(|record| record.body == body);
+        let is_delivered = same.is_some_and(|record| record.status == Status::Succeeded);
+        let has_no_way = !is_delivered && profile.holds.intersection(state.lapsed).is_empty();
+        match response {
+            Response::InsufficientCoins => has_no_way && profile.available() < price,
+            Response::TooManyGenerations => has_no_way && profile.holds.len() >= self.scenario.max_holds,
+            Response::InProgress => same.is_some_and(|record| {
+                let is_running = record.status == Status::Pending && !state.lapsed.contains(record.attempt);
+                is_running && record.attempt != mine
             }),
-            Answer::KeyReused => record.is_some_and(|record| record.body != body),
-            Answer::LeaseLost => state.lapsed.has(mine),
+            Response::KeyReused => record.is_some_and(|record| record.body != body),
+            Response::LeaseLost => state.lapsed.contains(mine),
             _ => true,
         }
     }
 
-    /// Whether, with all leases past and everybody else standing still, a visitor cannot spend the whole balance
-    /// on a request of its own, or is kept waiting under somebody's key.
+    /// Whether a visitor finds coins that it cannot spend, or a key that stays in progress, after all leases have
+    /// ended and while every other process stands still.
     fn is_anything_stuck(&self, state: &State) -> bool {
         let balance = state.items.profile.balance.unwrap_or_default();
-        let own = Plan { key: REQUESTS, body: 0, coins: balance };
-        let all_spent = balance == 0 || self.visit(state, own) == At::AskFal(None);
-        let repeats = self.scenario.plans[..REQUESTS].iter();
-        let mut kept_waiting = repeats.filter(|plan| match self.visit(state, **plan) {
-            At::AskFal(None) | At::Done(Answer::Replayed(_) | Answer::KeyReused) => false,
-            At::Done(Answer::InsufficientCoins) => balance >= plan.coins,
-            _ => true,
-        });
-        !all_spent || kept_waiting.next().is_some()
+        let own = Request { key: REQUESTS, body: 0, price: balance };
+        let can_spend_all = balance == 0 || self.visit(state, own) == Stage::AskFal(None);
+        let gets_through = |request: &Request| match self.visit(state, *request) {
+            Stage::AskFal(None) | Stage::Done(Response::Replayed(_) | Response::KeyReused) => true,
+            Stage::Done(Response::InsufficientCoins) => balance < request.price,
+            _ => false,
+        };
+        !can_spend_all || !self.scenario.requests[..REQUESTS].iter().all(gets_through)
     }
 
-    /// Where a visitor with this plan comes to, undisturbed, after the leases: past its hold, or to an answer.
-    fn visit(&self, state: &State, plan: Plan) -> At {
-        let mut scenario = self.scenario;
-        scenario.plans[VISITOR.index()] = plan;
-        let model = Self { scenario, ..*self };
-        model.undisturbed(&mut { state.items }, Attempts::ALL, Who::Request(VISITOR), At::Hold)
+    /// The stage that a visitor with this request reaches alone, after all leases have ended.
+    fn visit(&self, state: &State, request: Request) -> Stage {
+        let (mut model, mut state) = (*self, *state);
+        model.scenario.requests[VISITOR.index()] = request;
+        state.lapsed = Attempts::ALL;
+        model.run_alone(&mut state, Actor::Request(VISITOR), Stage::Hold)
     }
-}
-
-fn is_charge_of(record: Option<Generation>, charge: Entry, price: Coins) -> bool {
-    charge.delta == -price && record.is_some_and(|record| record.remaining == Some(charge.balance))
 }

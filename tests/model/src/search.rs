@@ -1,36 +1,34 @@
-//! The search: breadth first through every state that can be reached, so that a counterexample is a shortest one.
+//! The search: breadth first through every reachable state, so that a counterexample is a shortest one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::invariants::Invariant;
-use crate::sights::Sights;
+use crate::observations::{self, Observation};
 use crate::state::State;
 use crate::steps::{Model, Step};
 
-/// What was explored.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub struct Explored {
-    /// Different states.
     pub states: usize,
-    /// Steps from one to another, or back to the same.
+    /// Steps from one state to another, or back to the same.
     pub transitions: usize,
-    /// Steps to the state that is farthest.
+    /// Steps to the farthest state.
     pub depth: usize,
-    /// What happened somewhere on the way.
-    pub sights: Sights,
+    pub observations: BTreeSet<Observation>,
 }
 
 impl Explored {
-    /// Both together.
+    /// The sum of both.
     pub fn and(self, other: Self) -> Self {
         Self {
             states: self.states + other.states,
             transitions: self.transitions + other.transitions,
             depth: self.depth.max(other.depth),
-            sights: self.sights.or(other.sights),
+            observations: &self.observations | &other.observations,
         }
     }
 }
@@ -38,53 +36,46 @@ impl Explored {
 /// A shortest way to break a promise.
 #[derive(Debug)]
 pub struct Counterexample {
-    /// The promise.
     pub invariant: Invariant,
-    /// Where it began.
     pub start: State,
-    /// What happened, and the state after it.
+    /// Each step, with the state after it.
     pub steps: Vec<(Step, State)>,
 }
 
-/// States in the order in which they were found, each with the one that it was found from.
-struct Found {
-    states: IndexSet<State, FxBuildHasher>,
-    parents: Vec<usize>,
-}
+/// The states in the order in which they were found, each with the index of the state that led to it.
+type Found = IndexMap<State, usize, FxBuildHasher>;
 
 impl Model {
-    /// Checks every state that can be reached, and every step.
+    /// Checks every reachable state and every step.
     pub fn explore(&self) -> Result<Explored, Box<Counterexample>> {
-        let mut found = Found { states: IndexSet::default(), parents: vec![0] };
-        found.states.insert(self.scenario.start());
+        let mut found = Found::from_iter([(self.scenario.start(), 0)]);
         let mut explored = Explored::default();
-        let (mut next, mut end_of_level) = (0, 1);
-        while let Some(state) = found.states.get_index(next).copied() {
-            if next == end_of_level {
+        let (mut index, mut end_of_level) = (0, 1);
+        while let Some((state, _)) = found.get_index(index) {
+            let state = *state;
+            if index == end_of_level {
                 explored.depth += 1;
-                end_of_level = found.states.len();
+                end_of_level = found.len();
             }
-            self.check_state(&state).map_err(|broken| self.retrace(&found, next, None, broken))?;
-            let mut broken = None;
+            let mut broken = self.check_state(&state).err().map(|invariant| (invariant, None));
             self.each_step(&state, |step, after| {
                 explored.transitions += 1;
-                explored.sights.note(&state, step, &after);
+                explored.observations.extend(observations::of(&state, step, &after));
                 match self.check_step(&state, &after) {
-                    Ok(()) if found.states.insert(after.remembered()) => found.parents.push(next),
-                    Ok(()) => {}
-                    Err(invariant) => broken = broken.or(Some((step, after, invariant))),
+                    Ok(()) => _ = found.entry(after.normalized()).or_insert(index),
+                    Err(invariant) => broken = broken.or(Some((invariant, Some((step, after))))),
                 }
             });
-            if let Some((step, after, invariant)) = broken {
-                return Err(self.retrace(&found, next, Some((step, after)), invariant));
+            if let Some((invariant, last)) = broken {
+                return Err(self.retrace(&found, index, last, invariant));
             }
-            next += 1;
+            index += 1;
         }
-        explored.states = found.states.len();
+        explored.states = found.len();
         Ok(explored)
     }
 
-    /// The way to the state with this index, and one step more.
+    /// The way to the state with this index, and the `last` step after it.
     fn retrace(
         &self,
         found: &Found,
@@ -94,38 +85,38 @@ impl Model {
     ) -> Box<Counterexample> {
         let mut steps = Vec::from_iter(last);
         while index != 0 {
-            let (parent, state) = (found.states[found.parents[index]], found.states[index]);
+            let (state, parent) = (found.keys()[index], found[index]);
             let mut between = None;
-            self.each_step(&parent, |step, after| {
-                if after.remembered() == state {
+            self.each_step(&found.keys()[parent], |step, after| {
+                if after.normalized() == state {
                     between = between.or(Some((step, after)));
                 }
             });
             steps.extend(between);
-            index = found.parents[index];
+            index = parent;
         }
         steps.reverse();
-        Box::new(Counterexample { invariant, start: found.states[0], steps })
+        Box::new(Counterexample { invariant, start: found.keys()[0], steps })
     }
 }
 
 impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Broken: {}.", self.invariant)?;
-        writeln!(f, "   At first: {}.", self.start.items)?;
+        writeln!(f, "   Start: {}.", self.start.items)?;
         let mut before = self.start;
         for (number, (step, after)) in self.steps.iter().enumerate() {
             write!(f, "{:2}. {step}", number + 1)?;
-            for ((who, was), (_, now)) in before.processes().zip(after.processes()) {
-                if was.at != now.at {
-                    write!(f, "; {who} {}", now.at)?;
+            for ((actor, was), (_, now)) in before.processes().zip(after.processes()) {
+                if was.stage != now.stage {
+                    write!(f, "; {actor} goes to {:?}", now.stage)?;
                 }
             }
             if before.items != after.items {
                 write!(f, ". Now {}", after.items)?;
             }
             writeln!(f, ".")?;
-            before = after.remembered();
+            before = after.normalized();
         }
         Ok(())
     }

@@ -1,104 +1,105 @@
-//! What is: the items in the tables, the processes with what each believes, and the calls in flight. Small,
-//! because millions of them are kept.
+//! The state: the items in the tables, the processes, and the calls in flight. It is small, because the search
+//! keeps millions of states.
 
 use std::fmt;
 
-/// Coins. Signed, so that a flawed protocol can be seen to fall below nothing.
+/// Coins are signed, so that a flawed protocol can show a negative balance.
 pub type Coins = i8;
 
-/// Requests that race with each other.
+/// The requests that race with each other.
 pub const REQUESTS: usize = 3;
 
-/// One attempt a request, and one of the visitor who comes last and must find nothing stuck.
+/// Each request makes one attempt. A visitor makes one more: it comes last and must find nothing stuck.
 pub const ATTEMPTS: usize = REQUESTS + 1;
 
-/// The visitor's attempt.
 pub const VISITOR: Attempt = Attempt(REQUESTS as u8);
 
-/// Payments that race with them. Two may be the same payment, invoked twice.
+/// The top-ups that race with the requests. Two of them may bring the same payment.
 pub const TOP_UPS: usize = 2;
 
-/// An attempt at a generation: the fencing token. It is its request's number, in the order of their beginning.
+/// The calls that may be in flight after their senders gave up.
+pub const MAX_LATE_CALLS: usize = 2;
+
+/// An attempt at a generation: the fencing token. Attempts are numbered in the order in which they start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u8);
 
 impl Attempt {
-    /// Its place in an array of one element an attempt.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..ATTEMPTS as u8).map(Self)
     }
 }
 
-/// A set of attempts.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            VISITOR => f.write_str("the visitor"),
+            Self(number) => write!(f, "request {number}"),
+        }
+    }
+}
+
+/// A set of attempts: one bit for each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Attempts(u8);
 
 impl Attempts {
-    /// Every attempt there is.
     pub const ALL: Self = Self((1 << ATTEMPTS) - 1);
 
-    /// Whether `attempt` is in it.
-    pub fn has(self, attempt: Attempt) -> bool {
-        self.0 & (1 << attempt.0) != 0
+    pub fn only(attempt: Attempt) -> Self {
+        Self(1 << attempt.0)
     }
 
-    /// With `attempt`.
-    pub fn add(&mut self, attempt: Attempt) {
-        self.0 |= 1 << attempt.0;
+    pub fn contains(self, attempt: Attempt) -> bool {
+        self.0 & Self::only(attempt).0 != 0
     }
 
-    /// Without `attempt`.
-    pub fn delete(&mut self, attempt: Attempt) {
-        self.0 &= !(1 << attempt.0);
+    pub fn insert(&mut self, attempt: Attempt) {
+        self.0 |= Self::only(attempt).0;
     }
 
-    /// How many.
+    pub fn remove(&mut self, attempt: Attempt) {
+        self.0 &= !Self::only(attempt).0;
+    }
+
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those that are in both.
-    pub fn and(self, other: Self) -> Self {
+    pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// One after the other.
     pub fn iter(self) -> impl Iterator<Item = Attempt> {
-        Attempt::all().filter(move |attempt| self.has(*attempt))
+        Attempt::all().filter(move |attempt| self.contains(*attempt))
     }
 }
 
-/// A user's row in `profiles`. A row that is not there is one without attributes.
+/// The user's row in `profiles`. A row without attributes stands for a missing row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Profile {
-    /// Settled coins.
     pub balance: Option<Coins>,
-    /// The part of them that nobody holds; absent in an imported row, where it means all.
+    /// The coins that no hold covers. An imported row has no such attribute: all its coins are available.
     pub available: Option<Coins>,
-    /// Who holds coins. A hold names its attempt, which tells the price and the generation.
     pub holds: Attempts,
 }
 
 impl Profile {
-    /// What can be spent.
     pub fn available(&self) -> Coins {
         self.available.or(self.balance).unwrap_or_default()
     }
 }
 
-/// How far a generation has come.
+/// The words of `common::generations::Status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the words of common::generations::Status")]
 pub enum Status {
     Pending,
     Succeeded,
@@ -106,106 +107,119 @@ pub enum Status {
     Expired,
 }
 
-/// A row in `generations`, which lies under its key.
+/// A row in `generations`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Generation {
-    /// The attempt that owns it now.
+    /// The attempt that owns the row now.
     pub attempt: Attempt,
-    /// Which body was asked for.
     pub body: u8,
-    /// How far it has come.
     pub status: Status,
-    /// The balance after it was paid, once it is.
+    /// The balance after the charge, once the generation is charged.
     pub remaining: Option<Coins>,
 }
 
-/// A row in `ledger`: what was added or taken, and the balance after it.
+/// A row in `ledger`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// What was added.
     pub delta: Coins,
-    /// The balance afterwards.
+    /// The balance after the entry.
     pub balance: Coins,
 }
 
-/// All that is stored of one user.
+/// Everything that the tables store of the user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Items {
-    /// The row in `profiles`.
     pub profile: Profile,
-    /// The rows in `generations`, by key. A request without a key has a generation of its own.
+    /// The generations by key. A request without a key has a generation of its own.
     pub generations: [Option<Generation>; ATTEMPTS],
-    /// The rows `charge#<attempt>` in `ledger`.
+    /// The ledger's rows `charge#<attempt>`.
     pub charges: [Option<Entry>; ATTEMPTS],
-    /// The rows `topup#<reference>` in `ledger`.
+    /// The ledger's rows `topup#<reference>`.
     pub top_ups: [Option<Entry>; TOP_UPS],
 }
 
-/// A transaction on its way to the tables.
+impl Items {
+    pub fn ledger(&self) -> impl Iterator<Item = Entry> {
+        self.charges.iter().chain(&self.top_ups).flatten().copied()
+    }
+}
+
+impl fmt::Display for Items {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let balance = self.profile.balance.unwrap_or_default();
+        write!(f, "balance {balance}, available {}", self.profile.available())?;
+        for attempt in self.profile.holds.iter() {
+            write!(f, ", held by {attempt}")?;
+        }
+        for (key, generation) in ('A'..).zip(self.generations) {
+            if let Some(Generation { attempt, status, .. }) = generation {
+                write!(f, "; {key} {status:?} by {attempt}")?;
+            }
+        }
+        let sum: Coins = self.ledger().map(|entry| entry.delta).sum();
+        write!(f, "; ledger {sum:+}")
+    }
+}
+
+/// A transaction on its way to the tables. `before` is the balance that the sender last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
-    /// Set the price aside.
     Hold,
-    /// Take the held coins out of a balance that is `before`.
     Settle {
-        /// As the sender knows it.
         before: Coins,
     },
-    /// Give the held coins back.
     Release,
-    /// Give back the coins of somebody whose lease has passed.
+    /// Gives back the coins of an attempt whose lease has ended.
     Expire {
-        /// Whose.
         of: Attempt,
     },
-    /// Add a payment to a balance that is `before`, which is nothing where no row is.
+    /// `before` is `None` if there was no row.
     TopUp {
-        /// As the sender knows it.
         before: Option<Coins>,
     },
 }
 
-/// Why an attempt's hold is being given back by its own request.
+/// Why a request releases its own hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The pictures were not made.
+    /// fal failed.
     Failure,
-    /// Nobody knows whether the hold was placed.
+    /// The hold has no known outcome.
     LostHold,
-    /// Nobody knows whether the settle was applied: releasing decides.
+    /// The settle has no known outcome: the release decides.
     LostSettle,
 }
 
-/// What a client is told.
+/// What the client gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// 200 with the pictures and the remaining coins.
+pub enum Response {
+    /// 200: the pictures, and the remaining coins.
     Delivered(Coins),
-    /// 200 with the pictures of an earlier request, and the remaining coins of then.
+    /// 200: the pictures of an earlier request, and the coins that remained then.
     Replayed(Coins),
-    /// What fal's failure is answered with.
+    /// The response to fal's failure.
     Failed,
-    /// 403: not enough coins.
+    /// 403.
     InsufficientCoins,
     /// 409: the same request is running.
     InProgress,
     /// 422: the key was used for another body.
     KeyReused,
-    /// 429: as many generations as one may have are running.
+    /// 429: the user's limit of running generations is reached.
     TooManyGenerations,
     /// 503: nothing is held, or the lease will free it.
     TryAgain,
-    /// 503: it is not known whether the batch was paid.
+    /// 503: whether the batch was charged is unknown.
     OutcomeUnknown,
-    /// 504: the lease had passed, the pictures are discarded.
+    /// 504: the lease had ended, so the pictures are discarded.
     LeaseLost,
-    /// To a top-up: the balance after it.
+    /// The response to a top-up: the balance after it.
     Credited(Coins),
 }
 
-impl Answer {
-    /// The part of it that stays true. All failures say the same of ever after: nothing was paid.
-    fn remembered(self) -> Self {
+impl Response {
+    /// The part of the response that must stay true. All failures promise the same: nothing was charged.
+    fn lasting(self) -> Self {
         match self {
             Self::Delivered(_) | Self::Replayed(_) | Self::OutcomeUnknown | Self::Credited(_) => self,
             _ => Self::Failed,
@@ -213,113 +227,94 @@ impl Answer {
     }
 }
 
-/// Where a process is: its program counter, with what it carries.
+/// A process's program counter, with the values that it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum At {
-    /// Places its hold.
+pub enum Stage {
     Hold,
-    /// Expires what was in the hold's way, and then tries the hold again.
+    /// Expires the attempts that block its hold, then tries the hold again.
     Expire(Attempts),
-    /// Waits for fal, and meanwhile reads the balance.
+    /// Waits for fal. Meanwhile it may read the balance.
     AskFal(Option<Coins>),
-    /// Settles, out of the balance it knows.
+    /// Settles from the balance that the request last read.
     Settle(Coins),
-    /// Releases.
     Release(Reason),
-    /// A top-up reads the balance.
     ReadBalance,
-    /// A top-up adds to the balance it read.
+    /// Adds a payment to the balance that the top-up read.
     TopUp(Option<Coins>),
-    /// Has answered.
-    Done(Answer),
-    /// Is not part of the scenario.
+    Done(Response),
+    /// The scenario has no such process.
     Absent,
 }
 
-/// A request, or a top-up.
+/// A request or a top-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Process {
-    /// Where it is.
-    pub at: At,
-    /// Whether its call there was applied, with the reply lost: the tables remember its request token.
+    pub stage: Stage,
+    /// The stage's call was applied but the reply was lost: the tables remember its request token.
     pub was_applied: bool,
 }
 
 impl Process {
-    /// One that has just come to `at`.
-    pub fn new(at: At) -> Self {
-        Self { at, was_applied: false }
+    pub fn new(stage: Stage) -> Self {
+        Self { stage, was_applied: false }
     }
 
-    /// What it has answered.
-    pub fn answer(&self) -> Option<Answer> {
-        match self.at {
-            At::Done(answer) => Some(answer),
+    pub fn response(&self) -> Option<Response> {
+        match self.stage {
+            Stage::Done(response) => Some(response),
             _ => None,
         }
     }
 }
 
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Who {
-    /// The request with this attempt.
+/// The name of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display)]
+pub enum Actor {
+    #[strum(to_string = "{0}")]
     Request(Attempt),
-    /// The top-up with this number.
+    #[strum(to_string = "top-up {0}")]
     TopUp(u8),
 }
 
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(VISITOR) => f.write_str("the visitor"),
-            Self::Request(attempt) => write!(f, "request {}", attempt.0 + 1),
-            Self::TopUp(number) => write!(f, "top-up {}", number + 1),
-        }
-    }
-}
-
-/// Most copies of calls at once that nobody waits for and that may arrive at any time.
-pub const STRAGGLERS: usize = 2;
-
-/// The whole world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct State {
-    /// What is stored.
     pub items: Items,
-    /// The attempts whose lease has passed.
+    /// The attempts whose lease has ended.
     pub lapsed: Attempts,
-    /// The requests, by attempt.
     pub requests: [Process; REQUESTS],
-    /// The top-ups.
     pub top_ups: [Process; TOP_UPS],
-    /// Copies in the network, ordered, the empty places first.
-    pub stragglers: [Option<(Who, Call)>; STRAGGLERS],
+    /// Calls in flight whose senders gave up. They are sorted, the empty places first.
+    pub late_calls: [Option<(Actor, Call)>; MAX_LATE_CALLS],
 }
 
 impl State {
-    /// Without what is of no more consequence: which failure it was that a client was told of.
-    pub fn remembered(mut self) -> Self {
+    /// The state without details that no later step or check can see, so that the search visits fewer states.
+    pub fn normalized(mut self) -> Self {
         for process in &mut self.requests {
-            if let At::Done(answer) = &mut process.at {
-                *answer = answer.remembered();
+            if let Stage::Done(response) = &mut process.stage {
+                *response = response.lasting();
             }
         }
         self
     }
 
-    /// The process of `who`, which is not the visitor.
-    pub fn process(&mut self, who: Who) -> &mut Process {
-        match who {
-            Who::Request(attempt) => &mut self.requests[attempt.index()],
-            Who::TopUp(number) => &mut self.top_ups[usize::from(number)],
+    /// The actor's process. The visitor has no process.
+    pub fn process(&mut self, actor: Actor) -> &mut Process {
+        match actor {
+            Actor::Request(attempt) => &mut self.requests[attempt.index()],
+            Actor::TopUp(number) => &mut self.top_ups[usize::from(number)],
         }
     }
 
-    /// Everybody, with the process of each.
-    pub fn processes(&self) -> impl Iterator<Item = (Who, Process)> {
-        let requests = Attempt::all().map(Who::Request).zip(self.requests);
-        let top_ups = (0..).map(Who::TopUp).zip(self.top_ups);
+    /// This state, with the actor at another stage.
+    pub fn with_stage(mut self, actor: Actor, stage: Stage) -> Self {
+        *self.process(actor) = Process::new(stage);
+        self
+    }
+
+    pub fn processes(&self) -> impl Iterator<Item = (Actor, Process)> {
+        let requests = Attempt::all().map(Actor::Request).zip(self.requests);
+        let top_ups = (0..).map(Actor::TopUp).zip(self.top_ups);
         requests.chain(top_ups)
     }
 }

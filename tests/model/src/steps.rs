@@ -1,188 +1,176 @@
 //! The model: every step that can happen in a state.
 
 use crate::flaws::Flaw;
-use crate::requests::Reply;
+use crate::processes::Reply;
 use crate::scenario::Scenario;
-use crate::state::{At, Attempt, Attempts, Call, Items, Process, Reason, State, Who};
+use crate::state::{Actor, Attempt, Call, Process, Reason, Stage, State};
 
-/// More calls than anybody needs who is alone.
-const MOST_CALLS: usize = 32;
+/// More calls than any process needs when it runs alone.
+const MAX_CALLS: usize = 32;
 
-/// The protocol, in one scenario, with its flaws.
+/// The protocol in one scenario, with its flaws.
 #[derive(Debug, Clone, Copy)]
 pub struct Model {
-    /// Who wants what.
     pub scenario: Scenario,
-    /// What is wrong.
     pub flaws: &'static [Flaw],
 }
 
 /// Something that happens.
 ///
-/// A crash is not among them, because it is in all of them: a process that is dead is one that makes no further
-/// step, and every state is reached with every process standing still wherever it can stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A crash is not a step: a process that takes no further step has crashed, and the search reaches every state in
+/// which any process stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum Step {
-    /// A call arrives and is answered.
-    IsAnswered(Who, Call),
-    /// A call arrives, and its reply is lost.
-    LosesReply(Who, Call),
-    /// A call does not arrive in time. It may arrive later.
-    Straggles(Who, Call),
-    /// A call is sent once more, and its request token is remembered: it is said to have been applied.
-    IsRemembered(Who, Call),
-    /// There was no decision in all tries of a call: each was turned away, or was lost.
-    GivesUp(Who, Call),
-    /// The function's time is up: it answers what it knows.
-    RunsOutOfTime(Who),
-    /// The balance is read.
-    ReadsBalance(Who),
-    /// fal delivers.
-    FalDelivers(Who),
-    /// fal fails.
-    FalFails(Who),
-    /// A call arrives that nobody waits for any more.
-    ArrivesLate(Who, Call),
-    /// A lease ends, whatever its request is doing.
-    LeasePasses(Attempt),
+    #[strum(to_string = "{0}: the {1:?} arrives and so does its reply")]
+    Answered(Actor, Call),
+    #[strum(to_string = "{0}: the {1:?} is applied and the reply is lost")]
+    ReplyLost(Actor, Call),
+    /// The call does not arrive in time. It may arrive later.
+    #[strum(to_string = "{0}: a copy of the {1:?} is delayed")]
+    Delayed(Actor, Call),
+    /// The tables remember the request token: they reply that the call was applied.
+    #[strum(to_string = "{0}: the {1:?} is sent again and its token is remembered")]
+    SentAgain(Actor, Call),
+    /// Every try of the call was refused without a decision, or was lost.
+    #[strum(to_string = "{0}: no try of the {1:?} gets a decision")]
+    Undecided(Actor, Call),
+    /// The function's time is up: it responds with what it knows.
+    #[strum(to_string = "{0}: its time is up")]
+    TimedOut(Actor),
+    #[strum(to_string = "{0} reads the balance")]
+    BalanceRead(Actor),
+    #[strum(to_string = "{0}: fal delivers")]
+    FalDelivered(Actor),
+    #[strum(to_string = "{0}: fal fails")]
+    FalFailed(Actor),
+    /// The sender gave up long ago.
+    #[strum(to_string = "{0}: a delayed {1:?} arrives")]
+    ArrivedLate(Actor, Call),
+    #[strum(to_string = "{0}: its lease ends")]
+    LeaseEnded(Attempt),
 }
 
 impl Model {
-    /// The protocol as it is.
+    /// The protocol without a flaw.
     pub fn new(scenario: Scenario) -> Self {
         Self { scenario, flaws: &[] }
     }
 
-    /// Whether this is what is wrong.
     pub fn has(&self, flaw: Flaw) -> bool {
         self.flaws.contains(&flaw)
     }
 
-    /// Shows `visit` every step that can happen in `state`, with the state after it.
+    /// Calls `visit` with every step that can happen in `state` and the state after it.
     pub fn each_step(&self, state: &State, mut visit: impl FnMut(Step, State)) {
-        for (who, process) in state.processes() {
-            match Self::call(process.at) {
-                Some(call) => self.each_step_of_a_call(state, who, process, call, &mut visit),
-                None => self.each_step_between_calls(state, who, process, &mut visit),
+        for (actor, process) in state.processes() {
+            match process.stage.call() {
+                Some(call) => self.each_step_of_a_call(state, actor, process, call, &mut visit),
+                None => self.each_step_between_calls(state, actor, process.stage, &mut visit),
             }
         }
-        for (place, straggler) in state.stragglers.iter().enumerate() {
-            if let Some((who, call)) = *straggler {
-                visit(Step::ArrivesLate(who, call), self.arrive_late(state, place, who, call));
+        for (place, late_call) in state.late_calls.iter().enumerate() {
+            if let Some((actor, call)) = *late_call {
+                visit(Step::ArrivedLate(actor, call), self.after_late_call(*state, place, actor, call));
             }
         }
-        for attempt in state.items.profile.holds.iter().filter(|attempt| !state.lapsed.has(*attempt)) {
+        for attempt in state.items.profile.holds.iter().filter(|attempt| !state.lapsed.contains(*attempt)) {
             let mut after = *state;
-            after.lapsed.add(attempt);
-            visit(Step::LeasePasses(attempt), after);
+            after.lapsed.insert(attempt);
+            visit(Step::LeaseEnded(attempt), after);
         }
     }
 
     fn each_step_of_a_call(
         &self,
         state: &State,
-        who: Who,
-        process: Process,
+        actor: Actor,
+        Process { stage, was_applied }: Process,
         call: Call,
         visit: &mut impl FnMut(Step, State),
     ) {
-        let with = |process: Process| {
-            let mut after = *state;
-            *after.process(who) = process;
-            after
-        };
-        let at = process.at;
-        let go_on = |reply| with(Process::new(self.next(&state.items, state.lapsed, who, at, reply)));
-
         let mut arrived = *state;
-        let reply = self.reply(&mut arrived.items, state.lapsed, who, call);
-        let next = self.next(&arrived.items, state.lapsed, who, at, reply);
-        *arrived.process(who) = Process::new(next);
-        visit(Step::IsAnswered(who, call), arrived);
-
+        let reply = self.send(&mut arrived, actor, call);
+        let next = self.next_stage(&arrived, actor, stage, reply);
+        visit(Step::Answered(actor, call), arrived.with_stage(actor, next));
         if reply == Reply::Applied {
-            *arrived.process(who) = Process { at, was_applied: true };
-            visit(Step::LosesReply(who, call), arrived);
+            arrived.process(actor).was_applied = true;
+            visit(Step::ReplyLost(actor, call), arrived);
         }
-        if let Some(straggling) = self.with_straggler(*state, who, call) {
-            visit(Step::Straggles(who, call), straggling);
+        if let Some(delayed) = self.with_late_call(*state, actor, call) {
+            visit(Step::Delayed(actor, call), delayed);
         }
-        if process.was_applied {
-            visit(Step::IsRemembered(who, call), go_on(Reply::Applied));
+        let replied = |reply| state.with_stage(actor, self.next_stage(state, actor, stage, reply));
+        if was_applied {
+            visit(Step::SentAgain(actor, call), replied(Reply::Applied));
         }
         for may_have_applied in [false, true] {
-            visit(Step::GivesUp(who, call), go_on(Reply::Undecided { may_have_applied }));
+            visit(Step::Undecided(actor, call), replied(Reply::Undecided { may_have_applied }));
         }
-        if let Some(at) = Self::out_of_time(at) {
-            visit(Step::RunsOutOfTime(who), with(Process::new(at)));
+        if let Some(stage) = stage.timed_out() {
+            visit(Step::TimedOut(actor), state.with_stage(actor, stage));
         }
     }
 
     fn each_step_between_calls(
         &self,
         state: &State,
-        who: Who,
-        process: Process,
+        actor: Actor,
+        stage: Stage,
         visit: &mut impl FnMut(Step, State),
     ) {
-        let mut go = |step, at| {
-            let mut after = *state;
-            *after.process(who) = Process::new(at);
-            visit(step, after);
-        };
-        match (who, process.at) {
-            (_, At::ReadBalance) => go(Step::ReadsBalance(who), At::TopUp(state.items.profile.balance)),
-            (Who::Request(mine), At::AskFal(seen)) => {
+        let balance = state.items.profile.balance;
+        let mut go = |step, stage| visit(step, state.with_stage(actor, stage));
+        match (actor, stage) {
+            (_, Stage::ReadBalance) => go(Step::BalanceRead(actor), Stage::TopUp(balance)),
+            (Actor::Request(mine), Stage::AskFal(seen)) => {
                 if seen.is_none() {
-                    go(Step::ReadsBalance(who), At::AskFal(state.items.profile.balance));
+                    go(Step::BalanceRead(actor), Stage::AskFal(balance));
                 }
-                go(Step::FalDelivers(who), self.after_fal(mine, seen));
-                go(Step::FalFails(who), At::Release(Reason::Failure));
+                go(Step::FalDelivered(actor), self.after_fal(mine, seen));
+                go(Step::FalFailed(actor), Stage::Release(Reason::Failure));
             }
             _ => {}
         }
     }
 
-    /// With a copy of a call in the network, if one more is allowed and it is not there.
-    fn with_straggler(&self, mut state: State, who: Who, call: Call) -> Option<State> {
-        let copy = Some((who, call));
-        let count = state.stragglers.iter().flatten().count();
-        if count >= self.scenario.stragglers || state.stragglers.contains(&copy) {
+    /// The state with a copy of the call in flight, if the scenario allows one more and this one is new.
+    fn with_late_call(&self, mut state: State, actor: Actor, call: Call) -> Option<State> {
+        let copy = Some((actor, call));
+        let count = state.late_calls.iter().flatten().count();
+        if count >= self.scenario.late_calls || state.late_calls.contains(&copy) {
             return None;
         }
-        let place = state.stragglers.iter_mut().find(|place| place.is_none())?;
-        *place = copy;
-        state.stragglers.sort_unstable();
+        *state.late_calls.iter_mut().find(|place| place.is_none())? = copy;
+        state.late_calls.sort_unstable();
         Some(state)
     }
 
-    fn arrive_late(&self, state: &State, place: usize, who: Who, call: Call) -> State {
-        let mut after = *state;
-        after.stragglers[place] = None;
-        after.stragglers.sort_unstable();
-        let applied = self.decide(&mut after.items, state.lapsed, who, call).is_ok();
-        let sender = after.process(who);
-        sender.was_applied |= applied && Self::call(sender.at) == Some(call);
-        after
+    fn after_late_call(&self, mut state: State, place: usize, actor: Actor, call: Call) -> State {
+        state.late_calls[place] = None;
+        state.late_calls.sort_unstable();
+        let reply = self.send(&mut state, actor, call);
+        let sender = state.process(actor);
+        sender.was_applied |= reply == Reply::Applied && sender.stage.call() == Some(call);
+        state
     }
 
-    /// Where a process comes to from `at` if every call is answered and nobody is beside it: to an answer, or to
-    /// where it needs fal. One that is refused in circles stays where it is.
-    pub fn undisturbed(&self, items: &mut Items, lapsed: Attempts, who: Who, mut at: At) -> At {
-        for _ in 0..MOST_CALLS {
-            let Some(next) = self.after_call(items, lapsed, who, at) else { break };
-            at = next;
+    /// The stage that a process reaches from `stage` if every call is answered and nothing else happens: a
+    /// response, or the wait for fal. A process whose call is refused again and again stays where it is.
+    pub fn run_alone(&self, state: &mut State, actor: Actor, mut stage: Stage) -> Stage {
+        for _ in 0..MAX_CALLS {
+            let Some(next) = self.after_call(state, actor, stage) else { break };
+            stage = next;
         }
-        at
+        stage
     }
 
-    /// Where a process comes to from `at` if its call there is answered; nothing if it has no call there.
-    pub fn after_call(&self, items: &mut Items, lapsed: Attempts, who: Who, at: At) -> Option<At> {
-        let reply = self.reply(items, lapsed, who, Self::call(at)?);
-        Some(self.next(items, lapsed, who, at, reply))
+    /// The stage after the call at `stage` was answered; `None` if this stage has no call.
+    pub fn after_call(&self, state: &mut State, actor: Actor, stage: Stage) -> Option<Stage> {
+        let reply = self.send(state, actor, stage.call()?);
+        Some(self.next_stage(state, actor, stage, reply))
     }
 
-    fn reply(&self, items: &mut Items, lapsed: Attempts, who: Who, call: Call) -> Reply {
-        self.decide(items, lapsed, who, call).map_or_else(Reply::Refused, |()| Reply::Applied)
+    fn send(&self, state: &mut State, actor: Actor, call: Call) -> Reply {
+        self.transact(state, actor, call).map_or_else(Reply::Refused, |()| Reply::Applied)
     }
 }

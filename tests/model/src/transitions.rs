@@ -1,22 +1,18 @@
-//! The five transitions, each an atomic conditional transaction: the expressions of
-//! `common/src/coins/expressions.rs`, one for one.
+//! The five transitions. Each is one atomic conditional transaction, as in `common/src/ledger/expressions.rs`.
 
 use crate::flaws::Flaw;
-use crate::state::{Attempt, Attempts, Call, Coins, Entry, Generation, Items, Status, Who};
+use crate::state::{Actor, Attempt, Call, Coins, Entry, Generation, Items, State, Status};
 use crate::steps::Model;
 
-/// Which conditions of a transaction did not hold. Nothing was written.
+/// The conditions of a transaction that did not hold. The transaction wrote nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// The one on the generation.
     pub generation: bool,
-    /// The one on the profile.
     pub profile: bool,
-    /// The one on the ledger's entry.
     pub entry: bool,
 }
 
-/// Refuses, unless the conditions on generation, profile and entry all hold.
+/// Refuses the transaction unless its conditions on generation, profile and entry all hold.
 fn require(generation: bool, profile: bool, entry: bool) -> Result<(), Refused> {
     if generation && profile && entry {
         return Ok(());
@@ -25,106 +21,104 @@ fn require(generation: bool, profile: bool, entry: bool) -> Result<(), Refused> 
 }
 
 impl Model {
-    /// Has the tables decide about a call of `who`. The leases of `lapsed` have passed.
-    pub fn decide(&self, items: &mut Items, lapsed: Attempts, who: Who, call: Call) -> Result<(), Refused> {
-        match (call, who) {
-            (Call::Hold, Who::Request(mine)) => self.hold(items, mine),
-            (Call::Settle { before }, Who::Request(mine)) => self.settle(items, mine, before),
-            (Call::Release, Who::Request(mine)) => self.give_back(items, mine, Status::Failed, true),
+    /// Applies the call to the tables or refuses it.
+    pub fn transact(&self, state: &mut State, actor: Actor, call: Call) -> Result<(), Refused> {
+        let State { items, lapsed, .. } = state;
+        match (call, actor) {
+            (Call::Hold, Actor::Request(mine)) => self.hold(items, mine),
+            (Call::Settle { before }, Actor::Request(mine)) => self.settle(items, mine, before),
+            (Call::Release, Actor::Request(mine)) => self.give_back(items, mine, Status::Failed, true),
             (Call::Expire { of }, _) => {
-                let has_passed = lapsed.has(of) || self.has(Flaw::ExpireIgnoresLease);
-                self.give_back(items, of, Status::Expired, has_passed)
+                let has_lapsed = lapsed.contains(of) || self.has(Flaw::ExpireIgnoresLease);
+                self.give_back(items, of, Status::Expired, has_lapsed)
             }
-            (Call::TopUp { before }, Who::TopUp(number)) => self.top_up(items, number, before),
-            (Call::TopUp { .. }, Who::Request(_)) | (_, Who::TopUp(_)) => unreachable!("nobody sends this"),
+            (Call::TopUp { before }, Actor::TopUp(number)) => self.top_up(items, number, before),
+            _ => unreachable!("{actor} never sends {call:?}"),
         }
     }
 
-    /// **hold**: puts the generation as pending where none is, or over an older, ended attempt at the same body;
-    /// takes the price from what is available and notes who holds it, if that is enough and there is room.
+    /// **hold**: stores the generation as pending if there is none, or replaces an older, ended attempt with the
+    /// same body; takes the price from the available coins and adds the hold, if both limits allow it.
     fn hold(&self, items: &mut Items, mine: Attempt) -> Result<(), Refused> {
-        let plan = self.scenario.plan(mine);
-        let generation = &mut items.generations[plan.key];
-        let may_put = generation.is_none_or(|found| {
-            let same = found.body == plan.body || self.has(Flaw::HoldIgnoresBody);
+        let request = self.scenario.request(mine);
+        let generation = &mut items.generations[request.key];
+        let may_store = generation.is_none_or(|found| {
+            let same = found.body == request.body || self.has(Flaw::HoldIgnoresBody);
             let ended = matches!(found.status, Status::Failed | Status::Expired);
             let older = found.attempt < mine || self.has(Flaw::HoldIgnoresAge);
             same && (ended && older || self.has(Flaw::HoldIgnoresStatus))
         });
         let profile = &mut items.profile;
-        let is_enough = profile.available.or(profile.balance).is_some_and(|free| free >= plan.coins);
-        let has_room = profile.holds.len() < self.scenario.most_holds;
-        let may_take =
-            (is_enough || self.has(Flaw::HoldIgnoresCoins)) && (has_room || self.has(Flaw::HoldIgnoresLimit));
-        require(may_put, may_take, true)?;
+        let available = profile.available.or(profile.balance);
+        let can_pay =
+            available.is_some_and(|coins| coins >= request.price) || self.has(Flaw::HoldIgnoresCoins);
+        let has_room = profile.holds.len() < self.scenario.max_holds || self.has(Flaw::HoldIgnoresLimit);
+        require(may_store, can_pay && has_room, true)?;
 
-        let (attempt, body, status) = (mine, plan.body, Status::Pending);
-        *generation = Some(Generation { attempt, body, status, remaining: None });
-        profile.available = Some(profile.available() - plan.coins);
-        profile.holds.add(mine);
+        let (body, status) = (request.body, Status::Pending);
+        *generation = Some(Generation { attempt: mine, body, status, remaining: None });
+        profile.available = Some(profile.available() - request.price);
+        profile.holds.insert(mine);
         Ok(())
     }
 
-    /// **settle**: marks the generation as succeeded, if it is mine and pending; takes the price from a balance
-    /// that is still `before` and deletes the hold, if it is there; appends the charge, once.
+    /// **settle**: marks the attempt's own pending generation as succeeded; takes the price from a balance that
+    /// is still `before` and deletes the attempt's hold, which must be there; appends the charge, once.
     fn settle(&self, items: &mut Items, mine: Attempt, before: Coins) -> Result<(), Refused> {
-        let plan = self.scenario.plan(mine);
-        let Some(generation) = &mut items.generations[plan.key] else {
+        let request = self.scenario.request(mine);
+        let Some(generation) = &mut items.generations[request.key] else {
             return require(false, false, true);
         };
         let profile = &mut items.profile;
-        let bare = self.has(Flaw::DecrementWithoutHold);
+        let unconditional = self.has(Flaw::DecrementWithoutHold);
         let is_mine = generation.attempt == mine || self.has(Flaw::NoFence);
         let is_pending = generation.status == Status::Pending || self.has(Flaw::SettleIgnoresStatus);
-        let is_held = profile.holds.has(mine) || self.has(Flaw::SettleIgnoresHold);
+        let is_held = profile.holds.contains(mine) || self.has(Flaw::SettleIgnoresHold);
         let is_before = profile.balance == Some(before) || self.has(Flaw::SettleIgnoresBalance);
         let is_new = items.charges[mine.index()].is_none() || self.has(Flaw::ChargeOverwrites);
-        require(is_mine && is_pending || bare, is_held && is_before || bare, is_new || bare)?;
+        if !unconditional {
+            require(is_mine && is_pending, is_held && is_before, is_new)?;
+        }
 
-        let after = if bare { profile.balance.unwrap_or_default() } else { before } - plan.coins;
+        let balance = if unconditional { profile.balance.unwrap_or_default() } else { before };
+        let after = balance - request.price;
         generation.status = Status::Succeeded;
         generation.remaining = Some(after);
         profile.balance = Some(after);
-        profile.holds.delete(mine);
-        items.charges[mine.index()] = Some(Entry { delta: -plan.coins, balance: after });
+        profile.holds.remove(mine);
+        items.charges[mine.index()] = Some(Entry { delta: -request.price, balance: after });
         Ok(())
     }
 
-    /// **release** and **expire**: marks the generation as ended, if it is that attempt's and pending (and, to
-    /// expire, its lease has passed); makes the price available again and deletes the hold, if it is there.
-    fn give_back(
-        &self,
-        items: &mut Items,
-        of: Attempt,
-        ending: Status,
-        has_passed: bool,
-    ) -> Result<(), Refused> {
-        let plan = self.scenario.plan(of);
-        let Some(generation) = &mut items.generations[plan.key] else {
+    /// **release** and **expire**: mark the attempt's pending generation as ended (to expire it, its lease must
+    /// have ended); make the price available again and delete the attempt's hold, which must be there.
+    fn give_back(&self, items: &mut Items, of: Attempt, end: Status, may_end: bool) -> Result<(), Refused> {
+        let request = self.scenario.request(of);
+        let Some(generation) = &mut items.generations[request.key] else {
             return require(false, false, true);
         };
         let profile = &mut items.profile;
-        let [ignores_status, keeps_hold] = match ending {
-            Status::Expired => [self.has(Flaw::ExpireOverwrites), false],
-            _ => [self.has(Flaw::ReleaseIgnoresStatus), self.has(Flaw::ReleaseKeepsHold)],
+        let ignores_status = match end {
+            Status::Expired => self.has(Flaw::ExpireOverwrites),
+            _ => self.has(Flaw::ReleaseIgnoresStatus),
         };
         let is_current = generation.attempt == of || self.has(Flaw::NoFence);
         let is_pending = generation.status == Status::Pending || ignores_status;
-        let is_held = profile.holds.has(of) || self.has(Flaw::GiveBackIgnoresHold);
-        require(is_current && is_pending && has_passed, is_held, true)?;
+        let is_held = profile.holds.contains(of) || self.has(Flaw::GiveBackIgnoresHold);
+        require(is_current && is_pending && may_end, is_held, true)?;
 
-        generation.status = ending;
-        profile.available = Some(profile.available() + plan.coins);
-        if !keeps_hold {
-            profile.holds.delete(of);
+        generation.status = end;
+        profile.available = Some(profile.available() + request.price);
+        if end == Status::Expired || !self.has(Flaw::ReleaseKeepsHold) {
+            profile.holds.remove(of);
         }
         Ok(())
     }
 
-    /// **top up**: appends the payment, once; adds it to a balance that is still `before`, making the row if
-    /// there is none.
+    /// **top-up**: appends the payment, once; adds its coins to a balance that is still `before`, or creates the
+    /// row.
     fn top_up(&self, items: &mut Items, number: u8, before: Option<Coins>) -> Result<(), Refused> {
-        let Some(payment) = self.scenario.payment(number) else { unreachable!("a top-up without a payment") };
+        let payment = self.scenario.payment(number);
         let entry = &mut items.top_ups[payment.reference];
         let profile = &mut items.profile;
         let is_new = entry.is_none() || self.has(Flaw::TopUpRepeats);

@@ -13,7 +13,7 @@ use kit::auditor::{Auditor, Snapshot};
 use kit::merchants::{self, Backend, Payment};
 use kit::trouble::{Chance, Trouble, Troubles};
 use sam_template::tables::create_missing_tables;
-use sam_template::{AuthMode, LocalStack, Stack};
+use sam_template::{AuthMode, LocalStack, Resources};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ pub struct World {
     pub fal: Fal,
     /// What a batch costs.
     price: u64,
-    template: Stack,
+    template: Resources,
     seed: u64,
     began: Instant,
     database: Database,

@@ -1,4 +1,4 @@
-//! DynamoDB of the local stack: an embedded server.
+//! An embedded DynamoDB.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use url::Url;
 
 use super::Server;
 
-/// A DynamoDB inside this process. Dropping it stops it without waiting for running requests.
+/// A DynamoDB inside this process. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct EmbeddedDynamoDb {
     server: Server,
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts the server, with its data in `dynamodb.sqlite` of that folder, else in memory.
+    /// Starts the server with its data in `dynamodb.sqlite` of that folder, or in memory.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be written, the file is no database, or no port is free.
+    /// When the folder cannot be written, the file is not a database, or no port is free.
     pub async fn start(data_dir: Option<&Path>) -> anyhow::Result<Self> {
         let database = match data_dir {
             None => Database::memory()?,
@@ -39,17 +39,16 @@ impl EmbeddedDynamoDb {
         Ok(Self { server: server.await? })
     }
 
-    /// The address to point a client at.
     #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.server.endpoint
     }
 
-    /// Lets running requests finish, then stops.
+    /// Waits for running requests, then stops.
     ///
     /// # Errors
     ///
-    /// When the server had panicked.
+    /// When the server panicked.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.server.stop().await
     }

@@ -1,4 +1,4 @@
-//! DynamoDB and S3 of the local stack: servers inside this process, or others already running.
+//! DynamoDB and S3: servers inside this process, and clients of these or of other servers.
 
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
@@ -14,7 +14,7 @@ use sam_template::place::REGION;
 pub mod dynamodb;
 pub mod s3;
 
-/// As whom, and in which region, everything is called.
+/// The credentials and the region of all calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     region: Region,
@@ -22,15 +22,15 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of a stack whose servers are all embedded. It protects nothing: they listen on the loopback only.
+    /// The identity for embedded servers. It protects nothing: they listen on the loopback only.
     #[must_use]
     pub fn local() -> Self {
         let credentials = Credentials::new("local", "local-secret", None, None, "local");
         Self { region: Region::from_static(REGION), credentials }
     }
 
-    /// The region and the credentials that `lookup` finds under the names that every AWS tool uses, else the local
-    /// ones: most emulators accept any.
+    /// The region and the credentials in the variables of every AWS tool, else the local ones: most emulators
+    /// accept any.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut identity = Self::local();
         if let Some(region) = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")) {
@@ -43,13 +43,12 @@ impl Identity {
         identity
     }
 
-    /// The key pair.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// The identity under the names by which a function finds it in its environment.
+    /// The variables in which a function finds the identity.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let token = self.credentials.session_token().map(|token| ("AWS_SESSION_TOKEN", token.to_owned()));
@@ -63,7 +62,7 @@ impl Identity {
     }
 }
 
-/// A server to call, as whom, and over which connections.
+/// A server, with the identity and the connections of its clients.
 #[derive(Debug, Clone)]
 pub struct Connection {
     http: HttpClient,
@@ -72,25 +71,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection to the server at `endpoint`.
     #[must_use]
     pub fn new(endpoint: Url, identity: Identity) -> Self {
         Self { http: net::client(Trust::MozillaThenSystem), endpoint, identity }
     }
 
-    /// The address of the server.
     #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 
-    /// A DynamoDB client for this server, which is the functions' own.
+    /// A DynamoDB client as the functions have it.
     #[must_use]
     pub fn dynamodb(&self) -> DynamoDb {
         self.aws().dynamodb()
     }
 
-    /// An S3 client for this server, likewise.
+    /// An S3 client as the functions have it.
     #[must_use]
     pub fn s3(&self) -> S3 {
         self.aws().s3()
@@ -102,8 +99,8 @@ impl Connection {
     }
 }
 
-/// A listener whose connections send every write at once: head and body of an answer are two, and the second
-/// would otherwise wait for an acknowledgement.
+/// A listener with TCP_NODELAY. Without it the body of a response could wait for an acknowledgement of the
+/// head.
 pub fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
     listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
@@ -112,24 +109,22 @@ pub fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut Tc
     })
 }
 
-/// A server of this process on a loopback port of its own. Dropping it stops it without waiting.
+/// A server inside this process on a loopback port. Dropping it stops it without waiting.
 #[derive(Debug)]
 struct Server {
     endpoint: Url,
-    /// Stops the server when something is sent, and just as well when it is dropped.
+    /// Stops the server when dropped.
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Binds a free port and runs there what `serve` returns, until the receiver it is given
-    /// resolves.
+    /// Runs `serve` with a listener, until its receiver resolves.
     async fn start<F>(serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> F) -> anyhow::Result<Self>
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        // An address, not `localhost`: for a name the S3 client would put the bucket in front of
-        // it.
+        // An address and not `localhost`: the S3 client would put the bucket before a name.
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.context("cannot listen on 127.0.0.1")?;
         let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;
@@ -143,7 +138,7 @@ impl Server {
         Ok(Self { endpoint, stop, task })
     }
 
-    /// Lets running requests finish, then stops.
+    /// Waits for running requests, then stops.
     async fn stop(self) -> anyhow::Result<()> {
         drop(self.stop);
         self.task.await.context("an embedded server panicked")

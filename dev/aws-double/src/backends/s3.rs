@@ -1,4 +1,4 @@
-//! S3 of the local stack: an embedded server, and the creation of the bucket on any server.
+//! An embedded S3, and the creation of a bucket on any server.
 
 use std::path::{Path, PathBuf};
 
@@ -20,21 +20,18 @@ use url::Url;
 use super::{Server, answering_at_once};
 use sam_template::place::REGION;
 
-/// An S3 inside this process, which checks signatures and presigned URLs as S3 does. Dropping it
-/// stops it without waiting for running requests, and deletes its objects unless they have a folder
-/// of their own.
+/// An S3 inside this process, which checks signatures and presigned URLs. Dropping it stops it without
+/// waiting, and deletes a temporary folder.
 #[derive(Debug)]
 pub struct EmbeddedS3 {
     server: Server,
-    /// Deleted when dropped, hence kept for as long as the server.
+    /// Deleted when dropped.
     temporary: Option<TempDir>,
 }
 
 impl EmbeddedS3 {
-    /// Starts the server, with its objects in the folder `s3` of that one, else in a temporary
-    /// folder.
-    ///
-    /// `credentials` are the only ones it knows; `cors` is what it tells browsers.
+    /// Starts the server with its objects in the subfolder `s3` of `data_dir`, or in a temporary folder. It
+    /// accepts `credentials` only, and has the cross-origin rules `cors`.
     ///
     /// # Errors
     ///
@@ -68,17 +65,16 @@ impl EmbeddedS3 {
         Ok(Self { server: server.await?, temporary })
     }
 
-    /// The address to point a client at.
     #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.server.endpoint
     }
 
-    /// Lets running requests finish, stops, and deletes a temporary folder.
+    /// Waits for running requests, stops, and deletes a temporary folder.
     ///
     /// # Errors
     ///
-    /// When the server had panicked or the temporary folder cannot be deleted.
+    /// When the server panicked or the temporary folder cannot be deleted.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.server.stop().await?;
         match self.temporary {
@@ -93,15 +89,15 @@ async fn internal_error(error: HttpError) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-/// Creates the bucket if it does not exist. Works against any S3 server, may be repeated, and may
-/// race with another that does the same.
+/// Creates the bucket if it is missing. Works with any S3 server, and may run again or at the same time
+/// elsewhere.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached or refuses, or when the bucket belongs to somebody else.
+/// When the server cannot be reached or refuses, or the bucket belongs to another account.
 pub async fn create_missing_bucket(client: &Client, name: &str) -> anyhow::Result<()> {
     let region = client.config().region().map_or(REGION, AsRef::as_ref);
-    // S3 refuses a location in this one region and demands it in all others.
+    // S3 refuses a location in this region and demands one in all others.
     let location = (region != REGION).then(|| {
         CreateBucketConfiguration::builder()
             .location_constraint(BucketLocationConstraint::from(region))
@@ -109,7 +105,7 @@ pub async fn create_missing_bucket(client: &Client, name: &str) -> anyhow::Resul
     });
     let created = client.create_bucket().bucket(name).set_create_bucket_configuration(location).send().await;
     let Err(refusal) = created else { return Ok(()) };
-    // Servers word this refusal differently. Whether the bucket can be used is what counts.
+    // Servers differ in their refusal of an existing bucket. What matters is whether the bucket can be used.
     match client.head_bucket().bucket(name).send().await {
         Ok(_) => Ok(()),
         Err(_) => Err(refusal).with_context(|| format!("cannot create bucket {name}")),

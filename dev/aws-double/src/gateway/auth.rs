@@ -1,19 +1,18 @@
-//! The JWT authorizer: which requests carry a token that the API takes.
+//! The JWT authorizer: checks the token of a request.
 //!
-//! The checks and their order are API Gateway's. There is no leeway on the times.
+//! The checks and their order are API Gateway's. The times have no leeway.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
+use sam_template::JwtSpec;
 use serde_json::{Map, Value};
 
-use super::claims;
 use crate::tokens;
-use sam_template::JwtSpec;
 
-/// Why a request is not let through.
+/// Why a request is refused. Its `Display` is part of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AuthError {
     #[error("no token")]
@@ -33,28 +32,26 @@ pub(super) enum AuthError {
 }
 
 impl AuthError {
-    /// The challenge that goes back with the 401.
+    /// The `www-authenticate` header of the 401.
     pub(super) fn challenge(self) -> String {
         match self {
             Self::Missing => "Bearer".to_owned(),
-            invalid => {
-                format!(r#"Bearer scope="" error="invalid_token" error_description="{invalid}""#)
-            }
+            reason => format!(r#"Bearer scope="" error="invalid_token" error_description="{reason}""#),
         }
     }
 }
 
-/// The claims of the request's token, as the strings that the event carries.
+/// The claims of the request's token, all as strings: one of another kind makes lambda_http refuse the event.
 pub(super) fn authorize(
     headers: &HeaderMap,
     settings: &JwtSpec,
     now: Timestamp,
 ) -> Result<BTreeMap<String, String>, AuthError> {
-    let token = token(headers)?;
-    // Why a token cannot be read stays here: the library's error could quote the token.
-    let claims = tokens::claims(token).map_err(|_| AuthError::Invalid)?;
+    // The library's error could quote the token.
+    let claims = tokens::claims(token(headers)?).map_err(|_| AuthError::Invalid)?;
     check(&claims, settings, now)?;
-    Ok(claims::to_strings(&claims))
+    let text = |claim: Value| claim.as_str().map_or_else(|| claim.to_string(), str::to_owned);
+    Ok(claims.into_iter().map(|(name, claim)| (name, text(claim))).collect())
 }
 
 /// The token: the whole `Authorization` header, or what follows `Bearer`.
@@ -64,10 +61,14 @@ fn token(headers: &HeaderMap) -> Result<&str, AuthError> {
     if values.next().is_some() {
         return Err(AuthError::Invalid);
     }
-    let value = value.to_str().map_err(|_| AuthError::Invalid)?.trim();
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    let token = if scheme.eq_ignore_ascii_case("bearer") { rest.trim() } else { value };
-    if token.is_empty() { Err(AuthError::Missing) } else { Ok(token) }
+    let value = value.to_str().map_err(|_| AuthError::Invalid)?;
+    let mut words = value.split_whitespace().peekable();
+    words.next_if(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+    match (words.next(), words.next()) {
+        (None, _) => Err(AuthError::Missing),
+        (Some(token), None) => Ok(token),
+        (Some(_), Some(_)) => Err(AuthError::Invalid),
+    }
 }
 
 fn check(claims: &Map<String, Value>, settings: &JwtSpec, now: Timestamp) -> Result<(), AuthError> {
@@ -75,15 +76,14 @@ fn check(claims: &Map<String, Value>, settings: &JwtSpec, now: Timestamp) -> Res
         return Err(AuthError::Issuer);
     }
 
-    // `client_id` counts only in a token without `aud`: Cognito's access tokens are such.
-    let audience = claims.get("aud").or_else(|| claims.get("client_id"));
-    let ours = |audience: &Value| settings.audience.iter().any(|ours| audience.as_str() == Some(ours));
-    let accepted = match audience {
-        Some(Value::Array(audiences)) => audiences.iter().any(ours),
-        Some(audience) => ours(audience),
+    // `client_id` counts only in a token without `aud`, such as Cognito's access tokens.
+    let is_ours = |audience: &Value| settings.audience.iter().any(|ours| audience == ours);
+    let is_accepted = match claims.get("aud").or_else(|| claims.get("client_id")) {
+        Some(Value::Array(audiences)) => audiences.iter().any(is_ours),
+        Some(audience) => is_ours(audience),
         None => false,
     };
-    if !accepted {
+    if !is_accepted {
         return Err(AuthError::Audience);
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn token_within_its_second_is_accepted_with_its_claims_as_strings() {
+    fn the_claims_of_a_good_token_are_strings() {
         let claims = authorized(&format!("Bearer {}", tokens::sign(&good()).unwrap())).unwrap();
         assert_eq!(claims["sub"], "u");
         assert_eq!(claims["exp"], (NOW + 1).to_string());
@@ -167,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn any_of_the_audiences_will_do() {
+    fn one_accepted_audience_is_enough() {
         assert_eq!(verdict(&with("aud", json!("admin"))), Ok(()));
         assert_eq!(verdict(&with("aud", json!(["other", "app"]))), Ok(()));
     }
 
     #[test]
-    fn client_id_stands_in_for_a_missing_audience_only() {
+    fn client_id_replaces_a_missing_audience_only() {
         let mut claims = without("aud");
         claims["client_id"] = json!("app");
         assert_eq!(verdict(&claims), Ok(()));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn token_is_taken_bare_or_after_any_spelling_of_bearer() {
+    fn a_token_may_follow_any_spelling_of_bearer() {
         let token = tokens::sign(&good()).unwrap();
         for authorization in [token.clone(), format!("bearer {token}"), format!("BEARER  {token} ")] {
             assert!(authorized(&authorization).is_ok());
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_token_is_refused() {
+    fn an_unsigned_token_is_refused() {
         use base64::prelude::{BASE64_URL_SAFE_NO_PAD as BASE64, Engine};
         let header = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let claims = BASE64.encode(good().to_string());
@@ -210,21 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn two_tokens_are_none() {
+    fn a_second_authorization_header_is_refused() {
         let value = HeaderValue::from_str(&tokens::sign(&good()).unwrap()).unwrap();
         let mut headers = HeaderMap::new();
         headers.append(header::AUTHORIZATION, value.clone());
         headers.append(header::AUTHORIZATION, value);
         let now = Timestamp::from_second(NOW).unwrap();
         assert_eq!(authorize(&headers, &settings(), now), Err(AuthError::Invalid));
-    }
-
-    #[test]
-    fn challenge_names_the_reason_unless_the_token_is_missing() {
-        assert_eq!(AuthError::Missing.challenge(), "Bearer");
-        assert_eq!(
-            AuthError::Audience.challenge(),
-            r#"Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience""#
-        );
     }
 }

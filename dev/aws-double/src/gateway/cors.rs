@@ -1,7 +1,8 @@
-//! Cross-origin rules: the gateway answers preflights itself and sets the headers of every other answer.
+//! Cross-origin rules: the gateway answers preflights itself and sets the headers of every other response.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
+use anyhow::Context;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
@@ -11,11 +12,9 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-
-use super::SettingsError;
 use sam_template::CorsSpec;
 
-/// Every header that a function could set and that is the gateway's alone to set.
+/// The headers that only the gateway may set.
 const CORS_HEADERS: [HeaderName; 6] = [
     ACCESS_CONTROL_ALLOW_CREDENTIALS,
     ACCESS_CONTROL_ALLOW_HEADERS,
@@ -25,27 +24,26 @@ const CORS_HEADERS: [HeaderName; 6] = [
     ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// The rules with their headers made ready.
-pub(super) struct CorsHeaders {
+/// The allowed origins, and the headers that they get besides their own name.
+pub(super) struct Cors {
     allow_origins: Vec<String>,
-    allow_methods: Option<HeaderValue>,
-    allow_headers: Option<HeaderValue>,
-    expose_headers: Option<HeaderValue>,
-    max_age: Option<HeaderValue>,
+    on_preflights: HeaderMap,
+    on_responses: HeaderMap,
 }
 
-impl CorsHeaders {
-    pub(super) fn new(cors: &CorsSpec) -> Result<Self, SettingsError> {
-        Ok(Self {
-            allow_origins: cors.allow_origins.clone(),
-            allow_methods: list("allow_methods", &cors.allow_methods)?,
-            allow_headers: list("allow_headers", &cors.allow_headers)?,
-            expose_headers: list("expose_headers", &cors.expose_headers)?,
-            max_age: cors.max_age.map(|max_age| HeaderValue::from(max_age.as_secs())),
-        })
+impl Cors {
+    pub(super) fn new(cors: &CorsSpec) -> anyhow::Result<Self> {
+        let mut on_preflights = headers(&[
+            (ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods),
+            (ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers),
+        ])?;
+        on_preflights
+            .extend(cors.max_age.map(|age| (ACCESS_CONTROL_MAX_AGE, HeaderValue::from(age.as_secs()))));
+        let on_responses = headers(&[(ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers)])?;
+        Ok(Self { allow_origins: cors.allow_origins.clone(), on_preflights, on_responses })
     }
 
-    /// The answer to a preflight; `None` for a request that is none. It needs neither a route nor a token.
+    /// The response, if the request is a preflight. A preflight needs neither a route nor a token.
     pub(super) fn preflight(&self, request: &Parts) -> Option<Response> {
         let origin = request.headers.get(ORIGIN)?;
         if request.method != Method::OPTIONS || !request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
@@ -53,77 +51,68 @@ impl CorsHeaders {
         }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        if let Some(allowed) = self.allowed(origin) {
-            let headers = response.headers_mut();
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            insert(headers, ACCESS_CONTROL_ALLOW_METHODS, &self.allow_methods);
-            insert(headers, ACCESS_CONTROL_ALLOW_HEADERS, &self.allow_headers);
-            insert(headers, ACCESS_CONTROL_MAX_AGE, &self.max_age);
-        }
+        self.allow(origin, &self.on_preflights, response.headers_mut());
         Some(response)
     }
 
-    /// Puts the gateway's headers in the place of whatever the function sent.
+    /// Replaces the function's CORS headers by the gateway's.
     pub(super) fn replace(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         for name in CORS_HEADERS {
             headers.remove(name);
         }
-        if let Some(allowed) = origin.and_then(|origin| self.allowed(origin)) {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            insert(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &self.expose_headers);
+        if let Some(origin) = origin {
+            self.allow(origin, &self.on_responses, headers);
         }
     }
 
-    /// What to tell an origin that is allowed: `*` where everyone is, else its own name.
-    fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
-        let text = origin.to_str().ok()?;
-        if self.allow_origins.iter().any(|allowed| allowed == "*") {
-            return Some(HeaderValue::from_static("*"));
-        }
-        let matches = |allowed: &String| match allowed.strip_suffix("://*") {
-            Some(scheme) => text.split_once("://").is_some_and(|(own, _)| own == scheme),
-            None => allowed == text,
+    fn allow(&self, origin: &HeaderValue, extra: &HeaderMap, headers: &mut HeaderMap) {
+        let named = if self.allow_origins.iter().any(|allowed| allowed == "*") {
+            HeaderValue::from_static("*")
+        } else if self.allow_origins.iter().any(|allowed| allowed == origin) {
+            origin.clone()
+        } else {
+            return;
         };
-        self.allow_origins.iter().any(matches).then(|| origin.clone())
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, named);
+        headers.extend(extra.clone());
     }
 }
 
-fn list(setting: &'static str, values: &[String]) -> Result<Option<HeaderValue>, SettingsError> {
-    let value = values.join(",");
-    let header = HeaderValue::from_str(&value).map_err(|_| SettingsError::Cors { setting, value })?;
-    Ok(if header.is_empty() { None } else { Some(header) })
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &Option<HeaderValue>) {
-    if let Some(value) = value {
-        headers.insert(name, value.clone());
-    }
+/// The lists that are not empty, as headers.
+fn headers(lists: &[(HeaderName, &Vec<String>)]) -> anyhow::Result<HeaderMap> {
+    let lists = lists.iter().filter(|(_, values)| !values.is_empty());
+    let header = |(name, values): &(HeaderName, &Vec<String>)| {
+        let value = HeaderValue::from_str(&values.join(","));
+        Ok((name.clone(), value.with_context(|| format!("{name} cannot be {values:?}"))?))
+    };
+    lists.map(header).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn allowed(allow_origins: &[&str], origin: &'static str) -> Option<HeaderValue> {
-        let allow_origins = allow_origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let cors = CorsHeaders::new(&CorsSpec { allow_origins, ..CorsSpec::default() }).unwrap();
-        cors.allowed(&HeaderValue::from_static(origin))
-    }
-
     #[test]
-    fn origin_is_named_back_unless_everyone_is_allowed() {
+    fn an_allowed_origin_is_repeated_unless_all_are_allowed() {
         let shop = "https://shop.example";
-        assert_eq!(allowed(&["https://other.example", shop], shop).unwrap(), shop);
-        assert_eq!(allowed(&["*"], shop).unwrap(), "*");
-        assert_eq!(allowed(&["https://*"], shop).unwrap(), shop);
-        assert_eq!(allowed(&["http://*"], shop), None);
-        assert_eq!(allowed(&["https://shop.example.evil"], shop), None);
-        assert_eq!(allowed(&[], shop), None);
+        for (allowed, named) in [
+            (&["https://other.example", shop][..], Some(shop)),
+            (&["*"], Some("*")),
+            (&["https://shop.example.evil"], None),
+            (&[], None),
+        ] {
+            let allow_origins = allowed.iter().map(|origin| (*origin).to_owned()).collect();
+            let cors = Cors::new(&CorsSpec { allow_origins, ..CorsSpec::default() }).unwrap();
+            let mut headers = HeaderMap::new();
+            cors.replace(Some(&HeaderValue::from_static(shop)), &mut headers);
+            let origin = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|origin| origin.to_str().unwrap());
+            assert_eq!(origin, named, "{allowed:?}");
+        }
     }
 
     #[test]
-    fn list_that_no_header_can_carry_is_refused() {
+    fn a_list_that_no_header_can_carry_is_refused() {
         let cors = CorsSpec { allow_headers: vec!["x-\n".into()], ..CorsSpec::default() };
-        assert!(CorsHeaders::new(&cors).is_err());
+        assert!(Cors::new(&cors).is_err());
     }
 }

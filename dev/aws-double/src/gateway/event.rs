@@ -1,4 +1,4 @@
-//! Events: what API Gateway sends to a function for one request, in payload format 2.0.
+//! Events: the requests that API Gateway sends to functions, in payload format 2.0.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -10,12 +10,12 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sam_template::place::{ACCOUNT_ID, REGION};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::routes::percent_decoded;
-use sam_template::place::{ACCOUNT_ID, REGION};
+use super::percent_decoded;
 
 /// The id of the local API.
 const API_ID: &str = "local";
@@ -33,13 +33,13 @@ const DROPPED_HEADERS: [&str; 9] = [
     "upgrade",
 ];
 
-/// Everything that an event tells of a request.
+/// A request as an event.
 pub(super) struct Event<'a> {
     pub(super) request: &'a Parts,
     pub(super) body: &'a [u8],
     pub(super) route_key: &'a str,
     pub(super) path_parameters: &'a BTreeMap<String, String>,
-    /// What the authorizer found out; `None` on a route without one.
+    /// The authorizer's result; `None` on a route without one.
     pub(super) authorizer: Option<Value>,
     pub(super) request_id: &'a str,
     pub(super) source_ip: IpAddr,
@@ -47,7 +47,7 @@ pub(super) struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// The event as JSON. Fields that would say nothing are left out, as the gateway leaves them out.
+    /// The event as JSON. Empty fields are left out, as by the real gateway.
     pub(super) fn to_json(&self) -> Value {
         let query = self.request.uri.query().unwrap_or_default();
         let mut event = json!({
@@ -79,19 +79,19 @@ impl Event<'_> {
         event
     }
 
-    /// What a Lambda authorizer is asked about the request, which has come with `identity`.
-    pub(super) fn question(&self, identity: &str) -> Value {
+    /// The event for a Lambda authorizer, which decides by `identity`.
+    pub(super) fn for_authorizer(&self, identity: &str) -> Value {
         let method_and_path = self.route_key.replacen(' ', "", 1);
-        let mut question = self.to_json();
-        question.as_object_mut().map(|members| members.remove("isBase64Encoded"));
-        question["type"] = json!("REQUEST");
-        question["routeArn"] =
+        let mut event = self.to_json();
+        event.as_object_mut().map(|members| members.remove("isBase64Encoded"));
+        event["type"] = json!("REQUEST");
+        event["routeArn"] =
             json!(format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/$default/{method_and_path}"));
-        question["identitySource"] = json!([identity]);
-        question
+        event["identitySource"] = json!([identity]);
+        event
     }
 
-    /// The headers under lower-case names, those of one name joined, and those that the gateway adds itself.
+    /// The headers by lower-case name, values of one name joined, with those that the gateway adds.
     fn headers(&self) -> BTreeMap<String, String> {
         let headers = self.request.headers.iter();
         let kept = headers.filter(|(name, _)| !DROPPED_HEADERS.contains(&name.as_str()));
@@ -142,8 +142,8 @@ impl Event<'_> {
 
     fn cookies(&self) -> Vec<String> {
         let headers = self.request.headers.get_all(header::COOKIE).iter();
-        let headers: Vec<_> = headers.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let cookies = headers.iter().flat_map(|header| header.split(';')).map(str::trim);
+        let text: Vec<_> = headers.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let cookies = text.iter().flat_map(|header| header.split(';')).map(str::trim);
         cookies.filter(|cookie| !cookie.is_empty()).map(str::to_owned).collect()
     }
 
@@ -158,18 +158,16 @@ impl Event<'_> {
 fn joined<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::<String, String>::new();
     for (name, value) in pairs {
-        joined
-            .entry(name.as_ref().to_owned())
-            .and_modify(|values| {
-                values.push(',');
-                values.push_str(value.as_ref());
-            })
-            .or_insert_with(|| value.as_ref().to_owned());
+        let values = joined.entry(name.as_ref().to_owned()).or_default();
+        if !values.is_empty() {
+            values.push(',');
+        }
+        values.push_str(value.as_ref());
     }
     joined
 }
 
-/// Whether a body of this content type goes out as it is. All others are base64, forms included.
+/// Whether a body of this content type is sent as text. All others are sent as base64, forms included.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

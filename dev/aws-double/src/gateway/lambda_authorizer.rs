@@ -1,8 +1,8 @@
-//! The Lambda authorizer: a function decides which requests go on, by payload format 2.0 and simple responses.
+//! The Lambda authorizer: a function decides on each request, with payload format 2.0 and simple responses.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 //!
-//! Nothing is cached here. The real gateway keeps an answer for as long as the template says.
+//! Nothing is cached here. The real gateway caches a decision for the time that the template says.
 
 use http::header;
 use serde::Deserialize;
@@ -14,13 +14,13 @@ use crate::lambda::LocalLambda;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct Decision {
     is_authorized: bool,
     #[serde(default)]
     context: Value,
 }
 
-/// What `function` told of the request, for the event. `event` has no body: an authorizer sees none.
+/// The function's context of the request, for the event. `event` has no body: an authorizer sees none.
 pub(super) async fn authorize(
     function: &str,
     lambda: &LocalLambda,
@@ -28,13 +28,9 @@ pub(super) async fn authorize(
 ) -> Result<Value, Refusal> {
     let identity = event.request.headers.get(header::AUTHORIZATION).filter(|value| !value.is_empty());
     let identity = String::from_utf8_lossy(identity.ok_or(Refusal::NoIdentity)?.as_bytes());
-    let question = event.question(&identity).to_string();
-    let invocation = lambda.invoke(function, question.into()).await?;
-    let answer = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
-    let answer: Answer =
-        serde_json::from_slice(&answer).map_err(|error| Refusal::Internal(error.to_string()))?;
-    match answer.is_authorized {
-        true => Ok(json!({ "lambda": answer.context })),
-        false => Err(Refusal::Forbidden),
-    }
+    let invocation = lambda.invoke(function, event.for_authorizer(&identity).to_string().into()).await?;
+    let decision = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
+    let decision: Decision =
+        serde_json::from_slice(&decision).map_err(|error| Refusal::Internal(error.to_string()))?;
+    if decision.is_authorized { Ok(json!({ "lambda": decision.context })) } else { Err(Refusal::Forbidden) }
 }

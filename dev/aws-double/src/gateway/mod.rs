@@ -1,8 +1,7 @@
-//! API Gateway for the local stack: an HTTP API with payload format 2.0, in front of the local functions.
+//! API Gateway: an HTTP API with payload format 2.0, in front of the local functions.
 
 mod auth;
 pub(crate) mod body;
-mod claims;
 mod cors;
 mod event;
 mod lambda_authorizer;
@@ -23,75 +22,57 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use sam_template::{AuthorizerSpec, CorsSpec, Route};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use self::body::BodyError;
-use self::cors::CorsHeaders;
+use self::cors::Cors;
 use self::event::Event;
 use self::response::Refusal;
 use self::routes::RouteTable;
 use crate::lambda::LocalLambda;
-use sam_template::{AuthorizerSpec, CorsSpec, Route};
 
-/// The largest request body that API Gateway takes, in bytes.
+/// The largest request body, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 pub const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 
-/// How long API Gateway waits for a function, at most. The same page says so.
+/// The longest wait for a function, by the same page.
 pub const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid");
 
-/// What the gateway is made of.
 pub struct Settings {
-    /// What it serves.
     pub routes: Vec<Route>,
-    /// Who may call it from a browser; `None` leaves every cross-origin matter to the functions.
-    pub cors: Option<CorsSpec>,
-    /// Who decides on the routes that are not public.
+    pub cors: CorsSpec,
+    /// Decides on the routes that are not public.
     pub authorizer: AuthorizerSpec,
     /// How long it waits for a function: [`INTEGRATION_TIMEOUT`], less in tests.
     pub integration_timeout: Duration,
 }
 
-/// Settings that no gateway could be built from.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A path that API Gateway would refuse too.
-    #[error("route {route_key:?}: {reason}")]
-    Route {
-        /// The route's key.
-        route_key: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A CORS list with characters that no header can carry.
-    #[error("CORS setting {setting}: {value:?} cannot stand in a header")]
-    Cors {
-        /// The list.
-        setting: &'static str,
-        /// Its text.
-        value: String,
-    },
-}
-
 struct Gateway {
     routes: RouteTable,
-    cors: Option<CorsHeaders>,
+    cors: Cors,
     authorizer: AuthorizerSpec,
     integration_timeout: Duration,
     lambda: LocalLambda,
 }
 
-/// The gateway as a router whose fallback answers every request, whatever its path and method.
+/// The gateway as a router whose fallback answers every request.
 ///
-/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in events.
-pub fn router(settings: Settings, lambda: LocalLambda) -> Result<Router, SettingsError> {
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in
+/// events.
+///
+/// # Errors
+///
+/// When two paths contradict each other, or a CORS list cannot be a header.
+pub fn router(settings: Settings, lambda: LocalLambda) -> anyhow::Result<Router> {
     let gateway = Gateway {
         routes: RouteTable::new(settings.routes)?,
-        cors: settings.cors.as_ref().map(CorsHeaders::new).transpose()?,
+        cors: Cors::new(&settings.cors)?,
         authorizer: settings.authorizer,
         integration_timeout: settings.integration_timeout,
         lambda,
@@ -103,8 +84,8 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     let started = Instant::now();
     let request_id = request_id();
     let (parts, body) = request.into_parts();
-    // The body is read before anything is decided: a client that is still sending would otherwise see a
-    // broken connection in place of the answer.
+    // The body is read first: a client that is still sending would see a broken connection in place of a
+    // refusal.
     let body = body::read(body, BODY_LIMIT_BYTES).await;
 
     let mut response = gateway.response(&parts, body, &request_id).await;
@@ -125,22 +106,20 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
 
 impl Gateway {
     async fn response(&self, request: &Parts, body: Result<Bytes, BodyError>, request_id: &str) -> Response {
-        if let Some(answer) = self.cors.as_ref().and_then(|cors| cors.preflight(request)) {
-            return answer;
+        if let Some(response) = self.cors.preflight(request) {
+            return response;
         }
-        let answer = self.answer(request, body, request_id).await;
-        let mut response = answer.unwrap_or_else(|refusal| {
+        let response = self.call(request, body, request_id).await;
+        let mut response = response.unwrap_or_else(|refusal| {
             warn!(request_id, reason = %refusal, "request refused");
             refusal.response()
         });
-        if let Some(cors) = &self.cors {
-            cors.replace(request.headers.get(header::ORIGIN), response.headers_mut());
-        }
+        self.cors.replace(request.headers.get(header::ORIGIN), response.headers_mut());
         response
     }
 
-    /// One request from its route to its answer.
-    async fn answer(
+    /// Calls the function of the request's route.
+    async fn call(
         &self,
         request: &Parts,
         body: Result<Bytes, BodyError>,
@@ -164,17 +143,17 @@ impl Gateway {
         let body = body?;
         event.body = &body;
 
-        // Past the gateway's limit the function runs on, as it does on AWS.
+        // After the timeout the function keeps running, as on AWS.
         let event = event.to_json().to_string();
         let running = self.lambda.start(&route.function, event.as_bytes())?;
         let invocation = tokio::time::timeout(self.integration_timeout, running.finished())
             .await
             .map_err(|_| Refusal::Unavailable)?;
-        let answer = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
-        response::from_answer(&answer).map_err(Refusal::Internal)
+        let response = invocation.outcome.map_err(|error| Refusal::Internal(error.error_type))?;
+        response::from_function(&response).map_err(Refusal::Internal)
     }
 
-    /// What the function is told of a request that may go on to it.
+    /// The authorizer's part of the event, or its refusal.
     async fn authorize(&self, event: &Event<'_>) -> Result<Value, Refusal> {
         match &self.authorizer {
             AuthorizerSpec::Jwt(tokens) => {
@@ -184,6 +163,11 @@ impl Gateway {
             AuthorizerSpec::Function(name) => lambda_authorizer::authorize(name, &self.lambda, event).await,
         }
     }
+}
+
+/// Decodes `%20` and the like. Events are JSON, so bytes that are not UTF-8 are replaced.
+fn percent_decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// An id in the shape of API Gateway's: sixteen characters of base64, the last one `=`.

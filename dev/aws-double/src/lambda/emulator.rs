@@ -1,5 +1,5 @@
-//! AWS's Lambda Runtime Interface Emulator, the program that AWS's own base images test functions with: a second
-//! opinion about what a binary does on Lambda.
+//! AWS's Lambda Runtime Interface Emulator, which is part of AWS's own base images: a second opinion on how a
+//! binary behaves on Lambda.
 //!
 //! <https://github.com/aws/aws-lambda-runtime-interface-emulator>
 
@@ -20,21 +20,20 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
 use super::Function;
-use super::handler::FunctionError;
+use super::handler::{FunctionError, error};
 use super::process::{Bootstrap, pass_on_output};
-use super::runtime_api::error;
 
-/// The emulator keeps the function's time itself. This is how much later we would end it.
+/// The emulator ends a function itself when its time is up. We wait this much longer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often an emulator that does not listen yet is asked again.
+/// The pause between two calls of an emulator that does not listen yet.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Where emulators listen.
+/// The ports of emulators.
 const PORTS: Range<u16> = 12_000..32_000;
 
-/// The function of `bootstrap` under the emulator that is the program `emulator`. Its invocations take turns: the
-/// emulator crashes over two at once.
+/// The function of `bootstrap` under the program `emulator`. Its invocations take turns: two at once crash
+/// the emulator.
 pub fn emulated(emulator: &Path, bootstrap: Bootstrap) -> Function {
     let (name, timeout) = (bootstrap.function.clone(), bootstrap.timeout + GRACE);
     let emulator = Arc::new(Emulator {
@@ -54,7 +53,7 @@ struct Emulator {
     program: PathBuf,
     bootstrap: Bootstrap,
     http: reqwest::Client,
-    /// Started at the first invocation; locked for as long as one takes.
+    /// Started by the first invocation, and locked during each.
     running: Mutex<Option<Running>>,
 }
 
@@ -67,31 +66,29 @@ struct Running {
 impl Emulator {
     async fn invoke(&self, event: &Value) -> Result<Value, FunctionError> {
         let mut slot = self.running.lock().await;
-        // Taken out, so that an emulator whose caller went away in the midst is not asked again.
-        let running = match slot.take() {
-            Some(running) => Ok(running),
-            None => self.start(),
+        // If the caller goes away, this emulator is dropped and not used again.
+        let running = slot.take();
+        let called = async {
+            let mut running = running.map_or_else(|| self.start(), Ok)?;
+            let response = self.call(&mut running, event).await?;
+            anyhow::Ok((running, response))
         };
-        let asked = async {
-            let mut running = running?;
-            let answer = self.ask(&mut running, event).await?;
-            anyhow::Ok((running, answer))
-        };
-        let (running, answer) =
-            asked.await.map_err(|cause| error("Runtime.EmulatorError", format!("{cause:#}")))?;
+        let (running, response) =
+            called.await.map_err(|cause| error("Runtime.EmulatorError", format!("{cause:#}")))?;
         *slot = Some(running);
-        read(&answer)
+        parsed(&response)
     }
 
     fn start(&self) -> anyhow::Result<Running> {
-        let [address, runtime_api] = free_addresses().context("no free port")?;
+        let address = free_address().context("no free port")?;
+        let runtime_api = free_address().context("no free port")?;
         let mut process = Command::new(&self.program)
             .args(["--runtime-interface-emulator-address", &address.to_string()])
             .args(["--runtime-api-address", &runtime_api.to_string()])
             .arg(&self.bootstrap.file)
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", self.bootstrap.timeout.as_secs().max(1).to_string())
-            .envs(self.bootstrap.lambda_environment())
+            .envs(runtime_api::environment(&self.bootstrap.function, self.bootstrap.memory_mb))
             .envs(&self.bootstrap.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -103,24 +100,28 @@ impl Emulator {
         Ok(Running { process, address })
     }
 
-    async fn ask(&self, Running { process, address }: &mut Running, event: &Value) -> anyhow::Result<String> {
+    async fn call(
+        &self,
+        Running { process, address }: &mut Running,
+        event: &Value,
+    ) -> anyhow::Result<String> {
         let url = format!("http://{address}/2015-03-31/functions/function/invocations");
         loop {
             match self.http.post(&url).json(event).send().await {
-                Ok(answer) => return Ok(answer.text().await?),
+                Ok(response) => return Ok(response.text().await?),
                 Err(error) if error.is_connect() && process.try_wait()?.is_none() => {
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => return Err(error).context("the emulator does not answer"),
+                Err(error) => return Err(error).context("the emulator does not respond"),
             }
         }
     }
 }
 
-/// What the emulator answers is the function's answer or its error, or a line of text when its time was up.
-fn read(answer: &str) -> Result<Value, FunctionError> {
-    let Ok(json) = serde_json::from_str::<Value>(answer) else {
-        return Err(error("Sandbox.Timedout", answer));
+/// The emulator responds with the function's response or error, or with a line of text when its time was up.
+fn parsed(response: &str) -> Result<Value, FunctionError> {
+    let Ok(json) = serde_json::from_str::<Value>(response) else {
+        return Err(error("Sandbox.Timedout", response));
     };
     match FunctionError::deserialize(&json) {
         Ok(error) => Err(error),
@@ -128,22 +129,18 @@ fn read(answer: &str) -> Result<Value, FunctionError> {
     }
 }
 
-/// Two addresses for an emulator to listen at, which no other of this process was or will be given. They lie below the
-/// ports that Linux gives to whoever asks for any, which could be given away between here and the emulator's start.
-fn free_addresses() -> std::io::Result<[SocketAddr; 2]> {
-    Ok([free_address()?, free_address()?])
-}
-
+/// An address that this process has not used before. It lies below the ports that Linux assigns itself: one
+/// of those could be assigned to another program before the emulator listens.
 fn free_address() -> std::io::Result<SocketAddr> {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let mut taken = std::io::Error::from(ErrorKind::AddrInUse);
+    static USED: AtomicU32 = AtomicU32::new(0);
+    let mut failure = std::io::Error::from(ErrorKind::AddrInUse);
     for _ in PORTS {
-        let number = std::process::id().wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let number = std::process::id().wrapping_add(USED.fetch_add(1, Ordering::Relaxed));
         let port = PORTS.start + (number % u32::from(PORTS.end - PORTS.start)) as u16;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(listener) => return listener.local_addr(),
-            Err(error) => taken = error,
+            Err(error) => failure = error,
         }
     }
-    Err(taken)
+    Err(failure)
 }

@@ -1,4 +1,4 @@
-//! Handlers: one type for every function, made from what the functions' crates export.
+//! Handlers: one type for all functions, made of what the functions' crates export.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What Lambda reports of a function that failed: `{"errorType":"…","errorMessage":"…"}`.
+/// Lambda's report of a failed function: `{"errorType":"…","errorMessage":"…"}`.
 pub type FunctionError = Diagnostic;
 
-/// A function's code, as Lambda sees it: an event and a context in, JSON or an error out.
+/// A function's code as Lambda sees it: an event and a context in, JSON or an error out.
 pub type Handler =
     Arc<dyn Fn(Value, Context) -> BoxFuture<'static, Result<Value, FunctionError>> + Send + Sync>;
 
-/// Makes a [`Handler`] of an HTTP handler, as `common::api::run` serves it.
+/// An HTTP handler as a [`Handler`], served as `common::api::run` serves it.
 pub fn http_handler<F, Fut>(handler: F) -> Handler
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
@@ -31,20 +31,20 @@ where
         async move {
             let event: HttpEvent = serde_json::from_value(event).map_err(not_decoded)?;
             let respond = |request| handler(request).then(IntoResponse::into_response);
-            let answer = api::serve(LambdaEvent::new(event, context), respond).await?;
-            serde_json::to_value(answer).map_err(not_encoded)
+            let response = api::serve(LambdaEvent::new(event, context), respond).await?;
+            serde_json::to_value(response).map_err(not_encoded)
         }
         .boxed()
     })
 }
 
-/// Makes a [`Handler`] of a plain `lambda_runtime` handler, under the bounds that `lambda_runtime::run` sets.
-pub fn event_handler<F, Fut, Event, Answer, Error>(handler: F) -> Handler
+/// A plain `lambda_runtime` handler as a [`Handler`], with the bounds of `lambda_runtime::run`.
+pub fn event_handler<F, Fut, Event, Response, Error>(handler: F) -> Handler
 where
     F: Fn(LambdaEvent<Event>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Answer, Error>> + Send + 'static,
+    Fut: Future<Output = Result<Response, Error>> + Send + 'static,
     Event: DeserializeOwned + Send + 'static,
-    Answer: Serialize,
+    Response: Serialize,
     Error: Into<Diagnostic>,
 {
     let handler = Arc::new(handler);
@@ -52,27 +52,25 @@ where
         let handler = Arc::clone(&handler);
         async move {
             let event = serde_json::from_value(event).map_err(not_decoded)?;
-            let answer = handler(LambdaEvent::new(event, context)).await.map_err(Into::into)?;
-            serde_json::to_value(answer).map_err(not_encoded)
+            let response = handler(LambdaEvent::new(event, context)).await.map_err(Into::into)?;
+            serde_json::to_value(response).map_err(not_encoded)
         }
         .boxed()
     })
 }
 
-fn not_decoded(error: serde_json::Error) -> FunctionError {
-    FunctionError {
-        error_type: "lambda_runtime::deserializer::DeserializeError".to_owned(),
-        error_message: format!(
-            "failed to deserialize the incoming data into the function's payload type: {error}"
-        ),
-    }
+pub(super) fn error(error_type: &str, error_message: impl Into<String>) -> FunctionError {
+    FunctionError { error_type: error_type.to_owned(), error_message: error_message.into() }
 }
 
-fn not_encoded(error: serde_json::Error) -> FunctionError {
-    FunctionError {
-        error_type: "Runtime.MarshalError".to_owned(),
-        error_message: format!("failed to serialize the function's answer: {error}"),
-    }
+fn not_decoded(cause: serde_json::Error) -> FunctionError {
+    let message =
+        format!("failed to deserialize the incoming data into the function's payload type: {cause}");
+    error("lambda_runtime::deserializer::DeserializeError", message)
+}
+
+fn not_encoded(cause: serde_json::Error) -> FunctionError {
+    error("Runtime.MarshalError", format!("failed to serialize the function's response: {cause}"))
 }
 
 #[cfg(test)]
@@ -84,14 +82,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn event_handler_gets_the_event_and_answers_json() {
+    async fn an_event_handler_gets_the_event_and_returns_json() {
         let echo = event_handler(|event: LambdaEvent<Value>| async { Ok::<_, Diagnostic>(event.payload) });
         let answer = echo(json!({"a": [1]}), Context::default()).await;
         assert_eq!(answer.unwrap(), json!({"a": [1]}));
     }
 
     #[tokio::test]
-    async fn http_handler_answers_in_format_two() {
+    async fn an_http_handler_responds_in_format_two() {
         let handler = http_handler(|request: Request| async move {
             let answer = Response::builder().status(201).header("x-path", request.uri().path());
             answer.header("set-cookie", "a=1").body(Body::from("made")).unwrap()
@@ -108,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn event_that_cannot_be_decoded_is_a_function_error() {
+    async fn an_event_that_cannot_be_decoded_is_a_function_error() {
         #[derive(Deserialize)]
         struct Order {
             _coins: u32,
@@ -124,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn error_of_the_function_keeps_its_type_and_message() {
+    async fn an_error_of_the_function_keeps_its_type_and_message() {
         let handler = event_handler(|_: LambdaEvent<Value>| async {
             Err::<(), _>(Diagnostic { error_type: "Refused".into(), error_message: "no".into() })
         });

@@ -8,39 +8,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lambda_runtime::Context;
+use runtime_api::RuntimeApi;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::handler::FunctionError;
-use super::runtime_api::{RuntimeApi, error};
+use super::handler::{FunctionError, error};
 
-/// What a function is run from.
+/// The binary of a function and what it is started with.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
-    /// The function's name.
     pub function: String,
-    /// Its binary.
     pub file: PathBuf,
-    /// The memory that it is told to have. Nothing holds it to that here.
+    /// For the environment only: the memory is not limited here.
     pub memory_mb: u32,
-    /// How long one invocation may take.
+    /// The longest time of one invocation.
     pub timeout: Duration,
-    /// Its settings, region, credentials and endpoints.
+    /// Settings, region, credentials and endpoints.
     pub environment: BTreeMap<String, String>,
 }
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Process {
-    /// The function that it is an instance of.
     pub(super) function: String,
     runtime_api: RuntimeApi,
     busy: AtomicBool,
     kill: Arc<Notify>,
-    /// How it ended, once it has.
+    /// The reason of its end, once it has ended.
     end: watch::Receiver<Option<String>>,
 }
 
@@ -53,14 +50,14 @@ impl Process {
         };
         let runtime_api = RuntimeApi::start().await.map_err(not_started)?;
         let mut command = Command::new(&bootstrap.file);
-        // Ctrl-C is for the stack, which lets its functions finish. They would get it, too.
+        // Ctrl-C must reach the stack only, which lets its functions finish.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command
-            // Nothing of this machine's, so that a function finds here what it finds on Lambda.
+            // A function finds the environment of Lambda, not this machine's.
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
-            .envs(bootstrap.lambda_environment())
+            .envs(runtime_api::environment(&bootstrap.function, bootstrap.memory_mb))
             .envs(&bootstrap.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -72,27 +69,28 @@ impl Process {
         debug!(function, id = child.id(), "process started");
         pass_on_output(&mut child, &function);
         let (kill, (ended, end)) = (Arc::new(Notify::new()), watch::channel(None));
-        tokio::spawn(keep(child, Arc::clone(&kill), ended));
+        tokio::spawn(watch_over(child, Arc::clone(&kill), ended));
         Ok(Self { function, runtime_api, busy: AtomicBool::new(true), kill, end })
     }
 
-    /// Has it run one event, until it answers or ends.
+    /// Runs one event, until the process responds or ends.
     pub(super) async fn run(&self, event: Value, context: Context) -> Result<Value, FunctionError> {
         let request_id = context.request_id.clone();
         tokio::select! {
             biased;
-            outcome = self.runtime_api.invoke(event, context) => outcome,
-            how = self.ended() => Err(error("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}"))),
+            outcome = self.runtime_api.invoke(event.to_string().into(), context) => parsed(&outcome?.body),
+            reason = self.ended() => {
+                Err(error("Runtime.ExitError", format!("RequestId: {request_id} Error: {reason}")))
+            }
         }
     }
 
-    /// Takes it for an invocation, if it is free.
-    pub(super) fn take(&self) -> bool {
+    /// Reserves it for an invocation, if it is free.
+    pub(super) fn reserve(&self) -> bool {
         !self.busy.swap(true, Ordering::AcqRel)
     }
 
-    /// Free for the next invocation.
-    pub(super) fn give_back(&self) {
+    pub(super) fn release(&self) {
         self.busy.store(false, Ordering::Release);
     }
 
@@ -100,12 +98,12 @@ impl Process {
         self.end.borrow().is_none()
     }
 
-    /// Kills it with SIGKILL, soon.
+    /// Sends SIGKILL, soon.
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
 
-    /// Waits for its end, and says how it came.
+    /// Waits for its end and says the reason.
     pub(super) async fn ended(&self) -> String {
         let mut end = self.end.clone();
         let end = end.wait_for(Option::is_some).await;
@@ -119,11 +117,10 @@ impl Drop for Process {
     }
 }
 
-/// Waits until the process ends by itself or is to be killed.
-async fn keep(mut child: Child, kill: Arc<Notify>, ended: watch::Sender<Option<String>>) {
+/// Waits until the process ends by itself or must be killed.
+async fn watch_over(mut child: Child, kill: Arc<Notify>, ended: watch::Sender<Option<String>>) {
     let status = tokio::select! {
         status = child.wait() => status,
-        // This kills and waits.
         () = kill.notified() => match child.kill().await {
             Ok(()) => child.wait().await,
             Err(error) => Err(error),
@@ -135,7 +132,7 @@ async fn keep(mut child: Child, kill: Arc<Notify>, ended: watch::Sender<Option<S
     }));
 }
 
-/// As Lambda says it.
+/// Lambda's words for the end of a process.
 fn in_words(status: ExitStatus) -> String {
     #[cfg(unix)]
     if std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) {
@@ -148,27 +145,12 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-impl Bootstrap {
-    /// What Lambda itself sets, but for the address of its Runtime API.
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-    pub(super) fn lambda_environment(&self) -> [(&'static str, String); 10] {
-        let Self { function, memory_mb, .. } = self;
-        [
-            ("AWS_LAMBDA_FUNCTION_NAME", function.clone()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb.to_string()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
-            ("_HANDLER", "bootstrap".to_owned()),
-            ("LANG", "en_US.UTF-8".to_owned()),
-            ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin".to_owned()),
-            ("TZ", ":UTC".to_owned()),
-        ]
-    }
+fn parsed(response: &[u8]) -> Result<Value, FunctionError> {
+    let not_json = |cause| error("Runtime.MarshalError", format!("the response is not JSON: {cause}"));
+    serde_json::from_slice(response).map_err(not_json)
 }
 
-/// Hands what the process says on to the log of this one.
+/// Copies the output of the process to the log.
 pub(super) fn pass_on_output(child: &mut Child, function: &str) {
     if let Some(stdout) = child.stdout.take() {
         pass_on(stdout, function.to_owned(), |function, line| info!(function, "{line}"));
@@ -178,16 +160,26 @@ pub(super) fn pass_on_output(child: &mut Child, function: &str) {
     }
 }
 
-/// Hands every line on, until the process closes its end.
 fn pass_on(
     output: impl AsyncRead + Send + Unpin + 'static,
     function: String,
-    say: impl Fn(&str, &str) + Send + 'static,
+    log: impl Fn(&str, &str) + Send + 'static,
 ) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            say(&function, &line);
+            log(&function, &line);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_that_is_not_json_is_a_function_error() {
+        assert_eq!(parsed(b"{\"a\":1}").unwrap()["a"], 1);
+        assert_eq!(parsed(b"<html>").unwrap_err().error_type, "Runtime.MarshalError");
+    }
 }

@@ -1,22 +1,21 @@
-//! The instances of all functions that run as processes. An invocation takes a free one or starts another.
+//! The instances of all functions that run as processes. An invocation reserves a free one or starts another.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use lambda_runtime::Context;
 use serde_json::Value;
 
 use super::handler::{FunctionError, Handler};
-use super::locked;
 use super::process::{Bootstrap, Process};
 
-/// All processes. A clone is the same pool; when the last one goes, so do the processes.
+/// All processes. A clone is the same pool. Dropping the last clone kills the processes.
 #[derive(Debug, Clone, Default)]
 pub struct Processes(Arc<Mutex<Vec<Arc<Process>>>>);
 
 impl Processes {
-    /// A [`Handler`] whose invocations run in processes of `bootstrap`, each in one that does nothing else
-    /// meanwhile. A handler that is dropped half-way kills its process, as Lambda does when the time is up.
+    /// A [`Handler`] whose invocations run in processes of `bootstrap`, one at a time in each. Dropping an
+    /// unfinished invocation kills its process, as Lambda does when the time is up.
     #[must_use]
     pub fn handler(&self, bootstrap: Bootstrap) -> Handler {
         let (processes, bootstrap) = (self.clone(), Arc::new(bootstrap));
@@ -26,14 +25,13 @@ impl Processes {
         })
     }
 
-    /// How many are alive.
+    /// How many processes are alive.
     #[must_use]
     pub fn count(&self) -> usize {
         self.living().len()
     }
 
-    /// Kills one of those alive with SIGKILL, in the midst of whatever it does: the one that `number` falls on.
-    /// Answers its function.
+    /// Sends SIGKILL to one living process, chosen by `number`, whatever it is doing. Returns its function.
     pub fn kill_one(&self, number: usize) -> Option<String> {
         let living = self.living();
         let process = living.get(number.checked_rem(living.len())?)?;
@@ -41,7 +39,7 @@ impl Processes {
         Some(process.function.clone())
     }
 
-    /// Kills all of them and waits until they are gone.
+    /// Kills all processes and waits for their ends.
     pub async fn stop(&self) {
         let living = self.living();
         living.iter().for_each(|process| process.kill());
@@ -56,39 +54,44 @@ impl Processes {
         event: Value,
         context: Context,
     ) -> Result<Value, FunctionError> {
-        let mut taken = Taken { process: self.take(bootstrap).await?, is_done: false };
-        let outcome = taken.process.run(event, context).await;
-        taken.is_done = true;
+        let mut reserved = Reserved { process: self.reserve(bootstrap).await?, is_done: false };
+        let outcome = reserved.process.run(event, context).await;
+        reserved.is_done = true;
         outcome
     }
 
-    async fn take(&self, bootstrap: &Bootstrap) -> Result<Arc<Process>, FunctionError> {
+    async fn reserve(&self, bootstrap: &Bootstrap) -> Result<Arc<Process>, FunctionError> {
         let mut living = self.living().into_iter();
-        if let Some(free) = living.find(|process| process.function == bootstrap.function && process.take()) {
+        if let Some(free) = living.find(|process| process.function == bootstrap.function && process.reserve())
+        {
             return Ok(free);
         }
         let process = Arc::new(Process::start(bootstrap).await?);
-        locked(&self.0).push(Arc::clone(&process));
+        self.all().push(Arc::clone(&process));
         Ok(process)
     }
 
     fn living(&self) -> Vec<Arc<Process>> {
-        let mut all = locked(&self.0);
+        let mut all = self.all();
         all.retain(|process| process.is_alive());
         all.clone()
     }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<Process>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A process in use.
-struct Taken {
+/// A process during an invocation.
+struct Reserved {
     process: Arc<Process>,
     is_done: bool,
 }
 
-impl Drop for Taken {
+impl Drop for Reserved {
     fn drop(&mut self) {
         if self.is_done {
-            self.process.give_back();
+            self.process.release();
         } else {
             self.process.kill();
         }

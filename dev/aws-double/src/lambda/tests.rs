@@ -1,4 +1,4 @@
-//! Facts about the local Lambda service, with functions of a few words.
+//! The local Lambda service, with functions of a few lines.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ async fn outcome(handler: Handler, payload: &str) -> Result<Value, FunctionError
     invocation.outcome.map(|answer| serde_json::from_slice(&answer).unwrap())
 }
 
-/// The smallest event that the HTTP adapter takes.
+/// The smallest event that the HTTP adapter accepts.
 fn http_event() -> Value {
     json!({
         "version": "2.0", "rawPath": "/p", "rawQueryString": "", "headers": {"host": "h"},
@@ -34,12 +34,12 @@ fn http_event() -> Value {
 }
 
 #[tokio::test]
-async fn empty_payload_is_an_empty_object() {
+async fn an_empty_payload_is_an_empty_object() {
     assert_eq!(outcome(echo(), "").await.unwrap(), json!({}));
 }
 
 #[tokio::test]
-async fn context_names_the_invocation_the_function_and_the_deadline() {
+async fn the_context_names_the_invocation_the_function_and_the_deadline() {
     let handler = http_handler(|request: Request| async move {
         let context = request.lambda_context();
         Response::new(json!([context.request_id, context.invoked_function_arn, context.deadline]).to_string())
@@ -60,7 +60,7 @@ async fn context_names_the_invocation_the_function_and_the_deadline() {
 }
 
 #[tokio::test]
-async fn function_that_takes_too_long_is_stopped_and_reported() {
+async fn a_function_that_takes_too_long_is_stopped_and_reported() {
     let alive = Arc::new(());
     let held = Arc::clone(&alive);
     let handler = event_handler(move |_: LambdaEvent<Value>| {
@@ -89,7 +89,7 @@ async fn function_that_takes_too_long_is_stopped_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn function_that_never_yields_is_reported_in_time() {
+async fn a_function_that_never_yields_is_reported_in_time() {
     static FINISHED: AtomicBool = AtomicBool::new(false);
     let handler = event_handler(|_: LambdaEvent<Value>| async {
         std::thread::sleep(Duration::from_millis(1500));
@@ -103,7 +103,7 @@ async fn function_that_never_yields_is_reported_in_time() {
 }
 
 #[tokio::test]
-async fn panic_becomes_a_function_error() {
+async fn a_panic_becomes_a_function_error() {
     let at_call = event_handler(|_: LambdaEvent<Value>| -> std::future::Ready<Result<(), FunctionError>> {
         panic!("at the call")
     });
@@ -122,7 +122,7 @@ async fn panic_becomes_a_function_error() {
 }
 
 #[tokio::test]
-async fn payload_is_checked_before_anything_runs() {
+async fn the_payload_is_checked_before_the_function_runs() {
     let lambda = lambda("f", TIMEOUT, echo());
     let at_limit = format!("\"{}\"", "x".repeat(PAYLOAD_LIMIT_BYTES - 2));
     assert!(lambda.invoke("f", at_limit.clone().into()).await.unwrap().outcome.is_ok());
@@ -136,7 +136,7 @@ async fn payload_is_checked_before_anything_runs() {
 }
 
 #[tokio::test]
-async fn answer_over_the_limit_is_a_function_error() {
+async fn a_response_over_the_limit_is_a_function_error() {
     let handler = event_handler(|event: LambdaEvent<usize>| async move {
         Ok::<_, FunctionError>("x".repeat(event.payload))
     });
@@ -147,7 +147,7 @@ async fn answer_over_the_limit_is_a_function_error() {
 }
 
 #[tokio::test]
-async fn caller_that_goes_away_cancels_nothing() {
+async fn a_caller_that_goes_away_does_not_stop_the_function() {
     static GO_ON: Notify = Notify::const_new();
     static FINISHED: AtomicBool = AtomicBool::new(false);
     let handler = event_handler(|_: LambdaEvent<Value>| async {
@@ -178,7 +178,7 @@ async fn drain_gives_up_in_time() {
 }
 
 #[tokio::test]
-async fn invocations_run_at_the_same_time() {
+async fn invocations_run_in_parallel() {
     let together = Arc::new(tokio::sync::Barrier::new(50));
     let handler = event_handler(move |_: LambdaEvent<Value>| {
         let together = Arc::clone(&together);
@@ -193,7 +193,7 @@ async fn invocations_run_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn event_that_the_adapter_would_panic_over_reaches_the_handler() {
+async fn an_event_that_would_make_the_adapter_panic_reaches_the_handler() {
     let handler = http_handler(|request: Request| async move {
         let asked = request.query_string_parameters();
         Response::new(format!("{:?} {:?}", asked.first("a"), request.body()))

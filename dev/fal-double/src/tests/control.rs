@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::models::Endpoint;
-use super::super::{Fault, Injection};
 use super::{SCHNELL, body, start};
+use crate::models::Endpoint;
+use crate::{Fault, Injection};
 
 #[tokio::test]
 async fn the_control_routes_set_and_show_faults_and_latency() {

@@ -1,13 +1,13 @@
-//! Tests of the double: its leaves one by one, its routes over real HTTP on the loopback interface.
+//! Tests of the double: its parts one by one, its routes over HTTP on the loopback interface.
 
 mod control;
-mod drawing;
 mod faults;
 mod photos;
+mod pictures;
 mod queue;
 mod refusals;
+mod responses;
 mod routes;
-mod shapes;
 mod validation;
 
 use std::sync::Arc;
@@ -19,13 +19,14 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use base64::Engine as _;
+use image::{DynamicImage, ImageFormat, RgbImage};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::canvas::{Area, Canvas};
-use super::models::{Endpoint, Format};
+use super::models::Endpoint;
 use super::photos::client_without_tls;
-use super::sizes::Size;
+use super::validation::{Checked, check};
 use super::{FalDouble, Fault, Injection, Settings};
 
 const KEY: &str = "3f2c:topsecret";
@@ -33,7 +34,10 @@ const SCHNELL: &str = "fal-ai/flux/schnell";
 const GENERAL: &str = "fal-ai/flux-general/image-to-image";
 const EDIT: &str = "fal-ai/flux-2/lora/edit";
 
-/// A running double, nested as the local stack nests it, next to a server of photos.
+/// A photo that is never fetched.
+const PHOTO: &str = "https://example.com/a.png";
+
+/// A running double, nested as the local stack nests it, beside a server of photos.
 struct Running {
     fal: FalDouble,
     host: String,
@@ -72,7 +76,7 @@ async fn start_with(files: Option<std::path::PathBuf>) -> Running {
     Running { fal, host, base, http }
 }
 
-/// Gives a photo the first time it is asked.
+/// Responds with a photo to the first request only.
 async fn once(State(asked): State<Arc<AtomicBool>>) -> Result<Vec<u8>, StatusCode> {
     match asked.swap(true, Ordering::Relaxed) {
         false => Ok(photo(600, 600, [0, 0, 90])),
@@ -87,12 +91,15 @@ async fn hop(Path(left): Path<u32>) -> impl IntoResponse {
     }
 }
 
-/// A PNG with a disc on it.
+/// A PNG in one colour.
 fn photo(width: u32, height: u32, colour: [u8; 3]) -> Vec<u8> {
-    let mut canvas = Canvas::plain(Size { width, height }, colour);
-    let disc = Area { x: 0, y: 0, width: width as usize, height: height as usize }.inset(40);
-    canvas.cover(disc, 1000, [250, 220, 90], 255);
-    canvas.encode(Format::Png).unwrap()
+    let picture = DynamicImage::from(RgbImage::from_pixel(width, height, image::Rgb(colour)));
+    super::pictures::encode(&picture, ImageFormat::Png).unwrap()
+}
+
+fn data_uri(file: &[u8]) -> String {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(file);
+    format!("data:image/png;base64,{encoded}")
 }
 
 impl Running {
@@ -111,7 +118,7 @@ impl Running {
     }
 
     /// Posts and returns status and body.
-    async fn answer(&self, endpoint: &str, body: Value) -> (u16, Value) {
+    async fn ask(&self, endpoint: &str, body: Value) -> (u16, Value) {
         let response = self.post(endpoint, body).await;
         (response.status().as_u16(), response.json().await.unwrap())
     }
@@ -132,4 +139,13 @@ fn body(endpoint: Endpoint, photo: &str) -> Value {
         Endpoint::General => json!({ "prompt": "a cup", "image_url": photo }),
         Endpoint::Flux2Edit => json!({ "prompt": "a cup", "image_urls": [photo] }),
     }
+}
+
+/// A valid body with some fields changed, checked.
+fn checked(endpoint: Endpoint, changes: Value) -> Checked {
+    let mut body = body(endpoint, PHOTO);
+    for (name, value) in changes.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    check(endpoint, body.to_string().as_bytes())
 }

@@ -1,21 +1,21 @@
-//! Queued requests, from the first answer to the result.
+//! Queued requests, from the first response to the result.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::Fault;
-use super::super::models::Endpoint;
 use super::{KEY, SCHNELL, body, start};
+use crate::Fault;
+use crate::models::Endpoint;
 
 #[tokio::test]
-async fn a_queued_request_is_followed_to_its_result() {
+async fn a_queued_request_can_be_followed_to_its_result() {
     let running = start().await;
     running.fal.set_latency(Duration::from_millis(200));
     running.inject(Fault::Queued);
-    let (status, answer) = running.answer(SCHNELL, body(Endpoint::Schnell, "")).await;
-    let id = answer["request_id"].as_str().unwrap();
-    assert_eq!((status, &answer), (200, &json!({"request_id": id, "status": "IN_PROGRESS"})));
+    let (status, found) = running.ask(SCHNELL, body(Endpoint::Schnell, "")).await;
+    let id = found["request_id"].as_str().unwrap();
+    assert_eq!((status, &found), (200, &json!({"request_id": id, "status": "IN_PROGRESS"})));
     for app in ["fal-ai/flux", SCHNELL] {
         let request = format!("{}/{app}/requests/{id}", running.base);
         let status = running.get(&format!("{request}/status")).await;
@@ -36,11 +36,11 @@ async fn a_queued_request_is_followed_to_its_result() {
 }
 
 #[tokio::test]
-async fn a_queued_request_that_fails_is_completed_with_an_error() {
+async fn a_failing_queued_request_is_completed_with_an_error() {
     let running = start().await;
     running.inject(Fault::QueuedFailing);
-    let (_, answer) = running.answer(SCHNELL, body(Endpoint::Schnell, "")).await;
-    let status_url = answer["status_url"].as_str().unwrap();
+    let (_, found) = running.ask(SCHNELL, body(Endpoint::Schnell, "")).await;
+    let status_url = found["status_url"].as_str().unwrap();
     let status = loop {
         let response = running.get(status_url).await;
         if response.status() == 200 {
@@ -48,10 +48,10 @@ async fn a_queued_request_that_fails_is_completed_with_an_error() {
         }
     };
     assert_eq!((&status["status"], status["error"].is_string()), (&json!("COMPLETED"), true));
-    let result = running.get(answer["response_url"].as_str().unwrap()).await;
+    let result = running.get(found["response_url"].as_str().unwrap()).await;
     assert_eq!(result.status(), 422);
     assert_eq!(result.json::<Value>().await.unwrap()["detail"][0]["type"], "content_policy_violation");
-    let cancel = running.http.put(answer["cancel_url"].as_str().unwrap());
+    let cancel = running.http.put(found["cancel_url"].as_str().unwrap());
     let cancel = cancel.header("authorization", format!("Key {}", KEY)).send().await.unwrap();
     assert_eq!(cancel.json::<Value>().await.unwrap(), json!({"status": "ALREADY_COMPLETED"}));
 }

@@ -1,28 +1,28 @@
-//! The routes: generation, its record, files.
+//! The routes for generations, recorded requests and files.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::super::models::Endpoint;
 use super::{SCHNELL, body, start, start_with};
+use crate::models::Endpoint;
 
 #[tokio::test]
-async fn an_answer_has_every_field_and_its_picture_is_served() {
+async fn a_response_has_every_field_and_its_picture_is_served() {
     let running = start().await;
     let asked =
         json!({"prompt": "a cup", "image_size": {"width": 640, "height": 360}, "num_images": 2, "seed": 7});
-    let (status, answer) = running.answer(SCHNELL, asked).await;
+    let (status, found) = running.ask(SCHNELL, asked).await;
     assert_eq!(status, 200);
-    assert_eq!((&answer["seed"], &answer["prompt"]), (&json!(7), &json!("a cup")));
-    assert_eq!(answer["has_nsfw_concepts"], json!([false, false]));
-    assert!(answer["timings"]["inference"].is_number());
-    let image = &answer["images"][1];
+    assert_eq!((&found["seed"], &found["prompt"]), (&json!(7), &json!("a cup")));
+    assert_eq!(found["has_nsfw_concepts"], json!([false, false]));
+    assert!(found["timings"]["inference"].is_number());
+    let image = &found["images"][1];
     assert_eq!((&image["width"], &image["height"]), (&json!(640), &json!(360)));
     assert_eq!(image["content_type"], "image/jpeg");
     let url = image["url"].as_str().unwrap();
     assert!(url.ends_with(image["file_name"].as_str().unwrap()));
-    // No key: the files are public to whoever has the link.
+    // Without a key: the files are public to everyone who has the link.
     let file = running.http.get(url).send().await.unwrap();
     assert_eq!(file.headers()["content-type"], "image/jpeg");
     assert!(file.headers()["cache-control"].to_str().unwrap().contains("immutable"));
@@ -52,15 +52,15 @@ async fn only_the_exact_key_is_accepted() {
 }
 
 #[tokio::test]
-async fn unknown_models_are_not_found_and_bad_bodies_are_refused_with_a_list() {
+async fn an_unknown_model_is_not_found_and_a_wrong_body_is_refused_with_a_list() {
     let running = start().await;
-    let (status, answer) = running.answer("fal-ai/flux-1.1/image-to-image", json!({})).await;
+    let (status, found) = running.ask("fal-ai/flux-1.1/image-to-image", json!({})).await;
     let detail = "Application \"fal-ai/flux-1.1/image-to-image\" not found";
-    assert_eq!((status, &answer["detail"]), (404, &json!(detail)));
-    let (status, answer) = running.answer(SCHNELL, json!({"prompt": "a", "num_inference_steps": 40})).await;
+    assert_eq!((status, &found["detail"]), (404, &json!(detail)));
+    let (status, found) = running.ask(SCHNELL, json!({"prompt": "a", "num_inference_steps": 40})).await;
     assert_eq!(status, 422);
     assert_eq!(
-        answer["detail"],
+        found["detail"],
         json!([{
             "loc": ["body", "num_inference_steps"],
             "msg": "Input should be less than or equal to 12",
@@ -73,7 +73,7 @@ async fn unknown_models_are_not_found_and_bad_bodies_are_refused_with_a_list() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded_with_what_was_dropped_and_what_ran_beside() {
+async fn a_recorded_request_has_its_dropped_fields_and_the_number_of_running_requests() {
     let running = start().await;
     running.fal.set_latency(Duration::from_millis(300));
     let started = Instant::now();
@@ -94,7 +94,7 @@ async fn requests_are_recorded_with_what_was_dropped_and_what_ran_beside() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_ends_its_request() {
+async fn a_request_ends_when_its_client_goes_away() {
     let running = start().await;
     running.fal.set_latency(Duration::from_secs(30));
     let request = running.request(SCHNELL).json(&body(Endpoint::Schnell, ""));
@@ -110,12 +110,11 @@ async fn a_client_that_goes_away_ends_its_request() {
 
 #[tokio::test]
 async fn pictures_in_a_folder_survive_a_restart() {
-    let folder = std::env::temp_dir().join(format!("fal-double-{}", uuid::Uuid::new_v4()));
-    let first = start_with(Some(folder.clone())).await;
-    let (_, answer) = first.answer(SCHNELL, body(Endpoint::Schnell, "")).await;
-    let name = answer["images"][0]["file_name"].as_str().unwrap();
-    let second = start_with(Some(folder.clone())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let first = start_with(Some(folder.path().to_owned())).await;
+    let (_, found) = first.ask(SCHNELL, body(Endpoint::Schnell, "")).await;
+    let name = found["images"][0]["file_name"].as_str().unwrap();
+    let second = start_with(Some(folder.path().to_owned())).await;
     assert_eq!(second.get(&format!("{}/files/{name}", second.base)).await.status(), 200);
     assert_eq!(second.get(&format!("{}/files/..%2f{name}", second.base)).await.status(), 404);
-    std::fs::remove_dir_all(folder).unwrap();
 }

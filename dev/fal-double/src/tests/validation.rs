@@ -1,42 +1,31 @@
 //! What the models accept, fill in and drop.
 
+use image::ImageFormat;
 use serde_json::{Value, json};
 
-use super::super::models::{Endpoint, Format, Job};
-use super::super::sizes::{Size, of_photo};
-use super::super::validation::{Checked, check};
-
-/// A photo that is never fetched.
-pub const PHOTO: &str = "https://example.com/a.png";
-
-/// A valid body with some fields changed, checked.
-pub fn checked(endpoint: Endpoint, changes: Value) -> Checked {
-    let mut body = super::body(endpoint, PHOTO);
-    for (name, value) in changes.as_object().unwrap() {
-        body[name] = value.clone();
-    }
-    check(endpoint, body.to_string().as_bytes())
-}
+use super::checked;
+use crate::models::{Endpoint, Job};
+use crate::sizes::{Size, of_photo};
 
 fn job(endpoint: Endpoint, changes: Value) -> Job {
     checked(endpoint, changes).job.unwrap()
 }
 
 #[test]
-fn defaults_are_those_of_the_model() {
+fn absent_fields_have_the_defaults_of_the_model() {
     let schnell = job(Endpoint::Schnell, json!({"image_size": null}));
     assert_eq!((schnell.steps, schnell.guidance, schnell.count), (4, 3.5, 1));
     assert_eq!(schnell.size, Some(Size { width: 1024, height: 768 }));
-    assert_eq!((schnell.format, schnell.strength), (Format::Jpeg, None));
+    assert_eq!((schnell.format, schnell.strength), (ImageFormat::Jpeg, None));
     let general = job(Endpoint::General, json!({}));
     assert_eq!((general.steps, general.guidance, general.strength), (28, 3.5, Some(0.85)));
-    assert_eq!((general.format, general.size), (Format::Png, None));
+    assert_eq!((general.format, general.size), (ImageFormat::Png, None));
     let edit = job(Endpoint::Flux2Edit, json!({}));
     assert_eq!((edit.steps, edit.guidance, edit.strength), (28, 2.5, None));
 }
 
 #[test]
-fn types_are_read_leniently() {
+fn numbers_and_flags_may_be_strings() {
     let changes =
         json!({"num_inference_steps": "7", "num_images": 2.0, "guidance_scale": "3", "sync_mode": "yes"});
     let job = job(Endpoint::Schnell, changes);
@@ -65,7 +54,7 @@ fn flux_2_reads_neither_strength() {
 }
 
 #[test]
-fn a_photo_gives_its_size_within_512_and_2048() {
+fn the_picture_has_the_size_of_the_photo_within_512_and_2048() {
     let cases = [
         ((900, 700), (900, 700)),
         ((300, 400), (512, 683)),

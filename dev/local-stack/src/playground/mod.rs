@@ -1,8 +1,8 @@
 //! The playground: one page at `/` on which a person tries everything that the API does, without a network.
 //!
-//! The page is plain HTML, CSS and ES modules, compiled in. It speaks to the API as any front end would, and is
-//! handed what only a local stack can give: a token for any user, and where the fal double is controlled. It is
-//! no part of `template.yaml`, so it is never deployed.
+//! The page is plain HTML, CSS and ES modules, compiled in. It calls the API as any front end would. From the
+//! local stack it also gets a token for any user, and the path that controls the fal double. It is not in
+//! `template.yaml`, so it is never deployed.
 
 mod session;
 
@@ -17,12 +17,10 @@ use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
 use crate::settings::Fal;
-use sam_template::JwtSpec;
 
-/// Where the page's files are, each below it by its name.
 const FILES_PATH: &str = "/_local/playground/{name}";
 
-/// Where the page learns who it is and what it may do.
+/// Where the page gets its token and the facts about the stack.
 const SESSION_PATH: &str = "/_local/session";
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -32,10 +30,9 @@ const SVG: &str = "image/svg+xml";
 
 const PAGE: &str = include_str!("page/index.html");
 
-/// One of the page's files: its name, its type, its text.
+/// A list of the page's files: name, content type, text.
 macro_rules! files {
     ($($name:literal $content_type:ident,)+) => {
-        /// Everything that the page loads.
         const FILES: &[(&str, &str, &str)] =
             &[$(($name, $content_type, include_str!(concat!("page/", $name))),)+];
     };
@@ -63,25 +60,20 @@ files! {
     "texts.js" JAVASCRIPT,
 }
 
-/// What the playground needs to know of the stack.
+/// What the playground needs to know about the stack.
 pub struct Settings {
-    /// Where the stack listens.
     pub url: Url,
-    /// Where photos are put.
+    /// Where photos are uploaded.
     pub s3: Url,
-    /// Which fal is asked.
     pub fal: Fal,
-    /// What a batch is and costs, and which model gets the photos.
     pub batch: generate_image::BatchConfig,
-    /// Whose tokens the gateway takes.
-    pub tokens: JwtSpec,
 }
 
-/// The page, its files and its session. It has no fallback: merge it with a router that has.
+/// The page, its files and its session, without a fallback.
 ///
 /// # Errors
 ///
-/// When the address of S3 cannot stand in a header.
+/// When the address of S3 is not valid in a header.
 pub fn router(settings: Settings) -> anyhow::Result<Router> {
     let policy = HeaderValue::try_from(content_security_policy(&settings))?;
     let page = get(async move || {
@@ -105,7 +97,7 @@ async fn serve(Path(name): Path<String>, State(_): State<Arc<Settings>>) -> Resp
     }
 }
 
-/// Never kept by a browser: after a rebuild, half an old page would be worse than a few milliseconds.
+/// Browsers never cache a file: after a rebuild, half an old page would be worse than a few milliseconds.
 fn file(content_type: &'static str, text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type),
@@ -116,8 +108,8 @@ fn file(content_type: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// The page may load its own files, speak to this stack and put photos into the bucket. Pictures of another fal
-/// lie wherever that fal says.
+/// The page may load its own files, call this stack and upload photos to the bucket. Another fal than the double
+/// may keep its pictures anywhere.
 fn content_security_policy(settings: &Settings) -> String {
     let pictures = if settings.fal == Fal::Double { "" } else { " http: https:" };
     format!(

@@ -1,7 +1,8 @@
-//! What the page is told at its start: a token for the user that it names, and what is true of this stack.
+//! What the page asks for at its start: a token for a user, and the facts about this stack.
 
 use std::sync::Arc;
 
+use aws_double::lambda::PAYLOAD_LIMIT_BYTES;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Json, Response};
 use common::identity::UserId;
@@ -12,15 +13,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Settings;
-use crate::demo;
 use crate::settings::{FAL_PATH, Fal};
-use aws_double::lambda::PAYLOAD_LIMIT_BYTES;
-use aws_double::tokens;
+use crate::users;
 
-/// Kept free in an event for its headers, the prompt and the options, in bytes.
+/// Room in an event for headers, prompt and options, in bytes.
 const ROOM_BESIDE_PHOTOS: usize = 256 * 1024;
 
-/// The photos of one request together, in bytes: base64 makes four of three, and the event has its limit.
+/// The limit for all inline photos of a request, in bytes: base64 turns three into four, and an event is limited.
 const INLINE_BYTES_TOGETHER: usize = (PAYLOAD_LIMIT_BYTES - ROOM_BESIDE_PHOTOS) / 4 * 3;
 
 #[derive(Deserialize)]
@@ -33,13 +32,13 @@ pub(super) async fn session(
     State(settings): State<Arc<Settings>>,
     Query(Parameters { user }): Query<Parameters>,
 ) -> Response {
-    let user = user.as_deref().unwrap_or(demo::USER);
-    let answer = UserId::parse(user).map_err(|error| format!("The user {error}.")).and_then(|user| {
-        let token = tokens::issue(user.as_str(), &settings.tokens, demo::TOKEN_LIFETIME);
-        token.map(|token| described(&settings, &user, &token)).map_err(|error| error.to_string())
+    let user = user.as_deref().unwrap_or(users::USER);
+    let session = UserId::parse(user).map_err(|error| format!("The user {error}.")).and_then(|user| {
+        let token = users::token(user.as_str()).map_err(|error| error.to_string())?;
+        Ok(described(&settings, &user, &token))
     });
-    match answer {
-        Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+    match session {
+        Ok(session) => ([(header::CACHE_CONTROL, "no-store")], Json(session)).into_response(),
         Err(detail) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "detail": detail }))).into_response(),
     }
 }

@@ -1,8 +1,8 @@
-//! The audit of coins: reads the tables, writes nothing, and says what is not as the ledger promises.
+//! The audit of coins: reads the tables, writes nothing, and reports what breaks the promises of the ledger.
 //!
 //! It is written from the promises and shares no code with the ledger. It may run beside a working service: every
-//! transition of coins writes its user's profile, so what is read between two equal readings of a profile is of one
-//! moment.
+//! transition of coins writes its user's profile, so if the profile is the same before and after, everything that was
+//! read in between belongs to one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,19 +23,19 @@ mod rules;
 /// How many users' books are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// How often a user's books are read anew when something seems wrong: the ledger's index follows the table by a
-/// moment, and a busy user's profile changes meanwhile.
+/// How often a user's books are read when something seems wrong. The ledger's index lags behind the table a little,
+/// and the profile of a busy user may change between two readings.
 const READINGS: u32 = 5;
 
-/// The pause before they are read anew.
+/// The pause before the next reading.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many users were looked at.
+    /// How many users were audited.
     pub users: usize,
-    /// What is wrong, by user.
+    /// By user.
     pub violations: BTreeMap<String, Vec<String>>,
 }
 

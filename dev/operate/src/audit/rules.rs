@@ -1,25 +1,23 @@
-//! What must be true of one user's books.
+//! The rules for one user's books.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// A generation's record is deleted 30 days after its end; a charge older than this may have outlived it.
+/// A generation's record is deleted 30 days after its end, so a charge that is older than this may have none.
 const RECORDS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(29 * 24);
 
-/// Everything about one user's coins, as plain JSON.
+/// Everything about one user's coins, as JSON.
 #[derive(Debug)]
 pub struct Books {
-    /// The profile; `null` when there is none.
+    /// `null` for a user without a profile.
     pub profile: Value,
-    /// The user's items in the table of generations.
     pub generations: Vec<Value>,
-    /// The user's entries in the ledger.
     pub ledger: Vec<Value>,
 }
 
-/// What is not as it must be at `now`, in words.
+/// What breaks the rules at `now`, in words.
 #[must_use]
 pub fn violations(books: &Books, now: Timestamp) -> Vec<String> {
     let mut found = Vec::new();
@@ -29,7 +27,7 @@ pub fn violations(books: &Books, now: Timestamp) -> Vec<String> {
     found
 }
 
-/// 0 ≤ available ≤ balance, what is not available is held, and the balance is the sum of the ledger.
+/// 0 ≤ available ≤ balance, the difference of both is held, and the balance is the sum of the ledger.
 fn check_coins(books: &Books, found: &mut Vec<String>) {
     let balance = books.profile["coins_balance"].as_i64().unwrap_or_default();
     let available = books.profile["coins_available"].as_i64().unwrap_or(balance);
@@ -46,7 +44,7 @@ fn check_coins(books: &Books, found: &mut Vec<String>) {
     }
 }
 
-/// A hold for every pending attempt, and no other.
+/// Exactly the pending attempts have a hold.
 fn check_holds(books: &Books, found: &mut Vec<String>) {
     let mut held: BTreeMap<_, _> =
         holds(&books.profile).into_iter().map(|hold| (hold.attempt, hold.coins)).collect();
@@ -65,7 +63,7 @@ fn check_holds(books: &Books, found: &mut Vec<String>) {
     );
 }
 
-/// A charge for every delivered attempt, of its price, and no other.
+/// Exactly the delivered attempts are charged, with their price.
 fn check_charges(books: &Books, now: Timestamp, found: &mut Vec<String>) {
     let charges = books.ledger.iter().filter_map(|entry| {
         let attempt = text(entry, "entry_id").strip_prefix("charge#")?;
@@ -107,8 +105,8 @@ struct Hold<'p> {
     coins: i64,
 }
 
-/// The holds of a profile: `<lease>#<attempt>#<coins>#<generation>`. What has another form holds nothing, and so
-/// does not add up.
+/// The holds of a profile: `<lease>#<attempt>#<coins>#<generation>`. An element in another form holds nothing, so the
+/// coins do not add up.
 fn holds(profile: &Value) -> Vec<Hold<'_>> {
     let elements = profile["holds"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let parsed = elements.map(|element| {
@@ -151,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn books_in_order_have_nothing_against_them() {
+    fn books_in_order_have_no_violation() {
         assert_eq!(found(|_| ()), "");
         assert_eq!(
             found(|books| *books = Books { profile: Value::Null, generations: vec![], ledger: vec![] }),
@@ -160,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn every_disorder_is_named() {
+    fn every_violation_is_named() {
         let cases: [fn(&mut Books); 10] = [
             |books| books.profile["coins_available"] = json!(10),
             |books| books.profile["coins_available"] = json!(9),
@@ -188,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_outlives_its_record() {
+    fn an_old_charge_needs_no_record() {
         let old = |books: &mut Books| {
             books.generations.remove(0);
             books.ledger[1]["at"] = json!("2026-12-01T00:00:00Z");

@@ -1,26 +1,19 @@
-//! The embedded DynamoDB does what the coin ledger relies on, and missing tables are created.
+//! The embedded DynamoDB does what the coin ledger needs, and missing tables are created.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
-
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TimeToLiveStatus, TransactWriteItem, Update,
+};
 use sam_template::tables::create_missing_tables;
-use sam_template::{IndexSpec, KeySpec, TableSpec};
+use sam_template::{AuthMode, IndexSpec, KeySpec, LocalStack, TableSpec};
 
 use super::*;
 use crate::backends::{Connection, Identity};
-use sam_template::{LocalStack, Template};
 
 fn tables() -> Vec<TableSpec> {
-    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
-    let parameters = ["JwtIssuer", "JwtAudience", "AllowedOrigins"];
-    let parameters = parameters.map(|name| (name.to_owned(), "local".to_owned()));
-    let local = LocalStack { name: "potret".to_owned(), parameters: parameters.into() };
-    Template::parse(text).unwrap().resolve(&local).unwrap().tables
+    LocalStack::new("potret", AuthMode::Jwt).resources().unwrap().tables
 }
 
 fn client(server: &EmbeddedDynamoDb) -> Client {
@@ -32,7 +25,7 @@ fn text(value: &str) -> AttributeValue {
 }
 
 #[tokio::test]
-async fn tables_are_created_once_however_often_and_at_once() {
+async fn creating_tables_again_or_in_parallel_changes_nothing() {
     let server = EmbeddedDynamoDb::start(None).await.unwrap();
     let client = client(&server);
     let tables = tables();
@@ -52,7 +45,7 @@ async fn tables_are_created_once_however_often_and_at_once() {
 }
 
 #[tokio::test]
-async fn refused_transaction_writes_nothing_and_returns_the_old_item() {
+async fn a_refused_transaction_writes_nothing_and_returns_the_old_item() {
     let server = EmbeddedDynamoDb::start(None).await.unwrap();
     let client = client(&server);
     create_missing_tables(&client, &tables()).await.unwrap();
@@ -87,7 +80,7 @@ async fn refused_transaction_writes_nothing_and_returns_the_old_item() {
 }
 
 #[tokio::test]
-async fn data_folder_survives_a_restart() {
+async fn a_data_folder_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let server = EmbeddedDynamoDb::start(Some(folder.path())).await.unwrap();
     create_missing_tables(&client(&server), &tables()).await.unwrap();
@@ -103,7 +96,7 @@ async fn data_folder_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn table_of_another_shape_is_refused() {
+async fn a_table_with_another_key_or_index_is_refused() {
     let server = EmbeddedDynamoDb::start(None).await.unwrap();
     let client = client(&server);
     let key = |partition: &str| KeySpec { partition: partition.to_owned(), sort: None };
@@ -132,7 +125,7 @@ async fn table_of_another_shape_is_refused() {
 }
 
 #[tokio::test]
-async fn stopped_server_takes_no_more_connections() {
+async fn a_stopped_server_accepts_no_connections() {
     let server = EmbeddedDynamoDb::start(None).await.unwrap();
     let client = client(&server);
     client.list_tables().send().await.unwrap();

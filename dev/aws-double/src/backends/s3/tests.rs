@@ -1,4 +1,4 @@
-//! The embedded S3 refuses what S3 would refuse: a presigned URL is only good for what was signed.
+//! The embedded S3 refuses what S3 refuses: a presigned URL is valid only for what was signed.
 
 use std::time::{Duration, SystemTime};
 
@@ -51,20 +51,21 @@ async fn get(url: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn presigned_put_stores_what_a_presigned_get_reads() {
+async fn a_presigned_get_reads_what_a_presigned_put_stored() {
     let (server, client) = start(None).await;
     let request = presigned_put(&client).await;
     assert_eq!(put(&request, "image/png", PHOTO).await, StatusCode::OK);
 
-    let answer = crate::http_client().get(presigned_get(&client, Duration::ZERO).await).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()["content-type"], "image/png");
-    assert_eq!(answer.bytes().await.unwrap(), PHOTO);
+    let response =
+        crate::http_client().get(presigned_get(&client, Duration::ZERO).await).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "image/png");
+    assert_eq!(response.bytes().await.unwrap(), PHOTO);
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn presigned_put_takes_no_other_type_or_length() {
+async fn a_presigned_put_of_another_type_or_length_is_refused() {
     let (_server, client) = start(None).await;
     let request = presigned_put(&client).await;
     assert_eq!(put(&request, "text/html", PHOTO).await, StatusCode::FORBIDDEN);
@@ -72,7 +73,7 @@ async fn presigned_put_takes_no_other_type_or_length() {
 }
 
 #[tokio::test]
-async fn tampered_expired_or_unsigned_url_is_refused() {
+async fn a_changed_expired_or_unsigned_url_is_refused() {
     let (_server, client) = start(None).await;
     let object = client.put_object().bucket(BUCKET).key(KEY).body(PHOTO.to_vec().into());
     object.send().await.unwrap();
@@ -95,7 +96,7 @@ async fn other_credentials_are_refused() {
 }
 
 #[tokio::test]
-async fn bucket_is_created_once_however_often_and_at_once() {
+async fn creating_a_bucket_again_or_in_parallel_changes_nothing() {
     let (_server, client) = start(None).await;
     create_missing_bucket(&client, BUCKET).await.unwrap();
     let (first, second) =
@@ -106,7 +107,7 @@ async fn bucket_is_created_once_however_often_and_at_once() {
 }
 
 #[tokio::test]
-async fn data_folder_survives_a_restart_and_a_temporary_one_does_not() {
+async fn a_data_folder_survives_a_restart_and_a_temporary_folder_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let (server, client) = start(Some(folder.path())).await;
     client.put_object().bucket(BUCKET).key(KEY).body(PHOTO.to_vec().into()).send().await.unwrap();
@@ -121,12 +122,12 @@ async fn data_folder_survives_a_restart_and_a_temporary_one_does_not() {
 }
 
 #[tokio::test]
-async fn browsers_are_told_which_origin_may_read() {
+async fn a_preflight_names_the_allowed_origin() {
     let (_server, client) = start(None).await;
     let url = presigned_get(&client, Duration::ZERO).await;
     let request = crate::http_client().request(Method::OPTIONS, url);
     let request = request.header("origin", "http://localhost:5173");
-    let answer = request.header("access-control-request-method", "GET").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:5173");
+    let response = request.header("access-control-request-method", "GET").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["access-control-allow-origin"], "http://localhost:5173");
 }

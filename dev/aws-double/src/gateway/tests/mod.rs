@@ -1,17 +1,17 @@
-//! Facts about the gateway, told by a client of a real server on a free port.
+//! The gateway, called by a client over HTTP.
 
 mod access;
 mod events;
 mod guards;
 mod responses;
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lambda_runtime::LambdaEvent;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::lambda::{Function, FunctionError, Handler, event_handler};
@@ -20,7 +20,8 @@ use sam_template::JwtSpec;
 
 const ORIGIN: &str = "https://shop.example";
 
-/// A gateway with one function behind `POST /call`, `ANY /open/{proxy+}` (public) and `GET /items/{id}`.
+/// A gateway with one function behind `POST /call`, `GET /items/{id}` and `GET /open/{name}`, which is
+/// public.
 struct Api {
     url: String,
     address: SocketAddr,
@@ -37,7 +38,7 @@ impl Api {
         Self::behind(AuthorizerSpec::Jwt(token_settings()), vec![("f", handler)], integration_timeout).await
     }
 
-    /// Behind the function `guard`, which is asked about every request.
+    /// With the function `guard` as authorizer.
     async fn guarded_by(guard: Handler) -> Self {
         let functions = vec![("f", echo()), ("guard", guard)];
         Self::behind(AuthorizerSpec::Function("guard".into()), functions, Duration::from_secs(10)).await
@@ -54,23 +55,7 @@ impl Api {
             timeout,
             handler,
         }));
-        let settings = Settings {
-            routes: vec![
-                route("POST /call", false, "f"),
-                route("GET /items/{id}", false, "f"),
-                route("ANY /open/{proxy+}", true, "f"),
-                route("GET /nothing-behind", true, "missing"),
-            ],
-            cors: Some(CorsSpec {
-                allow_origins: vec![ORIGIN.into()],
-                allow_methods: vec!["GET".into(), "POST".into()],
-                allow_headers: vec!["authorization".into(), "content-type".into()],
-                expose_headers: vec!["idempotency-replayed".into()],
-                max_age: Some(Duration::from_secs(600)),
-            }),
-            authorizer,
-            integration_timeout,
-        };
+        let settings = settings(authorizer, integration_timeout);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router(settings, lambda.clone()).unwrap();
@@ -83,23 +68,62 @@ impl Api {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
-    /// A request that the authorizer lets through.
+    /// A request that the JWT authorizer accepts.
     fn call(&self) -> RequestBuilder {
         self.request(Method::POST, "/call").bearer_auth(token())
     }
 }
 
-/// Answers its own event.
+fn settings(authorizer: AuthorizerSpec, integration_timeout: Duration) -> Settings {
+    Settings {
+        routes: vec![
+            route("POST /call", false, "f"),
+            route("GET /items/{id}", false, "f"),
+            route("GET /open/{name}", true, "f"),
+            route("GET /nothing-behind", true, "missing"),
+        ],
+        cors: CorsSpec {
+            allow_origins: vec![ORIGIN.into()],
+            allow_methods: vec!["GET".into(), "POST".into()],
+            allow_headers: vec!["authorization".into(), "content-type".into()],
+            expose_headers: vec!["idempotency-replayed".into()],
+            max_age: Some(Duration::from_secs(600)),
+        },
+        authorizer,
+        integration_timeout,
+    }
+}
+
+/// Responds with its event.
 fn echo() -> Handler {
-    event_handler(|event: LambdaEvent<Value>| async move { Ok::<_, FunctionError>(event.payload) })
+    event_handler(|event: LambdaEvent<Value>| async move {
+        let headers = json!({"content-type": "application/json"});
+        let response =
+            json!({"statusCode": 200, "headers": headers, "body": event.payload.to_string(), "cookies": []});
+        Ok::<_, FunctionError>(response)
+    })
 }
 
-/// Answers this, whatever it is asked.
-fn answering(answer: Value) -> Handler {
-    event_handler(move |_: LambdaEvent<Value>| std::future::ready(Ok::<_, FunctionError>(answer.clone())))
+/// A function that runs until it is told to go on.
+fn waiting(go_on: &Arc<Notify>) -> (Handler, Arc<AtomicBool>) {
+    let (go_on, finished) = (Arc::clone(go_on), Arc::new(AtomicBool::new(false)));
+    let is_finished = Arc::clone(&finished);
+    let handler = event_handler(move |_: LambdaEvent<Value>| {
+        let (go_on, finished) = (Arc::clone(&go_on), Arc::clone(&finished));
+        async move {
+            go_on.notified().await;
+            finished.store(true, Ordering::SeqCst);
+            Ok::<_, FunctionError>(())
+        }
+    });
+    (handler, is_finished)
 }
 
-fn route(route_key: &str, public: bool, function: &str) -> Route {
+fn responding(response: Value) -> Handler {
+    event_handler(move |_: LambdaEvent<Value>| std::future::ready(Ok::<_, FunctionError>(response.clone())))
+}
+
+pub(super) fn route(route_key: &str, public: bool, function: &str) -> Route {
     let (method, path) = route_key.split_once(' ').unwrap();
     Route {
         method: method.into(),
@@ -118,7 +142,7 @@ fn token() -> String {
     tokens::issue("user-1", &token_settings(), Duration::from_secs(60)).unwrap()
 }
 
-/// Asserts on an answer that the gateway made itself.
+/// Asserts on a response that the gateway made itself.
 async fn assert_refused(response: Response, status: u16, message: &str) {
     assert_eq!(response.status(), status);
     assert_eq!(response.headers()["content-type"], "application/json");

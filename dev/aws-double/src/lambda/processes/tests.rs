@@ -1,4 +1,4 @@
-//! Facts about functions as processes, with scripts of a line in place of binaries.
+//! Functions as processes, with shell scripts in place of binaries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,10 +16,11 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("waits", "exec sleep 60"),
     ("dies", "exit 3"),
     ("ends", "exit 0"),
-    ("tells", "env > \"$0.environment\""),
+    ("prints", "env > \"$0.environment\""),
 ];
 
-/// The file of a script. All are written before the first is run: a file that is open for writing cannot be.
+/// The file of a script. All are written before the first one runs: a file that is open for writing cannot be
+/// run.
 fn script(name: &str) -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -59,7 +60,7 @@ async fn until_gone(processes: &Processes) {
 const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn a_process_that_ends_over_an_event_is_reported_as_on_lambda() {
+async fn a_process_that_ends_during_an_event_is_reported_as_on_lambda() {
     for (name, how) in [
         ("dies", "Runtime exited with error: exit status 3"),
         ("ends", "Runtime exited without providing a reason"),
@@ -73,14 +74,14 @@ async fn a_process_that_ends_over_an_event_is_reported_as_on_lambda() {
 }
 
 #[tokio::test]
-async fn a_process_is_killed_when_the_time_of_its_invocation_is_up() {
+async fn a_process_is_killed_when_its_invocation_times_out() {
     let (lambda, processes) = lambda("waits", Duration::from_millis(200));
     assert_eq!(failure(&lambda).await.error_type, "Sandbox.Timedout");
     until_gone(&processes).await;
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_from_outside_fails_its_invocation_only() {
+async fn a_killed_process_fails_only_its_own_invocation() {
     let (lambda, processes) = lambda("waits", LONG);
     let first = lambda.start("f", b"{}").unwrap();
     let second = lambda.start("f", b"{}").unwrap();
@@ -101,15 +102,15 @@ async fn a_process_that_is_killed_from_outside_fails_its_invocation_only() {
 }
 
 #[tokio::test]
-async fn a_process_finds_lambdas_environment_and_nothing_of_this_machines() {
-    let (lambda, _processes) = lambda("tells", LONG);
+async fn a_process_has_the_environment_of_lambda_and_not_of_this_machine() {
+    let (lambda, _processes) = lambda("prints", LONG);
     failure(&lambda).await;
-    let told = fs::read_to_string(script("tells.environment")).unwrap();
-    // The shell itself adds some of its own.
-    let told = told.lines().filter_map(|line| line.split_once('='));
-    let told: BTreeMap<_, _> =
-        told.filter(|(name, _)| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name)).collect();
-    let names: BTreeSet<_> = told.keys().copied().collect();
+    let environment = fs::read_to_string(script("prints.environment")).unwrap();
+    // The shell adds some variables.
+    let variables = environment.lines().filter_map(|line| line.split_once('='));
+    let variables: BTreeMap<_, _> =
+        variables.filter(|(name, _)| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name)).collect();
+    let names: BTreeSet<_> = variables.keys().copied().collect();
     let wanted = [
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
         "AWS_LAMBDA_FUNCTION_NAME",
@@ -125,11 +126,11 @@ async fn a_process_finds_lambdas_environment_and_nothing_of_this_machines() {
         "_HANDLER",
     ];
     assert_eq!(names, wanted.into());
-    assert_eq!((told["AWS_LAMBDA_FUNCTION_NAME"], told["PROFILES_TABLE"]), ("f", "profiles"));
+    assert_eq!((variables["AWS_LAMBDA_FUNCTION_NAME"], variables["PROFILES_TABLE"]), ("f", "profiles"));
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_a_function_error() {
+async fn a_missing_binary_is_a_function_error() {
     let (lambda, _) = lambda("missing", LONG);
     let error = failure(&lambda).await;
     assert_eq!(error.error_type, "Runtime.InvalidEntrypoint");

@@ -1,22 +1,22 @@
-// Speaking to the stack: the session, the API with its token, and what an answer was.
+// Requests to the local stack: the session, and API calls with its token.
 
 import { language } from './texts.js';
 
 let session = null;
 
-/** What the stack told about itself and the signed-in user. */
+/** The session that the stack returned: its settings and the signed-in user. */
 export const currentSession = () => session;
 
-/** Signs in as `user`. Throws a problem with a `detail`. */
+/** Signs in as `user`. Throws an error with the problem's `detail`. */
 export async function signIn(user) {
   const response = await fetch(`/_local/session?user=${encodeURIComponent(user)}`);
-  const answer = await read(response);
-  if (!response.ok) throw new Error(answer.detail ?? `${response.status}`);
-  session = answer;
+  const body = await read(response);
+  if (!response.ok) throw new Error(body.detail ?? `${response.status}`);
+  session = body;
   return session;
 }
 
-/** One request to the API: status, headers and body of the answer. Throws only when there is no answer. */
+/** Sends one request to the API and returns the response. Throws only if there is no response. */
 export async function call(method, path, { body, headers, signal } = {}) {
   const response = await fetch(path, {
     method,
@@ -32,7 +32,7 @@ export async function call(method, path, { body, headers, signal } = {}) {
   return { ok: response.ok, status: response.status, headers: response.headers, body: await read(response) };
 }
 
-/** The parsed body, or an empty object where it is no JSON. */
+/** The parsed body, or an empty object if the body is not JSON. */
 async function read(response) {
   const text = await response.text();
   try {
@@ -42,15 +42,13 @@ async function read(response) {
   }
 }
 
-/** The coins of the signed-in user, or `null` when they cannot be learnt. */
+/** The coins of the signed-in user, or `null` if the API does not return them. */
 export async function balance() {
-  const answer = await call('GET', '/api/coin-balance').catch(() => null);
-  return answer?.ok ? answer.body : null;
+  const response = await call('GET', '/api/coin-balance').catch(() => null);
+  return response?.ok ? response.body : null;
 }
 
-/**
- * Puts a file into the bucket and answers its upload id. Throws the answer that refused it, or what broke.
- */
+/** Uploads a file to the bucket and returns its upload id. Throws the response that refused it, or a network error. */
 export async function upload(file, type) {
   const body = JSON.stringify({ content_type: type, content_length: file.size });
   const place = await call('POST', '/api/uploads', { body });
@@ -61,11 +59,11 @@ export async function upload(file, type) {
   return id;
 }
 
-/** A picture's address as this page reaches it: the stack's own host has two names, and a policy allows one. */
+/** A picture's URL on this page's own host: the stack has two host names, and the page's policy allows one. */
 export function reachable(url) {
   const own = new URL(session.stack_url).origin;
   return url.startsWith(`${own}/`) ? url.slice(own.length) : url;
 }
 
-/** The host of the stack's pictures may be another; then a browser opens a picture and does not save it. */
+/** Whether the picture is on this host. A browser opens a picture from another host instead of saving it. */
 export const isOwn = (url) => reachable(url).startsWith('/');

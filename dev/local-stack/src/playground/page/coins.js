@@ -1,15 +1,14 @@
-// The coins of the signed-in user, and more of them.
+// The coins of the signed-in user, and the button that adds some.
 
 import { balance, currentSession } from './api.js';
 import { byId } from './elements.js';
 import { onLanguage, text } from './texts.js';
 
-/** What the button adds. */
 const DEMO_COINS = 10;
 
 let last = null;
 
-/** Asks for the balance, shows it and answers it: settled and available coins, or `null`. */
+/** Reads the balance, shows it and returns it: settled and available coins, or `null`. */
 export async function refreshCoins() {
   const user = currentSession().user_id;
   const found = await balance();
@@ -31,24 +30,24 @@ function draw() {
   byId('add-coins').textContent = text('add_coins', { coins: DEMO_COINS });
 }
 
-/** Credits coins as a payment webhook would: by invoking the function, under a reference of their own. */
+/** Credits coins as a payment webhook does: it invokes the function with a reference. */
 async function credit(reference) {
   const event = { user_id: currentSession().user_id, coins: DEMO_COINS, reference };
   const path = '/2015-03-31/functions/add-coins/invocations';
   const response = await fetch(path, { method: 'POST', body: JSON.stringify(event) });
-  const answer = await response.json();
+  const result = await response.json();
   if (!response.ok || response.headers.has('x-amz-function-error')) {
-    throw new Error(answer.errorMessage ?? answer.message ?? `${response.status}`);
+    throw new Error(result.errorMessage ?? result.message ?? `${response.status}`);
   }
 }
 
-/** Makes the button work. `complain` shows what goes wrong. */
+/** Makes the button work. `complain` shows an error message. */
 export function coinButton(complain) {
   let running = false;
   byId('add-coins').addEventListener('click', async () => {
     if (running) return;
     running = true;
-    // The reference makes a repeat safe: a credit whose answer was lost is not given twice.
+    // The reference makes a retry safe: a credit whose response was lost is not given twice.
     const reference = `playground-${crypto.randomUUID()}`;
     const isLost = (error) => error instanceof TypeError;
     try {

@@ -1,9 +1,9 @@
-// What can be taken out of the page: the request as a curl command and as an event fixture.
+// The request in forms to copy: a curl command and an event fixture.
 
-/** Longest string that is shown as it is; photos are longer. */
-const LONGEST_SHOWN = 2_000;
+/** The longest string that is shown in full, in characters. Prompts are shorter, photos are longer. */
+const MAX_SHOWN = 6_000;
 
-/** A value for showing: photos shortened, and no query string of a URL, which may be a signature. */
+/** A value to show: photos are shortened, and URLs lose their query, which may hold a signature. */
 export function shown(value) {
   if (typeof value === 'string') return shownText(value);
   if (Array.isArray(value)) return value.map(shown);
@@ -16,10 +16,10 @@ export function shown(value) {
 function shownText(text) {
   if (/^https?:\/\/\S+\?/.test(text)) return text.split('?')[0];
   const isPhoto = text.startsWith('data:') && text.length > 100;
-  return isPhoto || text.length > LONGEST_SHOWN * 3 ? `${text.slice(0, 48)}… (${text.length} characters)` : text;
+  return isPhoto || text.length > MAX_SHOWN ? `${text.slice(0, 48)}… (${text.length} characters)` : text;
 }
 
-/** Typed into a shell at the root of the repository, it asks again. The token is made there and not shown. */
+/** A command that repeats the request from the repository's root. The shell makes the token, so it is not shown. */
 export function curl(origin, user, { path, body, key }) {
   const quoted = `'${user.replaceAll("'", "'\\''")}'`;
   return [
@@ -32,7 +32,7 @@ export function curl(origin, user, { path, body, key }) {
   ].join('\n');
 }
 
-/** An event as API Gateway would hand it to the function, as the files under `events/` have it. */
+/** The event that API Gateway would pass to the function, in the form of the files in `events/`. */
 export function eventFixture(host, user, { path, body, key }, now = new Date()) {
   const agent = globalThis.navigator?.userAgent ?? 'playground';
   const routeKey = `POST ${path}`;

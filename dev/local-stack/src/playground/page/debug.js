@@ -1,4 +1,4 @@
-// The debug drawer: what was sent, what fal got, what was answered, and how to do it again elsewhere.
+// The debug drawer: the newest request, what fal got, the response, and ways to repeat the request elsewhere.
 
 import { call, currentSession } from './api.js';
 import { curl, eventFixture, shown } from './copies.js';
@@ -9,12 +9,11 @@ import { onLanguage, text } from './texts.js';
 let last = null;
 const pretty = (value) => JSON.stringify(shown(value), null, 2);
 
-/** Keeps the newest request, `{body, key, begun}`, and later its answer. */
+/** Keeps the newest request, `{body, key, begun}`. Its response is added later. */
 export function remember(request) {
   last = request;
 }
 
-/** Makes the drawer work. */
 export function debugDrawer() {
   const drawer = byId('debug');
   byId('open-debug').addEventListener('click', async () => {
@@ -32,27 +31,27 @@ export function debugDrawer() {
 }
 
 async function draw() {
-  const [entry, asked] = await Promise.all([lastPrompt(), askedOfFal()]);
+  const [entry, toFal] = await Promise.all([lastPrompt(), requestsToFal()]);
   byId('debug-parts').replaceChildren(
     ...[
       last ? request() : element('p', { class: 'hint' }, text('debug_nothing')),
-      payload(entry, asked),
+      payload(entry, toFal),
       part('last-prompt', text('debug_last_prompt'), entry, text('debug_last_prompt_none')),
-      last?.answer && part('answer', text('debug_answer'), last.answer.body),
+      last?.response && part('answer', text('debug_answer'), last.response.body),
     ].filter(Boolean),
   );
 }
 
-/** The last-prompt entry; asked for only where there is one, because a 404 would look like a mistake. */
+/** The last-prompt entry. It is fetched only if there is one, because a 404 would look like an error. */
 async function lastPrompt() {
   const history = await call('GET', '/api/generations?limit=1').catch(() => null);
   if (!history?.body.generations?.length) return null;
-  const answer = await call('GET', '/api/debug/last-prompt').catch(() => null);
-  return answer?.ok ? answer.body : null;
+  const response = await call('GET', '/api/debug/last-prompt').catch(() => null);
+  return response?.ok ? response.body : null;
 }
 
-/** What the double got from the newest request of this page; `null` where another fal is asked. */
-async function askedOfFal() {
+/** What the double got from this page's newest request; `null` if the stack uses another fal. */
+async function requestsToFal() {
   const { control } = currentSession().fal;
   if (!control || !last) return null;
   const response = await fetch(`${control}/requests`).catch(() => null);
@@ -63,18 +62,18 @@ async function askedOfFal() {
   );
 }
 
-function payload(entry, asked) {
-  const title = text(asked ? 'debug_payload' : 'debug_payload_record');
-  const made = part('payload', title, asked ? asked[0]?.body : entry?.payload, text('debug_payload_none'));
-  if (asked?.length) {
-    const answers = asked
+function payload(entry, toFal) {
+  const title = text(toFal ? 'debug_payload' : 'debug_payload_record');
+  const made = part('payload', title, toFal ? toFal[0]?.body : entry?.payload, text('debug_payload_none'));
+  if (toFal?.length) {
+    const answers = toFal
       .map(({ status, fault }) => [status ?? text('debug_fal_pending'), fault].filter(Boolean).join(' '))
       .join(', ');
     made.insertBefore(
       element(
         'p',
         { class: 'hint' },
-        `${asked[0].endpoint}. ${text('debug_fal_answers', { count: asked.length, answers })}`,
+        `${toFal[0].endpoint}. ${text('debug_fal_answers', { count: toFal.length, answers })}`,
       ),
       made.children[1],
     );

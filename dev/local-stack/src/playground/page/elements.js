@@ -1,8 +1,8 @@
-// Elements of the page: found by id, and made without markup in strings, so that no text can become an element.
+// Elements of the page, found by id or made without markup in strings, so that no text can become an element.
 
 export const byId = (id) => document.getElementById(id);
 
-/** Makes an element. A property that begins with `on` is a listener; others are attributes; `false` is none. */
+/** Makes an element. Properties that start with `on` are listeners; others are attributes, left out if `false`. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -13,12 +13,12 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Says to a screen reader what is seen on the page anyway. */
+/** Tells a screen reader what the page shows. */
 export const announce = (message) => {
   byId('announcement').textContent = message;
 };
 
-/** Shows what is wrong with a field, or nothing, and marks its inputs for screen readers. */
+/** Shows the field's error or removes it, and marks the field's inputs for screen readers. */
 export function showFault(field, message, language = '') {
   const place = field.querySelector('.field-error');
   place.textContent = message ?? '';

@@ -1,10 +1,10 @@
-// The fault menu: it makes the fal double fail, so that anyone can watch that a failure costs nothing.
+// The fault menu makes the fal double fail, so that anyone can see that a failure costs nothing.
 
 import { currentSession } from './api.js';
 import { byId, element } from './elements.js';
 import { onLanguage, text } from './texts.js';
 
-/** Name in the texts, and what the double is told. `null` is a double that works. */
+/** Each fault's name in the texts, and the body that sets it in the double. `null` means no fault. */
 const FAULTS = {
   none: null,
   slow: { fault: 'slow' },
@@ -17,7 +17,7 @@ const FAULTS = {
 let chosen = 'none';
 let others = [];
 
-/** Shows the menu, with what is active already, if the double is asked. */
+/** Shows the menu and the active fault, if the stack uses the double. */
 export async function faultMenu() {
   const { fal } = currentSession();
   byId('faults').hidden = !fal.control;
@@ -74,12 +74,12 @@ async function choose(name) {
   byId('fault-error').textContent = set ? '' : text('fault_failed');
 }
 
-/** Sets the double anew if the chosen fault was used up. Whatever else was told to the double stays. */
+/** Sets the chosen fault again if it lasts for a limited number of calls. Other faults stay. */
 export async function rearm() {
   if (FAULTS[chosen]?.times) await arm(chosen);
 }
 
-/** Makes the double fail in this way and no other. Answers whether that worked. */
+/** Makes this fault the double's only one. Returns whether that worked. */
 async function arm(name) {
   const faults = `${currentSession().fal.control}/faults`;
   try {

@@ -1,4 +1,4 @@
-// One generation, from the photos to its pictures, however badly the connection behaves.
+// One generation, from the photos to the pictures, even over a bad connection.
 
 import { call, currentSession, upload } from './api.js';
 import { dataUrl } from './photos.js';
@@ -6,15 +6,15 @@ import { text } from './texts.js';
 
 export const PATH = '/api/generate-image';
 
-/** How often a request is sent again whose answer was lost, and how long it may take in all, in milliseconds. */
-const MOST_LOSSES = 3;
-const LONGEST = 120_000;
+/** How many lost responses lead to another try, and how long all tries may take, in milliseconds. */
+const MAX_LOSSES = 3;
+const MAX_TIME = 120_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * The request's body: the prompt or the options, and the photos, each by its way. A photo that was uploaded for
- * this user before is not sent again, so that a repeat is the same request.
+ * The request's body: the prompt or the options, and the photos, inline or uploaded. A photo that was uploaded
+ * for this user before is not uploaded again, so that a repeat is the same request.
  */
 export async function requestBody(wanted, plan, report) {
   const user = currentSession().user_id;
@@ -39,27 +39,27 @@ export async function requestBody(wanted, plan, report) {
   });
 }
 
-/** Sends a request until it is answered. The key makes that safe: whatever is repeated is paid once. */
+/** Sends a request until a response comes. The key makes that safe: a repeated request is charged once. */
 export async function generate(request, report) {
   const { body, key, begun } = request;
   let losses = 0;
   for (;;) {
     report(text('stage_waiting'));
-    const answer = await call('POST', PATH, { body, headers: { 'idempotency-key': key } }).catch(() => null);
+    const response = await call('POST', PATH, { body, headers: { 'idempotency-key': key } }).catch(() => null);
     const {
       status,
       body: { code },
-    } = answer ?? { body: {} };
-    const isLost = !answer || (status >= 500 && !code);
+    } = response ?? { body: {} };
+    const isLost = !response || (status >= 500 && !code);
     const isRunning = status === 409 && code === 'generation_in_progress';
-    if ((!isLost && !isRunning) || Date.now() - begun > LONGEST) return answer ?? found(request, report);
-    if (isLost && ++losses > MOST_LOSSES) return (await found(request, report)) ?? answer;
+    if ((!isLost && !isRunning) || Date.now() - begun > MAX_TIME) return response ?? found(request, report);
+    if (isLost && ++losses > MAX_LOSSES) return (await found(request, report)) ?? response;
     report(text(isRunning ? 'stage_running' : 'stage_lost'));
-    await pause(isRunning ? 1000 * Number(answer.headers.get('retry-after') ?? 3) : 500 * 2 ** losses);
+    await pause(isRunning ? 1000 * Number(response.headers.get('retry-after') ?? 3) : 500 * 2 ** losses);
   }
 }
 
-/** The batch in the caller's history that the request made, in the form of an answer; `null` if there is none. */
+/** The request's batch in the user's history, in the form of a response; `null` if the history has none. */
 async function found({ begun, prompt }, report) {
   report(text('stage_searching'));
   const history = await call('GET', '/api/generations?limit=5').catch(() => null);
@@ -67,11 +67,11 @@ async function found({ begun, prompt }, report) {
   const batch = batches.find(
     (made) => made.status === 'succeeded' && Date.parse(made.timestamp) >= begun && (!prompt || made.prompt === prompt),
   );
-  return batch ? { ok: true, status: 200, headers: history.headers, body: asAnswer(batch) } : null;
+  return batch ? { ok: true, status: 200, headers: history.headers, body: asResponse(batch) } : null;
 }
 
-/** A batch of the history as the answer that was lost. */
-const asAnswer = (batch) => ({
+/** A batch of the history in the form of the response that was lost. */
+const asResponse = (batch) => ({
   generation_id: batch.generation_id,
   images: batch.images,
   remaining_coins: batch.remaining_coins,

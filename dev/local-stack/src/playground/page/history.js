@@ -1,15 +1,15 @@
-// The caller's generations, newest first.
+// The user's generations, newest first.
 
 import { call, reachable } from './api.js';
 import { byId, element } from './elements.js';
 import { language, onLanguage, text } from './texts.js';
 
-const PAGE = 4;
+const PAGE_SIZE = 4;
 
 let batches = [];
 let next = null;
 
-/** Reads the newest page anew. */
+/** Reads the first page again. */
 export async function refreshHistory() {
   batches = [];
   next = null;
@@ -18,10 +18,10 @@ export async function refreshHistory() {
 
 async function more() {
   const cursor = next ? `&cursor=${encodeURIComponent(next)}` : '';
-  const answer = await call('GET', `/api/generations?limit=${PAGE}${cursor}`).catch(() => null);
-  if (!answer?.ok) return;
-  batches = [...batches, ...answer.body.generations];
-  next = answer.body.next_cursor;
+  const response = await call('GET', `/api/generations?limit=${PAGE_SIZE}${cursor}`).catch(() => null);
+  if (!response?.ok) return;
+  batches = [...batches, ...response.body.generations];
+  next = response.body.next_cursor;
   draw();
 }
 
@@ -44,7 +44,7 @@ function row({ timestamp, status, prompt, images, coins, error_code: code }) {
       element('img', { src: reachable(url), alt: '', width: 96, height: 96, loading: 'lazy' }),
     ),
   );
-  const told = [
+  const facts = [
     new Date(timestamp).toLocaleString(language()),
     text(`status_${status}`),
     text('coins', { coins }),
@@ -57,13 +57,12 @@ function row({ timestamp, status, prompt, images, coins, error_code: code }) {
     element(
       'div',
       {},
-      element('p', { class: `told ${status}` }, told.filter(Boolean).join(' · ')),
+      element('p', { class: `told ${status}` }, facts.filter(Boolean).join(' · ')),
       element('p', { class: 'past-prompt' }, prompt),
     ),
   );
 }
 
-/** Makes the list's button work. */
 export function historyList() {
   byId('history-more').addEventListener('click', more);
   onLanguage(draw);

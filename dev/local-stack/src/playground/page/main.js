@@ -1,4 +1,4 @@
-// The page, put together.
+// The page: puts its parts together.
 
 import { call, currentSession, signIn } from './api.js';
 import { coinButton, refreshCoins } from './coins.js';
@@ -14,16 +14,16 @@ import { livePrompt } from './prompt.js';
 import { coinsBeforeAndAfter, resultCard } from './result.js';
 import { LANGUAGES, language, onLanguage, setLanguage, text } from './texts.js';
 
-/** The API's own limit, in characters. */
-const MOST_PROMPT = 5_000;
+/** The API's limit, in characters. */
+const MAX_PROMPT = 5_000;
 
 let options;
 let photos;
 let refreshPrompt;
 let running = false;
-/** The newest request: sent again under its key as long as it stays the same. */
+/** The newest request. If the next one is the same, it is sent with the same key. */
 let previous = null;
-/** Shows the newest outcome; again when the language changes. */
+/** Shows the newest outcome, and shows it again when the language changes. */
 let drawOutcome = () => {};
 
 function complain(message) {
@@ -31,12 +31,12 @@ function complain(message) {
   byId('page-error').hidden = !message;
 }
 
-/** Whether the person writes the prompt. */
-const writes = () => document.querySelector('[name="way"]:checked').value === 'prompt';
+/** Whether the user writes the prompt. */
+const writesPrompt = () => document.querySelector('[name="way"]:checked').value === 'prompt';
 
-/** What the form has: the part of the request that is no photo. */
+/** The form's part of the request, without the photos. */
 function wanted() {
-  return writes() ? { prompt: byId('prompt').value } : { options: options.value() };
+  return writesPrompt() ? { prompt: byId('prompt').value } : { options: options.value() };
 }
 
 function labels() {
@@ -45,16 +45,16 @@ function labels() {
     ? text('generating')
     : text(coins === 1 ? 'generate' : 'generate_many', { coins });
   byId('change-user').disabled = running;
-  byId('prompt-count').textContent = text('characters', { count: [...byId('prompt').value].length, most: MOST_PROMPT });
+  byId('prompt-count').textContent = text('characters', { count: [...byId('prompt').value].length, most: MAX_PROMPT });
 }
 
 function showWay() {
-  byId('own-prompt').hidden = !writes();
-  byId('option-lists').hidden = writes();
+  byId('own-prompt').hidden = !writesPrompt();
+  byId('option-lists').hidden = writesPrompt();
   refreshPrompt();
 }
 
-/** Opens the outcome's card with what `draw` puts there, and moves there. */
+/** Opens the outcome's card, fills it with `draw` and moves the focus there. */
 function openOutcome(draw) {
   drawOutcome = draw;
   draw();
@@ -80,7 +80,7 @@ async function make() {
   });
   const before = await refreshCoins();
   const held = setTimeout(refreshCoins, 700);
-  const answer = await ask(begun, (stage) => {
+  const response = await ask(begun, (stage) => {
     byId('stage').textContent = stage;
   });
   clearInterval(clock);
@@ -91,25 +91,25 @@ async function make() {
   running = false;
   labels();
   byId('generate').removeAttribute('aria-disabled');
-  // A photo that is no longer in the bucket is uploaded anew the next time.
-  if (answer.body.code === 'invalid_image') for (const { photo } of photos.plan()) delete photo.uploadedFor;
+  // The bucket may have deleted an uploaded photo: the next request uploads it again.
+  if (response.body.code === 'invalid_image') for (const { photo } of photos.plan()) delete photo.uploadedFor;
   openOutcome(() => {
-    byId('outcome-title').textContent = text(answer.ok ? 'done_title' : 'failed_title');
-    const card = answer.ok ? resultCard(answer) : problemCard(answer, make);
+    byId('outcome-title').textContent = text(response.ok ? 'done_title' : 'failed_title');
+    const card = response.ok ? resultCard(response) : problemCard(response, make);
     byId('answer').replaceChildren(...[card, coinsBeforeAndAfter(before, after)].filter(Boolean));
   });
-  announce(answer.ok ? text('done_title') : (answer.body.detail ?? text('failed_title')));
-  showFaults(answer.body.errors ?? []);
+  announce(response.ok ? text('done_title') : (response.body.detail ?? text('failed_title')));
+  showFaults(response.body.errors ?? []);
   await refreshHistory();
 }
 
-/** Sends what the form has and answers what came of it, whatever that is. */
+/** Sends the form and returns the response, or a problem of the same form. */
 async function ask(begun, report) {
   let request;
   try {
     const body = await requestBody(wanted(), photos.plan(), report);
-    // A failure is not stored, so the same request may try again under its key; anything else gets a new one.
-    const isSame = previous?.body === body && previous.user === currentSession().user_id && !previous.answer?.ok;
+    // A failed request may be tried again with its key, because failures are not stored. Other requests get a new key.
+    const isSame = previous?.body === body && previous.user === currentSession().user_id && !previous.response?.ok;
     request = {
       body,
       key: isSame ? previous.key : crypto.randomUUID(),
@@ -123,8 +123,8 @@ async function ask(begun, report) {
   previous = request;
   remember(request);
   await rearm();
-  request.answer = (await generate(request, report)) ?? noConnection();
-  return request.answer;
+  request.response = (await generate(request, report)) ?? noConnection();
+  return request.response;
 }
 
 const shownPrompt = () => (byId('preview').classList.contains('hint') ? null : byId('preview').textContent);
@@ -144,14 +144,14 @@ function uploadProblem(refusal) {
   };
 }
 
-/** Browsers submit a form by Enter on any of its inputs. A coin is spent by the button only. */
-function spendNothingByEnter(event) {
+/** Browsers submit a form on Enter in any input. Only the button may spend a coin. */
+function keepEnterFromSubmitting(event) {
   if (event.key !== 'Enter' || event.target.tagName !== 'INPUT') return;
   event.preventDefault();
   if (event.target.type === 'file') event.target.click();
 }
 
-/** Signs in and shows what that user has. Answers whether it worked. */
+/** Signs in and shows the user's name, or the error. Returns whether it worked. */
 async function become(user) {
   try {
     await signIn(user);
@@ -179,8 +179,8 @@ function accountBar() {
 }
 
 function languageSwitch() {
-  const liked = localStorage.getItem('language') ?? (navigator.language.startsWith('en') ? 'en' : 'id');
-  setLanguage(LANGUAGES.includes(liked) ? liked : 'id');
+  const preferred = localStorage.getItem('language') ?? (navigator.language.startsWith('en') ? 'en' : 'id');
+  setLanguage(LANGUAGES.includes(preferred) ? preferred : 'id');
   for (const input of document.querySelectorAll('[name="language"]')) {
     input.checked = input.value === language();
     input.addEventListener('change', () => {
@@ -195,7 +195,7 @@ async function start() {
   const user = localStorage.getItem('user') ?? 'demo';
   if (!(await become(user)) && !(await become('demo'))) throw new Error(byId('user-error').textContent);
   const lists = (await call('GET', '/api/prompt-options')).body;
-  refreshPrompt = livePrompt(() => (writes() ? wanted() : { ...wanted(), isComplete: options.isComplete() }));
+  refreshPrompt = livePrompt(() => (writesPrompt() ? wanted() : { ...wanted(), isComplete: options.isComplete() }));
   options = optionForm(byId('option-lists'), lists, refreshPrompt);
   photos = photoSlots(byId('slots'), () => {});
   for (const way of document.querySelectorAll('[name="way"]')) way.addEventListener('change', showWay);
@@ -207,7 +207,7 @@ async function start() {
     event.preventDefault();
     make();
   });
-  byId('form').addEventListener('keydown', spendNothingByEnter);
+  byId('form').addEventListener('keydown', keepEnterFromSubmitting);
   accountBar();
   historyList();
   debugDrawer();

@@ -1,19 +1,19 @@
-// The option grids, made of what `/api/prompt-options` serves.
+// The option lists, built from `/api/prompt-options`.
 
 import { element } from './elements.js';
 import { TEXTS, language, onLanguage, otherLanguage, text } from './texts.js';
 
-/** Shown open and asked for; everything else is folded away until wanted. */
+/** The required lists are always open; the others can be folded. */
 const REQUIRED = ['content_type', 'model_type', 'category'];
 
-/** A page that opens with something to look at; each can be changed. */
-const AT_FIRST = { content_type: 'Model', model_type: 'Woman', category: 'Fashion' };
+/** The choices of a new page, so that it shows a prompt at once. */
+const INITIAL_CHOICES = { content_type: 'Model', model_type: 'Woman', category: 'Fashion' };
 
 const fieldName = (field) => (TEXTS[`field_${field}`] ? text(`field_${field}`) : field);
 
 /** Fills `place` with the lists, and calls `changed` after every change. */
 export function optionForm(place, { lists, texts }, changed) {
-  const chosen = { ...AT_FIRST };
+  const chosen = { ...INITIAL_CHOICES };
   const written = {};
   const open = new Set(['pose']);
 
@@ -26,7 +26,7 @@ export function optionForm(place, { lists, texts }, changed) {
 
   function choose(list, value) {
     chosen[list.field] = value;
-    // A pose that no longer suits the choices above it is let go, as it is no longer to be seen.
+    // A pose that the new choices no longer offer is hidden, so it is no longer chosen either.
     for (const other of lists) {
       const current = other.choices.find((choice) => choice.value === chosen[other.field]);
       if (current && !isOffered(current)) chosen[other.field] = '';
@@ -87,7 +87,7 @@ export function optionForm(place, { lists, texts }, changed) {
     );
   }
 
-  /** What a folded list has in it. */
+  /** The choice that a folded list shows. */
   function summary(list) {
     const own = list.custom_field && written[list.custom_field]?.trim();
     const found = list.choices.find((known) => known.value === chosen[list.field]);
@@ -155,13 +155,13 @@ export function optionForm(place, { lists, texts }, changed) {
   onLanguage(drawAll);
   drawAll();
   return {
-    /** The options as the API takes them: only what was chosen or written. */
+    /** The options for the API: only those that the user chose or wrote. */
     value() {
       const hidden = lists.filter((list) => !isShown(list)).map((list) => list.field);
       const all = Object.entries({ ...chosen, ...written });
       return Object.fromEntries(all.filter(([field, value]) => value.trim() !== '' && !hidden.includes(field)));
     },
-    /** Whether there is enough for a prompt. */
+    /** Whether every required option is chosen. */
     isComplete: () =>
       lists.filter((list) => REQUIRED.includes(list.field) && isShown(list)).every((list) => chosen[list.field]),
   };

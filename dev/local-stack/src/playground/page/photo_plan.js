@@ -1,6 +1,6 @@
-// What becomes of each photo: its place in the order, and the way by which it travels.
+// The plan for each photo: its place in the order, whether it is sent, and how.
 
-/** Starts that tell a picture's format, as the API tells it: by its bytes, not by its name. */
+/** The first bytes of each format. The API, too, goes by a photo's bytes and not by its name. */
 const SIGNATURES = [
   ['image/png', (bytes) => starts(bytes, [0x89, 0x50, 0x4e, 0x47])],
   ['image/jpeg', (bytes) => starts(bytes, [0xff, 0xd8, 0xff])],
@@ -23,11 +23,11 @@ export const ROLES = ['face', 'product', 'background'];
 export const inOrder = (photos) => ROLES.flatMap((role) => photos.filter((photo) => photo.role === role));
 
 /**
- * For each photo, in order: `number` from 1 where it is sent to fal, `fate` ('sent', 'dropped' because the model
- * takes no more, 'refused' because the API takes no more) and `way` ('inline' or 'upload').
+ * For each photo, in order: its `number` from 1, its `fate` ('sent', 'dropped' if the model takes fewer photos,
+ * 'refused' if the API takes fewer) and its `way` ('inline' or 'upload').
  *
- * A photo over the inline limit is uploaded. While the rest is together too large for one request, the largest
- * of it is uploaded, too.
+ * A photo over the inline limit is uploaded. If the other photos together are too large for one request, the
+ * largest ones are uploaded until the rest fits.
  */
 export function planPhotos(photos, limits) {
   const ordered = inOrder(photos);

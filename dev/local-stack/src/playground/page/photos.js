@@ -1,4 +1,4 @@
-// The photo slots: choosing, dropping, looking, removing. Files never leave the page before a generation.
+// The photo slots: choose, drop, inspect and remove photos. No file leaves the page before a generation.
 
 import { currentSession } from './api.js';
 import { announce, byId, element, showFault } from './elements.js';
@@ -12,7 +12,7 @@ export function photoSlots(place, changed) {
   let photos = [];
   const slots = Object.fromEntries(ROLES.map((role) => [role, slot(role)]));
   place.append(...ROLES.map((role) => slots[role].root));
-  // A file that misses its slot must not replace the page.
+  // Without this, a file dropped beside a slot would replace the page.
   for (const kind of ['dragover', 'drop']) window.addEventListener(kind, (event) => event.preventDefault());
 
   function slot(role) {
@@ -24,7 +24,7 @@ export function photoSlots(place, changed) {
       multiple: role === 'product',
       'aria-describedby': `${id}-hint ${id}-error`,
       onchange: async () => {
-        await take(role, [...input.files]);
+        await add(role, [...input.files]);
         input.value = '';
       },
     });
@@ -58,14 +58,14 @@ export function photoSlots(place, changed) {
     root.addEventListener('dragleave', mark(false));
     root.addEventListener('drop', (event) => {
       mark(false)(event);
-      take(role, [...event.dataTransfer.files]);
+      add(role, [...event.dataTransfer.files]);
     });
     return { root, list, name, hint, invitation, input };
   }
 
-  async function take(role, files) {
+  async function add(role, files) {
     const wanted = role === 'product' ? files : files.slice(0, 1);
-    const results = await Promise.all(wanted.map((file) => look(file, role)));
+    const results = await Promise.all(wanted.map((file) => inspect(file, role)));
     const good = results.filter((photo) => !photo.fault);
     if (role !== 'product' && good.length) discard(photos.filter((photo) => photo.role === role));
     photos = [...photos, ...good];
@@ -92,7 +92,7 @@ export function photoSlots(place, changed) {
 
   function thumb({ photo, number, fate, way }) {
     const limits = currentSession().photos;
-    const told = text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted });
+    const verdict = text(`fate_${fate}`, { number, most: fate === 'dropped' ? limits.most_sent : limits.most_accepted });
     return element(
       'li',
       { class: `thumb ${fate}` },
@@ -104,7 +104,7 @@ export function photoSlots(place, changed) {
         element('strong', { title: photo.name }, photo.name),
         element('span', {}, `${size(photo.size)} · ${photo.width} × ${photo.height}`),
         element('span', { class: 'way' }, text(`way_${way}`)),
-        element('span', { class: 'fate' }, told),
+        element('span', { class: 'fate' }, verdict),
       ),
       element(
         'button',
@@ -160,8 +160,8 @@ export function photoSlots(place, changed) {
   return { plan: () => planPhotos(photos, currentSession().photos), draw };
 }
 
-/** Looks at a file before it is taken: its format by its bytes, its size, its pixels. */
-async function look(file, role) {
+/** Checks a file's format, size and pixels before it is added. */
+async function inspect(file, role) {
   const limits = currentSession().photos;
   const { name } = file;
   const type = formatOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));

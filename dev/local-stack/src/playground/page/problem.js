@@ -1,9 +1,9 @@
-// What went wrong, in plain words, and at the field where it did.
+// A problem in plain words, with each error at its field.
 
 import { byId, element, showFault } from './elements.js';
 import { TEXTS, text } from './texts.js';
 
-/** The field on the page that a pointer such as `/options/pose` or `/product_images/1` leads to. */
+/** The page's field for a pointer such as `/options/pose` or `/product_images/1`. */
 function fieldAt(pointer) {
   for (let path = pointer; path; path = path.slice(0, path.lastIndexOf('/'))) {
     const field = document.querySelector(`[data-pointer="${CSS.escape(path)}"]`);
@@ -12,7 +12,7 @@ function fieldAt(pointer) {
   return null;
 }
 
-/** Shows each fault at its field, and takes away those that were there. */
+/** Shows each error at its field and removes the earlier ones. */
 export function showFaults(faults) {
   for (const field of document.querySelectorAll('[data-pointer]')) showFault(field, null);
   const fields = new Map();
@@ -34,7 +34,7 @@ function goTo(pointer) {
   field.scrollIntoView({ block: 'center' });
 }
 
-/** A pointer in words: `/options/pose` is the pose. */
+/** The name of the pointer's field. */
 function nameOf(pointer) {
   const field =
     pointer
@@ -50,14 +50,14 @@ function nameOf(pointer) {
   return TEXTS[`field_${field}`] ? text(`field_${field}`) : key ? text(key) : field;
 }
 
-/** The card's content for an answer that is a problem, or that is none of ours. */
-export function problemCard(answer, retry) {
-  const { title, detail, code, errors = [], message = '' } = answer.body;
+/** The card's content for a response that is a problem, or that is not from the API at all. */
+export function problemCard(response, retry) {
+  const { title, detail, code, errors = [], message = '' } = response.body;
   const words = element(
     'div',
-    { lang: answer.headers?.get?.('content-language') ?? undefined },
+    { lang: response.headers?.get?.('content-language') ?? undefined },
     element('p', { class: 'problem-title' }, title ?? text('unexpected')),
-    element('p', {}, detail ?? text('unexpected_detail', { status: answer.status, message })),
+    element('p', {}, detail ?? text('unexpected_detail', { status: response.status, message })),
   );
   const faults = errors.map(({ pointer, message: fault }) =>
     element(
@@ -84,7 +84,7 @@ export function problemCard(answer, retry) {
     { class: 'problem' },
     words,
     faults.length > 0 && element('ul', {}, ...faults),
-    element('p', { class: 'hint code' }, [answer.status, code].filter(Boolean).join(' · ')),
+    element('p', { class: 'hint code' }, [response.status, code].filter(Boolean).join(' · ')),
     element(
       'p',
       { class: 'copies' },
@@ -94,6 +94,6 @@ export function problemCard(answer, retry) {
   );
 }
 
-/** The button at the top of the page, where it is needed. */
+/** A copy of the button at the top of the page, at the place where the user needs it. */
 const moreCoins = () =>
   element('button', { type: 'button', onclick: () => byId('add-coins').click() }, byId('add-coins').textContent);

@@ -1,21 +1,21 @@
-// The prompt as it will be sent, kept up to date while the person chooses.
+// The prompt that will be sent, kept up to date while the user chooses.
 
 import { call } from './api.js';
 import { byId } from './elements.js';
 import { showFaults } from './problem.js';
 import { onLanguage, text } from './texts.js';
 
-/** A pause in typing, in milliseconds, after which the prompt is asked for. */
+/** The pause in typing after which the prompt is fetched, in milliseconds. */
 const PAUSE = 200;
 
 let timer;
-let asked = new AbortController();
+let pending = new AbortController();
 
-/** Shows the prompt of what the form has now. `read` answers `{prompt}` or `{options, isComplete}`. */
+/** Shows the prompt for the form's content. `read` returns `{prompt}` or `{options, isComplete}`. */
 export function livePrompt(read) {
   const refresh = () => {
     clearTimeout(timer);
-    asked.abort();
+    pending.abort();
     timer = setTimeout(() => show(read()), PAUSE);
   };
   onLanguage(refresh);
@@ -25,15 +25,15 @@ export function livePrompt(read) {
 async function show({ prompt, options, isComplete }) {
   if (prompt !== undefined) return put(prompt.trim(), 'prompt_blank');
   if (!isComplete) return put('', 'prompt_missing');
-  asked = new AbortController();
-  const request = { body: JSON.stringify({ options }), signal: asked.signal };
-  const answer = await call('POST', '/api/prompt-preview', request).catch((error) => ({ error }));
-  if (answer.error?.name === 'AbortError') return;
-  if (answer.ok) {
+  pending = new AbortController();
+  const request = { body: JSON.stringify({ options }), signal: pending.signal };
+  const response = await call('POST', '/api/prompt-preview', request).catch((error) => ({ error }));
+  if (response.error?.name === 'AbortError') return;
+  if (response.ok) {
     showFaults([]);
-    return put(answer.body.prompt, 'prompt_missing');
+    return put(response.body.prompt, 'prompt_missing');
   }
-  showFaults(answer.body.errors ?? []);
+  showFaults(response.body.errors ?? []);
   put('', 'prompt_faulty');
 }
 
@@ -41,7 +41,7 @@ function put(prompt, otherwise) {
   const shown = prompt || text(otherwise);
   const place = byId('preview');
   place.classList.toggle('hint', !prompt);
-  // The same text again would be read aloud again.
+  // A screen reader would read an unchanged text again.
   if (place.textContent !== shown) place.textContent = shown;
   byId('preview-length').textContent = prompt ? text('prompt_length', { count: [...prompt].length }) : '';
 }

@@ -1,10 +1,10 @@
-// What came out: the pictures with their download, the coins before and after.
+// The result: the pictures with their downloads, and the coins before and after.
 
 import { isOwn, reachable } from './api.js';
 import { element } from './elements.js';
 import { text } from './texts.js';
 
-/** The two pictures of a batch, small ones without buttons for lists. */
+/** The pictures of a batch, with their buttons. */
 export function pictures({ images, generation_id: id, debug_info: { prompt_sent: prompt } }) {
   return element(
     'div',
@@ -37,11 +37,11 @@ export function pictures({ images, generation_id: id, debug_info: { prompt_sent:
   );
 }
 
-/** Coins before and after, as the balance said them. */
+/** The balances before and after. */
 export function coinsBeforeAndAfter(before, after) {
   if (!before || !after) return null;
   const [paid, held] = [before.coins_balance - after.coins_balance, after.coins_balance - after.coins_available];
-  const said =
+  const summary =
     held > 0 ? text('coins_open', { held }) : paid > 0 ? text('coins_paid', { coins: paid }) : text('coins_kept');
   return element(
     'dl',
@@ -58,7 +58,7 @@ export function coinsBeforeAndAfter(before, after) {
       element('dt', {}, text('coins_after')),
       element('dd', { id: 'coins-after' }, String(after.coins_balance)),
     ),
-    element('div', { class: 'said' }, element('dt', { class: 'unseen' }, ''), element('dd', {}, said)),
+    element('div', { class: 'said' }, element('dt', { class: 'unseen' }, ''), element('dd', {}, summary)),
   );
 }
 

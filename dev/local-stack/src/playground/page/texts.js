@@ -1,4 +1,4 @@
-// Every text of the page, in Indonesian and English. `{name}` stands for a value.
+// All texts of the page, in Indonesian and English. `{name}` stands for a value.
 
 export const TEXTS = {
   skip_to_form: ['Langsung ke formulir', 'Skip to the form'],
@@ -195,17 +195,17 @@ const listeners = [];
 
 export const language = () => LANGUAGES[current];
 
-/** The language other than the page's, for the second line of a label. */
+/** The other language, for the second line of a label. */
 export const otherLanguage = () => LANGUAGES[1 - current];
 
-/** A text in the page's language. An unknown key is a mistake of ours and is not hidden. */
+/** A text in the page's language. Throws on an unknown key, because that is a bug in the page. */
 export function text(key, values = {}) {
   const row = TEXTS[key];
   if (!row) throw new Error(`no text ${key}`);
   return row[current].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** Changes the language, fills in the page's fixed texts and tells whoever has others. */
+/** Changes the language, fills in the page's fixed texts and calls the listeners, which update the others. */
 export function setLanguage(wanted) {
   current = Math.max(0, LANGUAGES.indexOf(wanted));
   document.documentElement.lang = language();
@@ -218,7 +218,7 @@ export function setLanguage(wanted) {
 /** Calls `listener` after every change of the language. */
 export const onLanguage = (listener) => listeners.push(listener);
 
-/** A size in bytes for a person. */
+/** A number of bytes in readable form. */
 export function size(bytes) {
   const [amount, unit] = bytes >= 1024 * 1024 ? [bytes / (1024 * 1024), 'MB'] : [bytes / 1024, 'KB'];
   const digits = amount < 10 && unit === 'MB' && !Number.isInteger(amount) ? 1 : 0;

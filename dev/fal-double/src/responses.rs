@@ -1,0 +1,68 @@
+//! The shapes in which fal responds: a list of violations, a platform error, a bare string, HTML.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::fields::Violation;
+
+/// A whole response, held as bytes so that the queue can replay it.
+#[derive(Clone, Debug)]
+pub struct FalResponse {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl FalResponse {
+    pub fn json(status: StatusCode, body: &Value) -> Self {
+        Self::raw(status, "application/json", body.to_string())
+    }
+
+    pub fn raw(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: HeaderMap::new(), body: body.into() }
+            .with(header::CONTENT_TYPE.as_str(), content_type)
+    }
+
+    /// A model's refusal: 422 with the list of violations.
+    pub fn violations(violations: &[Violation]) -> Self {
+        let detail: Vec<Value> = violations.iter().map(Violation::to_json).collect();
+        Self::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": detail }))
+    }
+
+    /// A `detail` that is only a string: authentication, not found, some media errors.
+    pub fn bare(status: StatusCode, detail: &str) -> Self {
+        Self::json(status, &json!({ "detail": detail }))
+    }
+
+    /// An error of fal's platform: a string with its `error_type`, which a header repeats.
+    pub fn platform(status: StatusCode, detail: &str, error_type: &str) -> Self {
+        Self::json(status, &json!({ "detail": detail, "error_type": error_type }))
+            .with("x-fal-error-type", error_type)
+    }
+
+    /// A page of HTML from the proxy at the edge.
+    pub fn edge_page(status: StatusCode) -> Self {
+        let title = format!("{} {}", status.as_str(), status.canonical_reason().unwrap_or_default());
+        let page = format!(
+            "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+             <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+        );
+        Self::raw(status, "text/html", page)
+    }
+
+    /// The same response with one more header. A value that no header may have is left out.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+impl IntoResponse for FalResponse {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, Body::from(self.body)).into_response()
+    }
+}

@@ -1,0 +1,26 @@
+//! The demo users, and tokens for any user of a local stack.
+
+use std::time::Duration;
+
+use aws_double::tokens::{self, TokenError};
+use sam_template::JwtSpec;
+
+/// Has [`COINS`] coins and nothing else.
+pub const USER: &str = "demo";
+
+/// Started with as many coins and has generated once.
+pub const RETURNING_USER: &str = "demo-returning";
+
+/// What every demo user starts with.
+pub const COINS: u64 = 10;
+
+const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A bearer token for `user`, valid for 30 days.
+///
+/// # Errors
+///
+/// When it cannot be signed.
+pub fn token(user: &str) -> Result<String, TokenError> {
+    tokens::issue(user, &JwtSpec::local(), TOKEN_LIFETIME)
+}
