@@ -34,24 +34,19 @@ impl Held {
         Self { potret, hold, generation, now }
     }
 
-    async fn change(&self, update: UpdateItemFluentBuilder, value: AttributeValue) {
-        let update = update.key("user_id", text("merchant")).expression_attribute_values(":v", value);
-        update.send().await.expect("an update");
-    }
-
     async fn change_generation(&self, attribute: &str, value: AttributeValue) {
         let update = self.potret.stack.dynamodb.dynamodb().update_item();
         let update = update.table_name(self.potret.tables().generations.name());
         let update = update.key("generation_id", text(&self.generation.generation_id.to_string()));
         let update =
             update.update_expression("SET #name = :v").expression_attribute_names("#name", attribute);
-        self.change(update, value).await;
+        send(update, value).await;
     }
 
     async fn change_profile(&self, expression: &str, value: AttributeValue) {
         let update = self.potret.stack.dynamodb.dynamodb().update_item();
         let update = update.table_name(self.potret.tables().profiles.name()).update_expression(expression);
-        self.change(update, value).await;
+        send(update, value).await;
     }
 
     async fn settle(&self) -> Result<Coins, SettleRefused> {
@@ -70,6 +65,11 @@ impl Held {
         assert!(!matches!(released, Ok(Released::WasSettled(_))));
         assert_eq!(self.potret.snapshot().await, before);
     }
+}
+
+async fn send(update: UpdateItemFluentBuilder, value: AttributeValue) {
+    let update = update.key("user_id", text("merchant")).expression_attribute_values(":v", value);
+    update.send().await.expect("an update");
 }
 
 fn text(value: &str) -> AttributeValue {
