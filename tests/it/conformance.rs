@@ -1,5 +1,5 @@
-//! The model of the coins and the ledger itself, side by side: after every call they agree on its outcome and on all
-//! items. So neither can be changed without the other.
+//! The model of the coins and the ledger itself, side by side: after every call they agree on its outcome and
+//! on all items. So neither can be changed without the other.
 
 mod tables;
 mod walk;

@@ -1,5 +1,5 @@
-//! What could be wrong with the protocol: each flaw turns the model into a mutant, to show that an invariant can
-//! fail.
+//! What could be wrong with the protocol: each flaw turns the model into a mutant, to show that an invariant
+//! can fail.
 
 /// A condition left out, or a step done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

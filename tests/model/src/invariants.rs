@@ -137,8 +137,8 @@ impl Model {
         }
     }
 
-    /// Whether a visitor finds coins that it cannot spend, or a key that stays in progress, after all leases have
-    /// ended and while every other process stands still.
+    /// Whether a visitor finds coins that it cannot spend, or a key that stays in progress, after all leases
+    /// have ended and while every other process stands still.
     fn is_anything_stuck(&self, state: &State) -> bool {
         let balance = state.items.profile.balance.unwrap_or_default();
         let own = Request { key: REQUESTS, body: 0, price: balance };

@@ -37,8 +37,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Requests at a price of one coin, a limit of four generations, one late call and no payment. `"A1 A2 B1"`
-    /// are two requests with one key and different bodies, and one request with another key.
+    /// Requests at a price of one coin, a limit of four generations, one late call and no payment. `"A1 A2
+    /// B1"` are two requests with one key and different bodies, and one request with another key.
     pub fn new(opening_balance: Coins, keys_and_bodies: &str) -> Self {
         let mut requests = [Request { key: REQUESTS, body: 0, price: 1 }; ATTEMPTS];
         let words = keys_and_bodies.split_whitespace().map(str::as_bytes);
@@ -96,8 +96,8 @@ impl Scenario {
         self.payments[usize::from(top_up)].expect("a top-up in a scenario has a payment")
     }
 
-    /// The state before the first step. The row is an imported one, without `available`; the first hold or top-up
-    /// adds the attribute, so the search meets both kinds of rows.
+    /// The state before the first step. The row is an imported one, without `available`; the first hold or
+    /// top-up adds the attribute, so the search meets both kinds of rows.
     pub fn start(&self) -> State {
         let profile = Profile { balance: self.opening_balance, ..Profile::default() };
         let top_up = |payment: Option<_>| payment.map_or(Stage::Absent, |_| Stage::ReadBalance);
@@ -126,7 +126,8 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// Scenarios that take seconds: every way to share keys and bodies among three requests, with every observation.
+/// Scenarios that take seconds: every way to share keys and bodies among three requests, with every
+/// observation.
 pub fn small() -> Vec<Scenario> {
     vec![
         Scenario::new(1, "A1 A1 A1"),

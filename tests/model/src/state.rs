@@ -1,5 +1,5 @@
-//! The state: the items in the tables, the processes, and the calls in flight. It is small, because the search
-//! keeps millions of states.
+//! The state: the items in the tables, the processes, and the calls in flight. It is small, because the
+//! search keeps millions of states.
 
 use std::fmt;
 

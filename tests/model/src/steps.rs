@@ -17,8 +17,8 @@ pub struct Model {
 
 /// Something that happens.
 ///
-/// A crash is not a step: a process that takes no further step has crashed, and the search reaches every state in
-/// which any process stands still.
+/// A crash is not a step: a process that takes no further step has crashed, and the search reaches every
+/// state in which any process stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum Step {
     #[strum(to_string = "{0}: the {1:?} arrives and so does its reply")]

@@ -1,4 +1,5 @@
-//! The five transitions. Each is one atomic conditional transaction, as in `common/src/ledger/expressions.rs`.
+//! The five transitions. Each is one atomic conditional transaction, as in
+//! `common/src/ledger/expressions.rs`.
 
 use crate::flaws::Flaw;
 use crate::state::{Actor, Attempt, Call, Coins, Entry, Generation, Items, State, Status};
@@ -37,8 +38,8 @@ impl Model {
         }
     }
 
-    /// **hold**: stores the generation as pending if there is none, or replaces an older, ended attempt with the
-    /// same body; takes the price from the available coins and adds the hold, if both limits allow it.
+    /// **hold**: stores the generation as pending if there is none, or replaces an older, ended attempt with
+    /// the same body; takes the price from the available coins and adds the hold, if both limits allow it.
     fn hold(&self, items: &mut Items, mine: Attempt) -> Result<(), Refused> {
         let request = self.scenario.request(mine);
         let generation = &mut items.generations[request.key];
@@ -62,8 +63,8 @@ impl Model {
         Ok(())
     }
 
-    /// **settle**: marks the attempt's own pending generation as succeeded; takes the price from a balance that
-    /// is still `before` and deletes the attempt's hold, which must be there; appends the charge, once.
+    /// **settle**: marks the attempt's own pending generation as succeeded; takes the price from a balance
+    /// that is still `before` and deletes the attempt's hold, which must be there; appends the charge, once.
     fn settle(&self, items: &mut Items, mine: Attempt, before: Coins) -> Result<(), Refused> {
         let request = self.scenario.request(mine);
         let Some(generation) = &mut items.generations[request.key] else {
@@ -90,8 +91,8 @@ impl Model {
         Ok(())
     }
 
-    /// **release** and **expire**: mark the attempt's pending generation as ended (to expire it, its lease must
-    /// have ended); make the price available again and delete the attempt's hold, which must be there.
+    /// **release** and **expire**: mark the attempt's pending generation as ended (to expire it, its lease
+    /// must have ended); make the price available again and delete the attempt's hold, which must be there.
     fn give_back(&self, items: &mut Items, of: Attempt, end: Status, may_end: bool) -> Result<(), Refused> {
         let request = self.scenario.request(of);
         let Some(generation) = &mut items.generations[request.key] else {
@@ -115,8 +116,8 @@ impl Model {
         Ok(())
     }
 
-    /// **top-up**: appends the payment, once; adds its coins to a balance that is still `before`, or creates the
-    /// row.
+    /// **top-up**: appends the payment, once; adds its coins to a balance that is still `before`, or creates
+    /// the row.
     fn top_up(&self, items: &mut Items, number: u8, before: Option<Coins>) -> Result<(), Refused> {
         let payment = self.scenario.payment(number);
         let entry = &mut items.top_ups[payment.reference];

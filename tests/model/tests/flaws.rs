@@ -111,8 +111,8 @@ fn a_lapsed_hold_must_be_expired_by_the_request_that_it_blocks() {
     breaks(usual(), &[Flaw::NobodyExpires], Invariant::NothingIsStuck);
 }
 
-/// Two conditions stop a late writer: the attempt and the status in the generation, and the hold in the profile.
-/// Either alone is enough. Without both, a promise breaks.
+/// Two conditions stop a late writer: the attempt and the status in the generation, and the hold in the
+/// profile. Either alone is enough. Without both, a promise breaks.
 mod pairs {
     use super::*;
 
