@@ -159,7 +159,8 @@ async fn real_processes_that_die_and_lose_replies_lose_no_coin_and_spend_none_tw
     wait_until_all_leases_have_passed(potret).await;
     come_again(&processes).await;
 
-    let violations = processes.auditor().close(&potret.snapshot().await);
+    let snapshot = potret.snapshot().await;
+    let violations = processes.auditor().close(&snapshot);
     figures.extend(processes.auditor().figures());
     figures.extend(dynamodb.troubles().met().clone());
     for (figure, number) in figures {

@@ -11,7 +11,8 @@ use super::fields::Violation;
 #[derive(Clone, Debug)]
 pub struct FalResponse {
     pub status: StatusCode,
-    headers: HeaderMap,
+    // Boxed, because a response is also an error, which should be small.
+    headers: Box<HeaderMap>,
     pub body: Bytes,
 }
 
@@ -21,7 +22,7 @@ impl FalResponse {
     }
 
     pub fn raw(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.into() }
+        Self { status, headers: Box::default(), body: body.into() }
             .with(header::CONTENT_TYPE.as_str(), content_type)
     }
 
@@ -63,6 +64,6 @@ impl FalResponse {
 
 impl IntoResponse for FalResponse {
     fn into_response(self) -> Response {
-        (self.status, self.headers, Body::from(self.body)).into_response()
+        (self.status, *self.headers, Body::from(self.body)).into_response()
     }
 }

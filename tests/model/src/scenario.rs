@@ -111,7 +111,7 @@ impl Scenario {
     }
 }
 
-/// "A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments [1]; at most 4 at once; 1 late calls".
+/// "A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments `[1]`; at most 4 at once; 1 late calls".
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { opening_balance, requests, payments, max_holds, late_calls } = self;
