@@ -1,4 +1,4 @@
-//! The functions: one list, by type. Whoever adds a function adds it here.
+//! The functions: one list, by type. A new function is added here.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! add-coins: credits a payment. It has no route; whoever may invoke it is decided by IAM.
+//! add-coins: credits a payment. It has no route; IAM decides who may invoke it.
 
 use common::coins::Coins;
 use common::events::EventFunction;

@@ -59,11 +59,11 @@ struct KeySet {
 enum FetchError {
     #[error("{0}")]
     Http(#[from] HttpError),
-    #[error("there was no answer in time")]
+    #[error("there was no response in time")]
     TimedOut,
-    #[error("the answer was {0}")]
+    #[error("the status was {0}")]
     Status(u16),
-    #[error("the answer is no set of keys")]
+    #[error("the response is not a set of keys")]
     NotKeys,
 }
 
