@@ -27,6 +27,25 @@ pub trait Function: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self, StartError>>;
 }
 
+/// A function without settings and clients of its own.
+pub trait Stateless: Default + Send + Sync + 'static {
+    /// As [`Function::NAME`].
+    const NAME: &'static str;
+}
+
+impl<F: Stateless> Function for F {
+    const NAME: &'static str = <F as Stateless>::NAME;
+    type Config = ();
+
+    fn load(_: &mut Settings<'_>) -> Option<()> {
+        Some(())
+    }
+
+    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self::default())
+    }
+}
+
 /// Why a function cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {

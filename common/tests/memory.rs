@@ -1,8 +1,7 @@
 //! A body of photos is in memory once as text and once as the object read from it: allocated bytes, counted.
 
 use common::api::{self, Anyone, Call, Endpoint, HttpEvent, Problem, Response, Route};
-use common::function::{Function, Platform, StartError};
-use common::settings::Settings;
+use common::function::Stateless;
 use futures::FutureExt;
 use jiff::Timestamp;
 use peak_alloc::PeakAlloc;
@@ -12,19 +11,11 @@ use serde_json::json;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// An endpoint that reads its body, and responds with the bytes that were allocated at once meanwhile.
+#[derive(Default)]
 struct Measured;
 
-impl Function for Measured {
+impl Stateless for Measured {
     const NAME: &'static str = "measured";
-    type Config = ();
-
-    fn load(_: &mut Settings<'_>) -> Option<()> {
-        Some(())
-    }
-
-    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self)
-    }
 }
 
 impl Endpoint for Measured {

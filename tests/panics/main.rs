@@ -1,26 +1,17 @@
 //! A function that panics when a request asks for that, in its handler or before. It is called under AWS's emulator.
 
 use common::api::{self, Anyone, Call, Endpoint, Problem, Response, Route};
-use common::function::{Function, Platform, StartError};
-use common::settings::Settings;
+use common::function::Stateless;
 use jiff::Timestamp;
 use lambda_http::lambda_runtime::{self, service_fn};
 use lambda_http::{Error, Request};
 use serde_json::json;
 
+#[derive(Default)]
 struct Panics;
 
-impl Function for Panics {
+impl Stateless for Panics {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = ();
-
-    fn load(_: &mut Settings<'_>) -> Option<()> {
-        Some(())
-    }
-
-    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self)
-    }
 }
 
 impl Endpoint for Panics {

@@ -71,12 +71,6 @@ impl Deployed {
     }
 }
 
-/// The function of that name.
-#[must_use]
-pub fn named(name: &str) -> Option<Deployed> {
-    ALL.into_iter().find(|function| function.name == name)
-}
-
 const fn endpoint<E: Endpoint>() -> Deployed {
     Deployed {
         name: E::NAME,
@@ -125,7 +119,7 @@ pub async fn load(
     http: &HttpClient,
 ) -> anyhow::Result<Function> {
     let name = &spec.name;
-    let deployed = named(name).with_context(|| {
+    let deployed = ALL.into_iter().find(|function| function.name == *name).with_context(|| {
         format!(
             "template.yaml has a function {name} that the local stack does not know; add it to functions::ALL"
         )

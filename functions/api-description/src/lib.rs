@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use common::api::{self, Anyone, Call, Endpoint, Problem, Response, Route};
-use common::function::{Function, Platform, StartError};
-use common::settings::Settings;
+use common::function::Stateless;
 
 /// `openapi.yaml` as JSON.
 pub const DESCRIPTION: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -16,17 +15,8 @@ const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug, Default)]
 pub struct ApiDescription;
 
-impl Function for ApiDescription {
+impl Stateless for ApiDescription {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = ();
-
-    fn load(_: &mut Settings<'_>) -> Option<()> {
-        Some(())
-    }
-
-    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self)
-    }
 }
 
 impl Endpoint for ApiDescription {

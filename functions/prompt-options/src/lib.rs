@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use common::api::{self, Anyone, Call, Endpoint, Problem, Response, Route};
-use common::function::{Function, Platform, StartError};
+use common::function::Stateless;
 use common::prompt::labels::{self, Label, List};
 use common::prompt::{MAX_ADDITIONAL_CHARS, MAX_OPTION_CHARS};
-use common::settings::Settings;
 use serde::Serialize;
 
 /// How long caches may keep the lists. They change with a deployment only.
@@ -16,17 +15,8 @@ const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug, Default)]
 pub struct PromptOptions;
 
-impl Function for PromptOptions {
+impl Stateless for PromptOptions {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = ();
-
-    fn load(_: &mut Settings<'_>) -> Option<()> {
-        Some(())
-    }
-
-    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self)
-    }
 }
 
 impl Endpoint for PromptOptions {

@@ -1,10 +1,9 @@
 //! `POST /api/prompt-preview`: the prompt that would be built from options. Nothing is charged or stored.
 
 use common::api::{self, Call, Endpoint, Problem, Response, Route};
-use common::function::{Function, Platform, StartError};
+use common::function::Stateless;
 use common::identity::UserId;
 use common::prompt::{self, Options};
-use common::settings::Settings;
 use common::validation::{Faults, Fields};
 use serde_json::{Map, Value, json};
 
@@ -12,17 +11,8 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Default)]
 pub struct PromptPreview;
 
-impl Function for PromptPreview {
+impl Stateless for PromptPreview {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = ();
-
-    fn load(_: &mut Settings<'_>) -> Option<()> {
-        Some(())
-    }
-
-    async fn connect((): (), _: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self)
-    }
 }
 
 impl Endpoint for PromptPreview {
