@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use thiserror::Error;
 
-use crate::aws::{Aws, AwsError, DynamoDb, S3};
+use crate::aws::{Aws, AwsError};
 use crate::logs;
 use crate::net::{self, HttpClient, Trust, TrustError};
 use crate::secrets::{self, Secret, SecretError, Source};
@@ -86,14 +86,6 @@ impl<'a> Platform<'a> {
         Ok(self.http.get_or_init(|| http).clone())
     }
 
-    pub fn dynamodb(&self) -> Result<DynamoDb, StartError> {
-        Ok(self.aws()?.dynamodb())
-    }
-
-    pub fn s3(&self) -> Result<S3, StartError> {
-        Ok(self.aws()?.s3())
-    }
-
     /// The secret, from Systems Manager if `source` names a parameter.
     pub async fn secret<S: Secret>(&self, source: Source<S>) -> Result<S, StartError> {
         match source {
@@ -102,7 +94,8 @@ impl<'a> Platform<'a> {
         }
     }
 
-    fn aws(&self) -> Result<Aws, StartError> {
+    /// AWS's services, over that client.
+    pub fn aws(&self) -> Result<Aws, StartError> {
         Ok(Aws::from_environment(self.lookup, self.http()?)?)
     }
 }

@@ -185,7 +185,7 @@ impl ProfilesTable {
         built(update)
     }
 
-    /// Adds coins to a balance that is `before`, creating the profile if there is none. An imported profile
+    /// Adds coins to a balance that is `before`, and creates a missing profile. An imported profile
     /// that never had `coins_available` has all of `before` available.
     pub(super) fn add_coins(
         &self,

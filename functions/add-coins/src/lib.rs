@@ -68,7 +68,7 @@ impl Function for AddCoins {
     }
 
     async fn connect((profiles, ledger): Self::Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { top_ups: TopUps::new(platform.dynamodb()?, profiles, ledger) })
+        Ok(Self { top_ups: TopUps::new(platform.aws()?.dynamodb(), profiles, ledger) })
     }
 }
 

@@ -22,7 +22,7 @@ impl Function for CoinBalance {
     }
 
     async fn connect(table: ProfilesTable, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { profiles: Profiles::new(platform.dynamodb()?, table) })
+        Ok(Self { profiles: Profiles::new(platform.aws()?.dynamodb(), table) })
     }
 }
 

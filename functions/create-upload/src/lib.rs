@@ -29,7 +29,7 @@ impl Function for CreateUpload {
     }
 
     async fn connect(bucket: String, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { uploads: Uploads::new(platform.s3()?, bucket) })
+        Ok(Self { uploads: Uploads::new(platform.aws()?.s3(), bucket) })
     }
 }
 

@@ -26,7 +26,7 @@ impl Function for DebugLastPrompt {
     }
 
     async fn connect(table: GenerationsTable, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { generations: Generations::new(platform.dynamodb()?, table) })
+        Ok(Self { generations: Generations::new(platform.aws()?.dynamodb(), table) })
     }
 }
 

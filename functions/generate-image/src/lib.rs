@@ -62,11 +62,12 @@ impl Function for GenerateImage {
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
         let Config { tables, bucket, photo_delivery, batch, fal } = config;
         let key = platform.secret(fal.key).await?;
-        let dynamodb = platform.dynamodb()?;
+        let aws = platform.aws()?;
+        let dynamodb = aws.dynamodb();
         Ok(Self {
             generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
             ledger: Ledger::new(dynamodb, tables),
-            uploads: Uploads::new(platform.s3()?, bucket),
+            uploads: Uploads::new(aws.s3(), bucket),
             photo_delivery,
             fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
             batch,

@@ -42,7 +42,7 @@ impl Function for ListGenerations {
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
         let cursors = Cursors::new(&platform.secret(config.cursor_key).await?);
-        Ok(Self { generations: Generations::new(platform.dynamodb()?, config.table), cursors })
+        Ok(Self { generations: Generations::new(platform.aws()?.dynamodb(), config.table), cursors })
     }
 }
 

@@ -38,7 +38,7 @@ impl Model {
         }
     }
 
-    /// **hold**: stores the generation as pending if there is none, or replaces an older, ended attempt with
+    /// **hold**: stores a new generation as pending, or replaces an older, ended attempt with
     /// the same body; takes the price from the available coins and adds the hold, if both limits allow it.
     fn hold(&self, items: &mut Items, mine: Attempt) -> Result<(), Refused> {
         let request = self.scenario.request(mine);
