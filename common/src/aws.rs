@@ -1,8 +1,6 @@
 //! AWS clients as the functions use them: over the process's one HTTP client, with time limits of their own.
 
 use std::error::Error;
-use std::ops::Deref;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
@@ -15,35 +13,18 @@ use thiserror::Error;
 use url::Url;
 
 use crate::net::HttpClient;
+use crate::s3::S3Bucket;
 
 pub use aws_sdk_dynamodb::config::{Credentials, Region};
 
-/// One try of a DynamoDB call. They answer in milliseconds; a second and a half is a lost connection.
-const DYNAMODB_ATTEMPT: Duration = Duration::from_millis(1_500);
+/// One try of a call. DynamoDB responds in milliseconds; a second and a half is a lost connection.
+const TRY: Duration = Duration::from_millis(1_500);
 
-/// A DynamoDB call with the SDK's own retries.
-const DYNAMODB_OPERATION: Duration = Duration::from_secs(5);
-
-/// One try of an S3 upload, up to 4 MiB.
-const S3_ATTEMPT: Duration = Duration::from_secs(4);
-
-/// An S3 upload with the SDK's own retries.
-const S3_OPERATION: Duration = Duration::from_secs(9);
+/// A call with the SDK's own retries.
+const OPERATION: Duration = Duration::from_secs(5);
 
 /// A DynamoDB client.
 pub type DynamoDb = aws_sdk_dynamodb::Client;
-
-/// An S3 client. It is made when it is first used, because most requests have no photos.
-#[derive(Debug, Clone)]
-pub struct S3(Arc<LazyLock<aws_sdk_s3::Client, Box<dyn FnOnce() -> aws_sdk_s3::Client + Send>>>);
-
-impl Deref for S3 {
-    type Target = aws_sdk_s3::Client;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
 
 /// How to reach AWS: where, as whom, and over which connections.
 #[derive(Debug, Clone)]
@@ -62,10 +43,15 @@ struct Endpoints {
     ssm: Option<String>,
 }
 
-/// A part of the Lambda environment is missing.
+/// Why AWS cannot be reached from here.
 #[derive(Debug, Error)]
-#[error("{0} is not set: AWS Lambda sets it, and so must whoever runs the function elsewhere")]
-pub struct AwsError(&'static str);
+pub enum AwsError {
+    /// A part of the Lambda environment is missing.
+    #[error("{0} is not set: AWS Lambda sets it, and so must whoever runs the function elsewhere")]
+    NotSet(&'static str),
+    #[error("the bucket {name} has no address: {cause}")]
+    Bucket { name: String, cause: String },
+}
 
 impl Aws {
     /// What the Lambda environment says, through `lookup`: region, credentials, and the endpoints that
@@ -75,7 +61,7 @@ impl Aws {
         lookup: &dyn Fn(&str) -> Option<String>,
         http: HttpClient,
     ) -> Result<Self, AwsError> {
-        let required = |name| lookup(name).ok_or(AwsError(name));
+        let required = |name| lookup(name).ok_or(AwsError::NotSet(name));
         let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
         let endpoint =
             |service| lookup(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| lookup("AWS_ENDPOINT_URL"));
@@ -96,28 +82,35 @@ impl Aws {
 
     /// A DynamoDB client.
     pub fn dynamodb(&self) -> DynamoDb {
-        DynamoDb::new(&self.config(self.endpoints.dynamodb.as_deref(), DYNAMODB_ATTEMPT, DYNAMODB_OPERATION))
+        DynamoDb::new(&self.config(self.endpoints.dynamodb.as_deref()))
     }
 
-    /// An S3 client. Another server has the bucket in the path, because `bucket.127.0.0.1` is no host.
-    pub fn s3(&self) -> S3 {
-        let config = self.config(self.endpoints.s3.as_deref(), S3_ATTEMPT, S3_OPERATION);
-        let path_style = self.endpoints.s3.is_some();
-        S3(Arc::new(LazyLock::new(Box::new(move || {
-            let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style);
-            aws_sdk_s3::Client::from_conf(config.build())
-        }))))
+    /// The bucket `name` of S3.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the endpoint cannot be part of a URL.
+    pub fn bucket(&self, name: String) -> Result<S3Bucket, AwsError> {
+        let unusable = |cause: String| AwsError::Bucket { name: name.clone(), cause };
+        let endpoint = self.endpoints.s3.as_deref().map(Url::parse).transpose();
+        let endpoint = endpoint.map_err(|error| unusable(error.to_string()))?;
+        let (id, secret) = (self.credentials.access_key_id(), self.credentials.secret_access_key());
+        let credentials = match self.credentials.session_token() {
+            Some(token) => rusty_s3::Credentials::new_with_token(id, secret, token),
+            None => rusty_s3::Credentials::new(id, secret),
+        };
+        S3Bucket::new(self.http.clone(), endpoint, name.clone(), self.region.to_string(), credentials)
+            .map_err(|error| unusable(error.to_string()))
     }
 
-    /// A Systems Manager client, with DynamoDB's limits.
+    /// A Systems Manager client.
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        let config = self.config(self.endpoints.ssm.as_deref(), DYNAMODB_ATTEMPT, DYNAMODB_OPERATION);
-        aws_sdk_ssm::Client::new(&config)
+        aws_sdk_ssm::Client::new(&self.config(self.endpoints.ssm.as_deref()))
     }
 
-    fn config(&self, endpoint: Option<&str>, attempt: Duration, operation: Duration) -> SdkConfig {
+    fn config(&self, endpoint: Option<&str>) -> SdkConfig {
         let limits =
-            TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
+            TimeoutConfig::builder().operation_attempt_timeout(TRY).operation_timeout(OPERATION).build();
         let http = self.http.clone();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -29,6 +29,7 @@ pub mod net;
 pub mod photos;
 pub mod prompt;
 pub mod redaction;
+pub mod s3;
 pub mod secrets;
 pub mod settings;
 pub mod tables;

@@ -3,18 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::aws::{S3, describe};
 use crate::identity::UserId;
 use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
+use crate::s3::{Object, S3Bucket, S3Error};
 use crate::settings::Settings;
 
 /// How long fal may fetch a photo. It fetches when processing starts, which a queue can delay.
@@ -103,16 +100,13 @@ impl PresignedUrl {
 pub enum UploadError {
     /// S3 did not store the object.
     #[error("S3 did not store {key}: {cause}")]
-    Store { key: ObjectKey, cause: String },
+    Store { key: ObjectKey, cause: S3Error },
     /// S3 did not give the object, although it may be there.
     #[error("S3 did not give {key}: {cause}")]
     Read { key: ObjectKey, cause: String },
     /// The deadline passed before everything was stored.
     #[error("S3 did not store the photos in time")]
     TimedOut,
-    /// The URL could not be signed: no credentials, most likely.
-    #[error("the URL of {key} could not be presigned: {cause}")]
-    Presign { key: ObjectKey, cause: String },
     /// The signed URL is longer than fal accepts.
     #[error("the presigned URL of {key} has {chars} characters, and fal takes {MAX_URL_CHARS}")]
     UrlTooLong {
@@ -141,55 +135,41 @@ pub fn bucket(settings: &mut Settings<'_>) -> Option<String> {
 /// The bucket of the merchants' photos.
 #[derive(Debug, Clone)]
 pub struct Uploads {
-    client: S3,
-    bucket: String,
+    bucket: S3Bucket,
 }
 
 impl Uploads {
-    /// Uses `bucket` through `client`.
-    pub fn new(client: S3, bucket: String) -> Self {
-        Self { client, bucket }
+    pub fn new(bucket: S3Bucket) -> Self {
+        Self { bucket }
     }
 
     /// Signs a GET of `key`, which need not exist yet. Nothing is sent.
-    pub async fn presign_get(&self, key: &ObjectKey) -> Result<PresignedUrl, UploadError> {
-        let config = presigning(key, PRESIGNED_FOR)?;
-        let request = self.client.get_object().bucket(&self.bucket).key(&key.0).presigned(config).await;
-        let request = request.map_err(|error| not_presigned(key, describe(&error)))?;
-        let url = request.uri();
+    pub fn presign_get(&self, key: &ObjectKey) -> Result<PresignedUrl, UploadError> {
+        let url = String::from(self.bucket.presigned_get(&key.0, PRESIGNED_FOR));
         if url.len() > MAX_URL_CHARS {
             return Err(UploadError::UrlTooLong { key: key.clone(), chars: url.len() });
         }
         Ok(PresignedUrl(url.into()))
     }
 
-    /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`].
-    pub async fn presign_put(
-        &self,
-        key: &ObjectKey,
-        format: PhotoFormat,
-        bytes: u64,
-    ) -> Result<PresignedUrl, UploadError> {
-        let config = presigning(key, UPLOAD_WITHIN)?;
-        let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
-        // Both are signed, so S3 refuses another type or another length.
-        let put =
-            put.content_type(format.content_type()).content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
-        let request = put.presigned(config).await;
-        let request = request.map_err(|error| not_presigned(key, describe(&error)))?;
-        Ok(PresignedUrl(request.uri().into()))
+    /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`]. Both are signed,
+    /// so S3 refuses another type or another length.
+    pub fn presign_put(&self, key: &ObjectKey, format: PhotoFormat, bytes: u64) -> PresignedUrl {
+        let headers =
+            [("content-length", bytes.to_string()), ("content-type", format.content_type().to_owned())];
+        PresignedUrl(String::from(self.bucket.presigned_put(&key.0, UPLOAD_WITHIN, &headers)).into())
     }
 
     /// Tells the format of the photo at `key` by its first bytes, and holds the photo to the limits.
     pub async fn inspect(&self, key: &ObjectKey) -> Result<PhotoFormat, InspectError> {
         let mut format = Err(PhotoError::NotAnImage);
         for bytes in HEADER_BYTES {
-            let (header, size) = self.read(key, Some(bytes)).await?.ok_or(PhotoError::NoSuchUpload)?;
-            if size > MAX_UPLOAD_BYTES {
+            let header = self.read(key, Some(bytes)).await?.ok_or(PhotoError::NoSuchUpload)?;
+            if header.size > MAX_UPLOAD_BYTES {
                 return Err(PhotoError::TooManyBytes.into());
             }
-            format = PhotoFormat::of_header(&header);
-            if format != Err(PhotoError::NotAnImage) || size <= bytes {
+            format = PhotoFormat::of_header(&header.bytes);
+            if format != Err(PhotoError::NotAnImage) || header.size <= bytes {
                 break;
             }
         }
@@ -199,50 +179,21 @@ impl Uploads {
     /// The whole photo at `key`, which was inspected before, as a `data:` URL.
     pub async fn to_data_url(&self, key: &ObjectKey) -> Result<String, UploadError> {
         let gone = |cause: String| UploadError::Read { key: key.clone(), cause };
-        let (file, _) =
-            self.read(key, None).await?.ok_or_else(|| gone("it is not there any more".to_owned()))?;
-        let format = PhotoFormat::of_header(&file).map_err(|error| gone(error.to_string()))?;
-        Ok(to_data_url(format, &file))
+        let file = self.read(key, None).await?.ok_or_else(|| gone("it is not there any more".to_owned()))?;
+        let format = PhotoFormat::of_header(&file.bytes).map_err(|error| gone(error.to_string()))?;
+        Ok(to_data_url(format, &file.bytes))
     }
 
-    /// The first `bytes` of the object at `key`, or all of it, and the size of the whole. Nothing if there is
-    /// none: without the right to list a bucket, S3 says "access denied" of an object that is not there.
-    async fn read(&self, key: &ObjectKey, bytes: Option<u64>) -> Result<Option<(Bytes, u64)>, UploadError> {
-        let failed = |cause: String| UploadError::Read { key: key.clone(), cause };
-        let range = bytes.map(|bytes| format!("bytes=0-{}", bytes - 1));
-        let got = self.client.get_object().bucket(&self.bucket).key(&key.0).set_range(range).send().await;
-        let object = match got {
-            Ok(object) => object,
-            Err(error) => {
-                let status = error.raw_response().map(|response| response.status().as_u16());
-                // 416 is an empty file's answer to any range.
-                return if matches!(status, Some(403 | 404 | 416)) {
-                    Ok(None)
-                } else {
-                    Err(failed(describe(&error)))
-                };
-            }
-        };
-        let whole = object.content_range.as_deref().and_then(|range| range.rsplit_once('/')?.1.parse().ok());
-        let part = object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
-        let size = whole.unwrap_or(part.len() as u64);
-        Ok(Some((part, size)))
+    /// The object at `key`, or its first `bytes`.
+    async fn read(&self, key: &ObjectKey, bytes: Option<u64>) -> Result<Option<Object>, UploadError> {
+        let read = self.bucket.get(&key.0, bytes).await;
+        read.map_err(|cause| UploadError::Read { key: key.clone(), cause: cause.to_string() })
     }
 
     pub async fn store(&self, key: &ObjectKey, photo: &Photo) -> Result<(), UploadError> {
-        let put = self.client.put_object().bucket(&self.bucket).key(&key.0);
-        let put = put.content_type(photo.format().content_type());
-        let sent = put.body(ByteStream::from(photo.bytes().clone())).send().await;
-        sent.map(drop).map_err(|error| UploadError::Store { key: key.clone(), cause: describe(&error) })
+        let stored = self.bucket.put(&key.0, photo.format().content_type(), photo.bytes().clone()).await;
+        stored.map_err(|cause| UploadError::Store { key: key.clone(), cause })
     }
-}
-
-fn presigning(key: &ObjectKey, lifetime: Duration) -> Result<PresigningConfig, UploadError> {
-    PresigningConfig::expires_in(lifetime).map_err(|error| not_presigned(key, error.to_string()))
-}
-
-fn not_presigned(key: &ObjectKey, cause: String) -> UploadError {
-    UploadError::Presign { key: key.clone(), cause }
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! `POST /api/uploads`, and generations with photos that were uploaded.
 
+use std::time::Duration;
+
 use reqwest::Method;
+use rusty_s3::S3Action;
 use serde_json::json;
 
 use crate::harness::Potret;
@@ -78,8 +81,9 @@ async fn a_batch_is_replayed_although_its_photo_was_deleted() {
     assert_eq!(first.status, 200);
     let url = first.body["debug_info"]["image_urls"][0].as_str().unwrap();
     let (_, key) = url.split_once(&format!("{}/", potret.bucket())).unwrap();
-    let delete = potret.stack.s3.s3().delete_object().bucket(potret.bucket()).key(key);
-    delete.send().await.expect("deleted");
+    let (bucket, credentials) = potret.stack.s3.bucket(potret.bucket());
+    let delete = bucket.delete_object(Some(&credentials), key).sign(Duration::from_secs(60));
+    assert_eq!(potret.http.delete(delete).send().await.expect("a response").status(), 204);
     let replay = merchant.generate_with_key("k", &body).await;
     assert_eq!((replay.status, replay.header("idempotency-replayed")), (200, Some("true")));
     assert_eq!(replay.text, first.text);

@@ -72,7 +72,7 @@ impl From<UploadError> for Problem {
             UploadError::Store { .. } | UploadError::Read { .. } | UploadError::TimedOut => {
                 Self::new(Detail::PhotosUnreachable).caused_by(error.to_string())
             }
-            UploadError::Presign { .. } | UploadError::UrlTooLong { .. } => Self::internal(error.to_string()),
+            UploadError::UrlTooLong { .. } => Self::internal(error.to_string()),
         }
     }
 }

@@ -60,9 +60,8 @@ impl Storage {
     /// When a service refuses.
     pub async fn create_missing(&self, resources: &sam_template::Resources) -> anyhow::Result<()> {
         create_missing_tables(&self.dynamodb.dynamodb(), &resources.tables).await?;
-        let s3 = self.s3.s3();
         for bucket in &resources.buckets {
-            create_missing_bucket(&s3, bucket).await?;
+            create_missing_bucket(&self.s3, bucket).await?;
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Function for CreateUpload {
     }
 
     async fn connect(bucket: String, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { uploads: Uploads::new(platform.aws()?.s3(), bucket) })
+        Ok(Self { uploads: Uploads::new(platform.aws()?.bucket(bucket)?) })
     }
 }
 
@@ -40,7 +40,7 @@ impl Endpoint for CreateUpload {
     async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
         let (format, bytes) = read(call.object()?)?;
         let (user_id, upload_id) = (&call.caller, UploadId::random());
-        let url = self.uploads.presign_put(&ObjectKey::upload(user_id, upload_id), format, bytes).await?;
+        let url = self.uploads.presign_put(&ObjectKey::upload(user_id, upload_id), format, bytes);
         let lifetime = SignedDuration::try_from(UPLOAD_WITHIN).unwrap_or_default();
         tracing::info!(%user_id, %upload_id, bytes, "upload created");
         api::created(&Created {

@@ -67,7 +67,7 @@ impl Function for GenerateImage {
         Ok(Self {
             generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
             ledger: Ledger::new(dynamodb, tables),
-            uploads: Uploads::new(aws.s3(), bucket),
+            uploads: Uploads::new(aws.bucket(bucket)?),
             photo_delivery,
             fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
             batch,

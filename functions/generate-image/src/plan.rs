@@ -48,17 +48,17 @@ impl Plan {
         let mut photos = Vec::new();
         let mut urls = Vec::new();
         for (role, photo) in sent {
-            let signed = async |key: &ObjectKey| Ok(uploads.presign_get(key).await?.expose().to_owned());
+            let signed = |key: &ObjectKey| Ok(uploads.presign_get(key)?.expose().to_owned());
             urls.push(match (photo, delivery) {
                 (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {
                     let key = ObjectKey::photo(user, attempt, &role.object_name(), photo.format());
-                    let url = signed(&key).await?;
+                    let url = signed(&key)?;
                     photos.push((key, photo));
                     url
                 }
                 (PhotoSource::Inline(photo), PhotoDelivery::DataUrl) => photo.to_data_url(),
                 (PhotoSource::Uploaded(id), PhotoDelivery::PresignedUrl) => {
-                    signed(&ObjectKey::upload(user, id)).await?
+                    signed(&ObjectKey::upload(user, id))?
                 }
                 (PhotoSource::Uploaded(id), PhotoDelivery::DataUrl) => {
                     uploads.to_data_url(&ObjectKey::upload(user, id)).await?

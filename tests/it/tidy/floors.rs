@@ -24,6 +24,7 @@ const FLOORS: [&[&str]; 6] = [
         "net",
         "photos",
         "redaction",
+        "s3",
         "settings",
         "timestamps",
         "validation",

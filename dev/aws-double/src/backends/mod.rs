@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
-use common::aws::{Aws, Credentials, DynamoDb, Region, S3};
+use common::aws::{Aws, Credentials, DynamoDb, Region};
 use common::net::{self, HttpClient, Trust};
+use rusty_s3::{Bucket, UrlStyle};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -87,10 +88,21 @@ impl Connection {
         self.aws().dynamodb()
     }
 
-    /// An S3 client as the functions have it.
+    /// A bucket of the server, and with which credentials its requests are signed.
+    ///
+    /// # Panics
+    ///
+    /// When the name cannot be part of a URL.
     #[must_use]
-    pub fn s3(&self) -> S3 {
-        self.aws().s3()
+    pub fn bucket(&self, name: &str) -> (Bucket, rusty_s3::Credentials) {
+        let Identity { region, credentials } = &self.identity;
+        let bucket = Bucket::new(self.endpoint.clone(), UrlStyle::Path, name.to_owned(), region.to_string());
+        let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+        let credentials = match credentials.session_token() {
+            Some(token) => rusty_s3::Credentials::new_with_token(id, secret, token),
+            None => rusty_s3::Credentials::new(id, secret),
+        };
+        (bucket.expect("a bucket's name"), credentials)
     }
 
     fn aws(&self) -> Aws {
@@ -124,7 +136,7 @@ impl Server {
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        // An address and not `localhost`: the S3 client would put the bucket before a name.
+        // An address and not `localhost`, which may be another address first.
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.context("cannot listen on 127.0.0.1")?;
         let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;

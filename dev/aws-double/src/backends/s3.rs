@@ -1,14 +1,14 @@
 //! An embedded S3, and the creation of a bucket on any server.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Credentials;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use axum::Router;
 use axum::error_handling::HandleError;
 use axum::http::StatusCode;
+use common::aws::Credentials;
+use rusty_s3::S3Action;
 use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -17,8 +17,11 @@ use tempfile::TempDir;
 use tower_http::cors::CorsLayer;
 use url::Url;
 
-use super::{Server, answering_at_once};
+use super::{Connection, Server, answering_at_once};
 use sam_template::place::REGION;
+
+/// How long a signature is valid.
+const SIGNED_FOR: Duration = Duration::from_secs(60);
 
 /// An S3 inside this process, which checks signatures and presigned URLs. Dropping it stops it without
 /// waiting, and deletes a temporary folder.
@@ -95,21 +98,26 @@ async fn internal_error(error: HttpError) -> StatusCode {
 /// # Errors
 ///
 /// When the server cannot be reached or refuses, or the bucket belongs to another account.
-pub async fn create_missing_bucket(client: &Client, name: &str) -> anyhow::Result<()> {
-    let region = client.config().region().map_or(REGION, AsRef::as_ref);
+pub async fn create_missing_bucket(connection: &Connection, name: &str) -> anyhow::Result<()> {
+    let (bucket, credentials) = connection.bucket(name);
     // S3 refuses a location in this region and demands one in all others.
-    let location = (region != REGION).then(|| {
-        CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(region))
-            .build()
-    });
-    let created = client.create_bucket().bucket(name).set_create_bucket_configuration(location).send().await;
-    let Err(refusal) = created else { return Ok(()) };
+    let location = match bucket.region() {
+        REGION => String::new(),
+        region => format!(
+            "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+        ),
+    };
+    let http = crate::http_client();
+    let created = http.put(bucket.create_bucket(&credentials).sign(SIGNED_FOR)).body(location).send().await;
+    let created = created.map_err(reqwest::Error::without_url);
     // Servers differ in their refusal of an existing bucket. What matters is whether the bucket can be used.
-    match client.head_bucket().bucket(name).send().await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(refusal).with_context(|| format!("cannot create bucket {name}")),
+    let head = http.head(bucket.head_bucket(Some(&credentials)).sign(SIGNED_FOR)).send().await;
+    if head.is_ok_and(|head| head.status().is_success()) {
+        return Ok(());
     }
+    let status = created.with_context(|| format!("cannot create bucket {name}"))?.status();
+    Err(anyhow!("cannot create bucket {name}: the server responded {status}"))
 }
 
 #[cfg(test)]
