@@ -117,7 +117,8 @@ async fn respond(
 }
 
 fn put_photo(head: &Parts, body: &[u8]) -> Response {
-    if head.method != Method::PUT || body.is_empty() || !head.headers.contains_key(header::AUTHORIZATION) {
+    let is_signed = head.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    if head.method != Method::PUT || body.is_empty() || !is_signed {
         return (StatusCode::BAD_REQUEST, "a signed PUT of a photo expected").into_response();
     }
     let headers =
