@@ -8,6 +8,7 @@ mod error;
 mod input;
 mod queue;
 mod response;
+mod webhook;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,8 @@ pub use client::{FalClient, Picture};
 pub use config::FalConfig;
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
+pub use queue::{JobState, Submission, Tickets};
+pub use webhook::{Report, Webhook};
 
 /// A fal key, `<id>:<secret>`. Debug output is redacted.
 #[derive(Clone)]

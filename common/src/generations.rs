@@ -2,6 +2,7 @@
 //! this module says what they are and reads them.
 
 mod cursors;
+mod queued;
 mod record;
 
 use std::error::Error;
@@ -11,6 +12,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::aws::{describe, is_transient};
 use crate::identity::UserId;
@@ -19,10 +21,24 @@ use crate::tables::GenerationsTable;
 use crate::timestamps;
 
 pub use cursors::{CursorKey, Cursors, InvalidCursor};
+pub use queued::{Callback, QueuedPicture, Slot, Token};
 pub use record::{Generation, Job, Mode, PhotoCount, Status};
 
 /// The local index that orders a user's generations by their time, and that can be read consistently.
 const BY_CREATED_AT: &str = "by_created_at";
+
+/// The sparse index of the asynchronous generations that are pending, by when to look at them next.
+const BY_CHECK_AT: &str = "by_check_at";
+
+/// The partition of that index.
+pub(crate) const PENDING_AT_FAL: &str = "fal";
+
+/// A generation's key in the table.
+#[derive(Deserialize)]
+struct Key {
+    user_id: UserId,
+    generation_id: GenerationId,
+}
 
 /// A place in a user's list of generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +125,20 @@ impl Generations {
         let next =
             last.map(|last| Position { created_at: last.created_at, generation_id: last.generation_id });
         Ok(Page { generations, next })
+    }
+
+    /// Whose asynchronous generations are due to be looked at, the longest waiting first, at most `limit`. The
+    /// index may lag behind the table, so each must be read before anything follows from it.
+    pub async fn due(&self, now: Timestamp, limit: u16) -> Result<Vec<(UserId, GenerationId)>, ReadError> {
+        let query = self.client.query().table_name(self.table.name()).index_name(BY_CHECK_AT);
+        let query = query.key_condition_expression("pending_at = :fal AND check_at <= :now");
+        let query = query.expression_attribute_values(":fal", AttributeValue::S(PENDING_AT_FAL.to_owned()));
+        let now = AttributeValue::N(now.as_millisecond().to_string());
+        let query = query.expression_attribute_values(":now", now).limit(limit.into());
+        let response = query.send().await.map_err(|error| ReadError::of(&error))?;
+        let keys: Vec<Key> =
+            serde_dynamo::from_items(response.items.unwrap_or_default()).map_err(ReadError::unreadable)?;
+        Ok(keys.into_iter().map(|key| (key.user_id, key.generation_id)).collect())
     }
 
     /// The user's generation with this id.

@@ -1,11 +1,13 @@
 //! The ledger: the one place that writes coins and generations.
 //!
 //! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a
-//! payment.
+//! payment. Between the hold and the end of an asynchronous batch there are three more, each an update of the
+//! generation alone.
 
 mod expressions;
 mod hold;
 mod profile;
+mod queue;
 mod top_ups;
 mod transact;
 
@@ -17,17 +19,18 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::coins::{Balance, Coins};
-use crate::generations::{Generation, Status};
+use crate::generations::{Generation, PENDING_AT_FAL, Status};
 use crate::identity::UserId;
 use crate::metrics::{self, Metric};
 use crate::tables::{GenerationsTable, LedgerTable, Tables};
 
-use expressions::{Entry, GiveBack, MAX_HOLDS};
+use expressions::{Entry, GiveBack, MAX_HOLDS, text};
 use profile::Profile;
 use transact::{Finding, Item, TransactError, broken, first_two, kept_changing, transact};
 
 pub use hold::Hold;
 pub use profile::Profiles;
+pub use queue::PictureRecorded;
 pub use top_ups::{TopUp, TopUpRefused, TopUps};
 pub use transact::Unavailable;
 
@@ -67,7 +70,7 @@ pub enum HoldRefused {
     TooManyGenerations,
     /// The same request under the same key is running.
     #[error("the generation is running")]
-    InProgress,
+    InProgress(Box<Generation>),
     /// Another request came under this key before.
     #[error("the key was used for another request")]
     KeyReused,
@@ -114,7 +117,10 @@ impl Ledger {
     /// of the request that took the last coin would get `insufficient_coins` in place of its replay.
     pub async fn hold(&self, pending: &Generation, now: Timestamp) -> Result<HoldOutcome, HoldRefused> {
         let hold = Hold::of(pending);
-        let record: Item = serde_dynamo::to_item(pending).map_err(broken)?;
+        let mut record: Item = serde_dynamo::to_item(pending).map_err(broken)?;
+        if pending.check_at.is_some() {
+            record.insert("pending_at".to_owned(), text(PENDING_AT_FAL));
+        }
         for _ in 0..MAX_HOLD_TRIES {
             let actions = [
                 self.generations.put_pending(record.clone(), pending),
@@ -206,7 +212,7 @@ impl Ledger {
     }
 
     /// Gives back the coins of an attempt whose lease has passed. Another request may have been faster.
-    async fn expire(&self, hold: &Hold, now: Timestamp) -> Result<(), Unavailable> {
+    pub async fn expire(&self, hold: &Hold, now: Timestamp) -> Result<(), Unavailable> {
         match self.give_back(hold, GiveBack::Expired, now).await {
             Ok(()) => {
                 let Hold { user_id, generation_id, coins, .. } = hold;
@@ -269,7 +275,7 @@ fn explain_hold(
                 Ok(NextStep::Return(HoldOutcome::Held(hold)))
             }
             Status::Succeeded => Ok(NextStep::Return(HoldOutcome::Replay(Box::new(found)))),
-            Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress),
+            Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress(Box::new(found))),
             Status::Pending => Ok(NextStep::Expire(vec![hold])),
             // A newer attempt has ended, or this attempt has ended and its hold arrived a second time.
             Status::Failed | Status::Expired => Ok(NextStep::TryAgain),

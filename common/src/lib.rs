@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod batches;
 pub mod coins;
 pub mod events;
 pub mod fal;
@@ -22,6 +23,7 @@ pub mod identity;
 pub mod ids;
 pub mod invocation;
 pub mod issuer;
+pub mod key_set;
 pub mod ledger;
 pub mod logs;
 pub mod metrics;

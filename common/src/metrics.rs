@@ -44,6 +44,12 @@ pub enum Metric {
     /// Holds that were found past their lease: each is a function that died, or a release that got no
     /// decision.
     HoldsPastLease,
+    /// Results of fal's queue that we fetched ourselves, because no webhook brought them in time.
+    ResultsPulled,
+    /// Webhooks that were refused: forged, or of another account.
+    WebhooksRefused,
+    /// Asynchronous batches that were pending for more than ten minutes when they were looked at.
+    BatchesLate,
     /// How long a picture took, from the first request to the link.
     FalLatency,
     /// fal's estimated price of the pictures that it made.

@@ -74,6 +74,17 @@ impl<'r, C: Caller> Call<'r, C> {
         self.request.query_string_parameters_ref()?.first(name)
     }
 
+    /// The API's own host name, as API Gateway gives it.
+    pub fn host(&self) -> Option<&'r str> {
+        let RequestContext::ApiGatewayV2(context) = self.request.request_context_ref()? else { return None };
+        context.domain_name.as_deref().filter(|host| !host.is_empty())
+    }
+
+    /// The bytes of the body, as they came.
+    pub fn bytes(&self) -> &[u8] {
+        self.body.as_ref()
+    }
+
     /// Reads the body as a JSON object. The body's text is freed, so a second call finds an empty one.
     pub fn object(&mut self) -> Result<Map<String, Value>, Problem> {
         let media_type =

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Detail, Problem};
 use crate::fal::{FalError, FalErrorKind};
-use crate::generations::ReadError;
+use crate::generations::{Generation, ReadError};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::ledger::{HoldRefused, SettleRefused, Unavailable};
 use crate::uploads::UploadError;
@@ -50,7 +50,7 @@ impl From<HoldRefused> for Problem {
                 .with("coins_available", balance.available.count())
                 .with("coins_balance", balance.settled.count()),
             HoldRefused::TooManyGenerations => Self::new(Detail::SeveralRunning),
-            HoldRefused::InProgress => Self::new(Detail::BatchRunning),
+            HoldRefused::InProgress(_) => Self::new(Detail::BatchRunning),
             HoldRefused::KeyReused => Self::new(Detail::KeyReused),
             HoldRefused::Unavailable(error) => error.into(),
         }
@@ -95,6 +95,24 @@ impl From<FalError> for Problem {
         };
         let request_id = error.request_id.as_deref().unwrap_or("unknown");
         problem.caused_by(format!("{error}; fal's request id is {request_id}"))
+    }
+}
+
+/// The problem that a failed generation's record has the code of.
+impl From<&Generation> for Problem {
+    fn from(failed: &Generation) -> Self {
+        let detail = match failed.error_code.as_deref() {
+            Some("content_rejected") => Detail::Unsafe,
+            Some("invalid_image") => Detail::PhotoRefused,
+            Some("invalid_request") => return value_refused("", "was not accepted by the image provider"),
+            Some("image_provider_busy") => Detail::ProviderBusy,
+            Some("image_provider_timeout") => Detail::ProviderTooSlow,
+            Some("try_again") => Detail::DatabaseBusy,
+            Some("internal_error") => Detail::Internal,
+            Some("expired") => Detail::LeaseLost,
+            _ => Detail::ProviderFailed,
+        };
+        Self::new(detail).caused_by("the asynchronous batch failed")
     }
 }
 

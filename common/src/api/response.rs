@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,13 @@ pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
 /// A 201 with a JSON body of the caller's own.
 pub fn created(body: &impl Serialize) -> Result<Response, Problem> {
     json(StatusCode::CREATED, text(body)?)
+}
+
+/// A 202 with a JSON body of the caller's own, to be asked for again after `retry_after`.
+pub fn accepted(body: &impl Serialize, retry_after: Duration) -> Result<Response, Problem> {
+    let mut response = json(StatusCode::ACCEPTED, text(body)?)?;
+    response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
+    Ok(response)
 }
 
 /// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the

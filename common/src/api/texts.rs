@@ -96,6 +96,7 @@ pub enum Detail {
     UnusableIdempotencyKey,
     UnreadableImage,
     SignIn,
+    ForgedWebhook,
     TooFewCoins,
     NothingGenerated,
     NoSuchAddress,
@@ -169,6 +170,10 @@ impl Detail {
             Self::SignIn => {
                 (Code::Unauthenticated, Text("Please sign in.", "Silakan masuk terlebih dahulu."))
             }
+            Self::ForgedWebhook => (
+                Code::Unauthenticated,
+                Text("The signature is not fal's.", "Tanda tangan ini bukan dari fal."),
+            ),
             Self::TooFewCoins => (
                 Code::InsufficientCoins,
                 Text(

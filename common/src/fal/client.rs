@@ -10,9 +10,9 @@ use http::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
-use super::error::{FalError, FalErrorKind, Retry, request_id};
+use super::error::{FalError, FalErrorKind, Retry, request_id, text};
 use super::response::{Accepted, read};
-use super::{FalHosts, FalKey, Input, join};
+use super::{FalHosts, FalKey, Input, Tickets, join};
 use crate::metrics::{self, Metric};
 use crate::net::{self, HttpClient, HttpError};
 
@@ -33,6 +33,9 @@ pub struct Picture {
     pub url: String,
     /// fal's id of the request.
     pub request_id: Option<String>,
+    /// The endpoint that made it, and for how many units fal charges, as fal's headers say.
+    pub served_from: Option<String>,
+    pub billable_units: Option<String>,
 }
 
 /// A client of fal's API.
@@ -53,11 +56,18 @@ impl FalClient {
         Self { http, hosts, authorization, timeout }
     }
 
-    /// Has fal make one picture before `deadline`.
-    pub async fn picture(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
+    /// Has fal make one picture before `deadline`. A request that fal queues meanwhile is in `tickets`, until its
+    /// picture is there.
+    pub async fn picture(
+        &self,
+        input: &Input,
+        deadline: Instant,
+        tickets: &Tickets,
+    ) -> Result<Picture, FalError> {
         let asked = Instant::now();
         let deadline = deadline.min(asked + self.timeout);
-        let made = timeout_at(deadline, self.picture_with_retries(input, deadline)).await;
+        let request = || self.picture_once(input, deadline, tickets);
+        let made = timeout_at(deadline, with_retries(request, deadline)).await;
         let made = made.unwrap_or_else(|_| Err(FalError::timeout()));
         match &made {
             Ok(_) => {
@@ -69,30 +79,12 @@ impl FalClient {
         made
     }
 
-    async fn picture_with_retries(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
-        let mut tries = 1;
-        loop {
-            let error = match self.picture_once(input, deadline).await {
-                Ok(picture) => return Ok(picture),
-                Err(error) => error,
-            };
-            let pause = FIRST_PAUSE * 2u32.pow(tries - 1);
-            let pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
-            let again = match error.retry {
-                Retry::Never => false,
-                Retry::Once => tries == 1,
-                Retry::Backoff => tries < MAX_TRIES,
-            };
-            if !again || Instant::now() + pause >= deadline {
-                return Err(error);
-            }
-            tracing::warn!(fal_request_id = error.request_id, %error, tries, "the request to fal is sent again");
-            sleep(pause).await;
-            tries += 1;
-        }
-    }
-
-    async fn picture_once(&self, input: &Input, deadline: Instant) -> Result<Picture, FalError> {
+    async fn picture_once(
+        &self,
+        input: &Input,
+        deadline: Instant,
+        tickets: &Tickets,
+    ) -> Result<Picture, FalError> {
         let (headers, body) = match (self.ask(&self.hosts.run, input, deadline).await, &self.hosts.backup) {
             (Err(RequestError::NotSent(_)), Some(backup)) => {
                 let host = backup.host_str();
@@ -104,8 +96,12 @@ impl FalClient {
         let request_id = request_id(&headers);
         let accepted = read(&body).map_err(|error| FalError { request_id: request_id.clone(), ..error })?;
         match accepted {
-            Accepted::Picture(url) => Ok(Picture { url, request_id }),
-            Accepted::Queued(ticket) => self.follow(ticket, input.endpoint()).await,
+            Accepted::Picture(url) => {
+                let [served_from, billable_units] =
+                    ["x-fal-served-from", "x-fal-billable-units"].map(|name| text(&headers, name));
+                Ok(Picture { url, request_id, served_from, billable_units })
+            }
+            Accepted::Queued(ticket) => self.follow(ticket, input.endpoint(), tickets).await,
         }
     }
 
@@ -117,11 +113,30 @@ impl FalClient {
     ) -> Result<(HeaderMap, Bytes), RequestError> {
         // fal gives up on a request that has not started by then, and does not bill it.
         let to_start = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
-        let request = Request::post(join(host, input.endpoint()).as_str())
+        self.post(&join(host, input.endpoint()), input, Some(to_start)).await
+    }
+
+    /// Posts `input`, which must start within `to_start` seconds if that is given.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        input: &Input,
+        to_start: Option<u64>,
+    ) -> Result<(HeaderMap, Bytes), RequestError> {
+        let request = Request::post(url.as_str())
             .header(CONTENT_TYPE, "application/json")
-            .header("x-fal-request-timeout", to_start);
+            // Else fal may have another model make the picture, without a word.
+            .header("x-app-fal-disable-fallback", "true");
+        let request = to_start
+            .into_iter()
+            .fold(request, |request, seconds| request.header("x-fal-request-timeout", seconds));
         let body = serde_json::to_vec(input).map_err(|_| RequestError::unbuildable())?;
         self.send(request, body.into()).await
+    }
+
+    /// Puts nothing to `url`, which must be on one of the hosts.
+    pub(super) async fn put(&self, url: &Url) -> Result<(), RequestError> {
+        self.send(Request::put(url.as_str()), Bytes::new()).await.map(drop)
     }
 
     /// Gets `url`, which must be on one of the hosts.
@@ -140,6 +155,33 @@ impl FalClient {
             StatusCode::OK | StatusCode::ACCEPTED => Ok((headers, body)),
             _ => Err(RequestError::Refused(status, FalError::of_response(status, &headers, &body))),
         }
+    }
+}
+
+/// Sends a request until it succeeds, or until another one could make a second picture or come too late.
+pub(super) async fn with_retries<T, F: Future<Output = Result<T, FalError>>>(
+    request: impl Fn() -> F,
+    deadline: Instant,
+) -> Result<T, FalError> {
+    let mut tries = 1;
+    loop {
+        let error = match request().await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let pause = FIRST_PAUSE * 2u32.pow(tries - 1);
+        let pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+        let again = match error.retry {
+            Retry::Never => false,
+            Retry::Once => tries == 1,
+            Retry::Backoff => tries < MAX_TRIES,
+        };
+        if !again || Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        tracing::warn!(fal_request_id = error.request_id, %error, tries, "the request to fal is sent again");
+        sleep(pause).await;
+        tries += 1;
     }
 }
 

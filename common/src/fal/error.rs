@@ -36,7 +36,7 @@ pub enum FalErrorKind {
 
 impl FalErrorKind {
     /// The metric that counts this kind.
-    pub(super) fn metric(&self) -> Metric {
+    pub(crate) fn metric(&self) -> Metric {
         match self {
             Self::KeyRefused => Metric::FalKeyRefused,
             Self::AccountLocked => Metric::FalAccountLocked,
@@ -102,6 +102,11 @@ impl FalError {
             reason: format!("fal answered {} ({types})", status.as_u16()),
         }
     }
+}
+
+/// A header of fal's as an identifier, which may have slashes.
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    header(headers, name).map(|text| text.split('/').map(safe).collect::<Vec<_>>().join("/"))
 }
 
 /// fal's id of a request, from the response's headers.

@@ -26,6 +26,8 @@ pub(super) struct Ticket {
     pub status_url: Option<String>,
     /// Where its result will be, if fal named the address.
     pub response_url: Option<String>,
+    /// How many requests are before it, if fal said so.
+    pub queue_position: Option<u64>,
 }
 
 /// Reads the body of a 200. A picture's URL is the one field on which fal's responses can be relied, so no
@@ -49,6 +51,7 @@ pub(super) fn read(body: &[u8]) -> Result<Accepted, FalError> {
             request_id,
             status_url: text("/status_url"),
             response_url: text("/response_url"),
+            queue_position: body["queue_position"].as_u64(),
         })),
         _ => Err(nonsense("holds no picture")),
     }
@@ -127,7 +130,8 @@ mod tests {
     #[test]
     fn a_place_in_the_queue_is_recognised() {
         let body = json!({"request_id": "r", "status": "IN_PROGRESS"});
-        let ticket = Ticket { request_id: "r".into(), status_url: None, response_url: None };
+        let ticket =
+            Ticket { request_id: "r".into(), status_url: None, response_url: None, queue_position: None };
         assert_eq!(read(body.to_string().as_bytes()), Ok(Accepted::Queued(ticket)));
     }
 }

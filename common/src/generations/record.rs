@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond;
 use serde::{Deserialize, Serialize};
 
+use super::QueuedPicture;
 use crate::coins::Coins;
 use crate::identity::UserId;
 use crate::ids::{AttemptId, GenerationId};
@@ -131,6 +132,12 @@ pub struct Generation {
     /// The settled balance after this generation was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_coins: Option<Coins>,
+    /// The jobs in fal's queue of an asynchronous attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<[QueuedPicture; 2]>,
+    /// When to ask fal what became of them, while they are pending.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
+    pub check_at: Option<Timestamp>,
     /// The code of the problem that made it fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,

@@ -85,7 +85,7 @@ impl GenerationsTable {
             .update(hold)
             .update_expression(
                 "SET #status = :status, images = :images, remaining_coins = :remaining, completed_at = :now, \
-                 expires_at = :expires_at",
+                 expires_at = :expires_at REMOVE check_at, pending_at",
             )
             .condition_expression("attempt_id = :attempt AND #status = :pending")
             .expression_attribute_values(":status", text(Status::Succeeded.stored()))
@@ -111,7 +111,8 @@ impl GenerationsTable {
         let mut update = self
             .update(hold)
             .update_expression(
-                "SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at",
+                "SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at \
+                 REMOVE check_at, pending_at",
             )
             .condition_expression(condition)
             .expression_attribute_values(":status", text(status.stored()))
@@ -233,7 +234,7 @@ fn built(update: UpdateBuilder) -> Result<TransactWriteItem, BuildError> {
     Ok(TransactWriteItem::builder().update(update.build()?).build())
 }
 
-fn text(value: impl Into<String>) -> AttributeValue {
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 

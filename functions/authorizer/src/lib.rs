@@ -3,25 +3,30 @@
 //! It replaces the JWT authorizer that API Gateway has built in, which knows RSA signatures only.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 
-mod jwks;
 mod key;
 #[cfg(test)]
 mod tests;
 mod token;
 
+use std::time::Duration;
+
 use common::events::EventFunction;
 use common::function::{Function, Platform, StartError};
 use common::identity::UserId;
 use common::issuer::IssuerConfig;
+use common::key_set::KeySet;
 use common::settings::Settings;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use jwks::Jwks;
 use key::Key;
 use token::{Refused, Rules};
+
+/// The issuer's keys are fetched again after this time, so that a key which the issuer withdraws is not accepted
+/// for ever.
+const KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// The part that matters of API Gateway's request, in payload format 2.0.
 #[derive(Deserialize)]
@@ -68,7 +73,7 @@ impl From<AuthorizerError> for Diagnostic {
 
 pub struct Authorizer {
     rules: Rules,
-    jwks: Jwks,
+    jwks: KeySet<(String, Key)>,
     secret: Option<Key>,
 }
 
@@ -87,7 +92,7 @@ impl Function for Authorizer {
             None => None,
         };
         // The issuer's keys are fetched when the first token needs one.
-        let jwks = Jwks::new(platform.http()?, jwks_url);
+        let jwks = KeySet::new(platform.http()?, jwks_url, KEPT, Key::of_jwk);
         Ok(Self { rules: Rules { issuer, audience }, jwks, secret })
     }
 }
@@ -116,7 +121,10 @@ impl Authorizer {
         let token = token::of_header(identity)?;
         let key = match token::asks_for(token)? {
             token::Wanted::Secret => self.secret.clone().ok_or(Refused::NoSecret)?,
-            token::Wanted::Public { key_id } => self.jwks.find(&key_id).await?.ok_or(Refused::UnknownKey)?,
+            token::Wanted::Public { key_id } => {
+                let found = self.jwks.find(|(id, _)| *id == key_id).await.map_err(|_| Refused::NoKeys)?;
+                found.ok_or(Refused::UnknownKey)?.1
+            }
         };
         self.rules.user_of(token, &key)
     }

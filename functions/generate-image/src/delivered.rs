@@ -48,14 +48,18 @@ impl Delivered {
             remaining_coins: generation.remaining_coins,
             debug_info: DebugInfo::of(&generation.job),
         })?;
-        let location = format!("/api/generations/{}", generation.generation_id);
-        if let Ok(location) = HeaderValue::from_str(&location) {
-            response.headers_mut().insert("location", location);
-        }
+        locate(&mut response, generation.generation_id);
         if self.replayed {
             response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         }
         Ok(response)
+    }
+}
+
+/// Names the address of the generation in the response.
+pub(crate) fn locate(response: &mut Response, id: GenerationId) {
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/generations/{id}")) {
+        response.headers_mut().insert("location", location);
     }
 }
 

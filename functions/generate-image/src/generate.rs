@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::api::{Clock, Detail, Problem};
 use common::coins::Coins;
-use common::fal::{FalError, Input, Picture};
+use common::fal::{FalError, Input, Picture, Tickets};
 use common::generations::{Generation, Status};
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
@@ -36,49 +36,45 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 /// back, and clocks differ.
 const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
 
+/// Who asks for a batch, when, and under which key.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub user_id: &'a UserId,
+    pub clock: &'a Clock,
+    pub key: Option<&'a IdempotencyKey>,
+}
+
+/// What a request comes to before anything is held.
+pub(crate) enum Prepared {
+    /// A batch that can be held, and the plan to make it.
+    New(Box<Generation>, Plan),
+    /// A batch that was delivered before.
+    Delivered(Generation),
+}
+
 impl GenerateImage {
     /// Makes the batch that `request` asks for, or replays it if it was delivered before.
     pub(crate) async fn generate(
         &self,
-        user_id: &UserId,
-        clock: &Clock,
-        key: Option<&IdempotencyKey>,
+        order: &Order<'_>,
         request: GenerationRequest,
     ) -> Result<Delivered, Problem> {
+        let clock = order.clock;
         let work_until = clock.before_deadline(SETTLE_MARGIN, 4);
         let decide_until = clock.before_deadline(RESPONSE_MARGIN, 20);
-        let attempt_id = AttemptId::random();
-        let body_hash = request.hash();
-        let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
-        if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
-            // A batch that was delivered long ago is replayed although its photos are gone.
-            let earlier = self.generations.find(user_id, generation_id).await?;
-            return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {
-                Some(generation) => Ok(replay(generation)),
-                None => Err(faults.into()),
-            };
-        }
-        let plan = self.plan(request, user_id, attempt_id).await?;
-        let pending = Generation {
-            user_id: user_id.clone(),
-            generation_id,
-            attempt_id,
-            body_hash,
-            status: Status::Pending,
-            lease_until: clock.deadline() + LEASE_AFTER_DEADLINE,
-            coins: self.batch.coins,
-            created_at: clock.arrived_at(),
-            job: plan.job.clone(),
-            images: Vec::new(),
-            remaining_coins: None,
-            error_code: None,
+        let lease_until = clock.deadline() + LEASE_AFTER_DEADLINE;
+        let (pending, plan) = match self.prepare(order, request, lease_until).await? {
+            Prepared::New(pending, plan) => (*pending, plan),
+            Prepared::Delivered(generation) => return Ok(replay(generation)),
         };
-        let hold = match self.ledger.hold(&pending, clock.arrived_at()).await? {
+        let hold = match self.batches.ledger().hold(&pending, clock.arrived_at()).await? {
             HoldOutcome::Held(hold) => hold,
             HoldOutcome::Replay(generation) => return Ok(replay(*generation)),
         };
+        let tickets = Tickets::default();
         // From here on, no way leads out but settle or release.
-        let made = AssertUnwindSafe(self.make_and_read_balance(&plan, &pending, work_until)).catch_unwind();
+        let made = AssertUnwindSafe(self.make_and_read_balance(&plan, &pending, work_until, &tickets))
+            .catch_unwind();
         let (made, balance) =
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
         match made {
@@ -91,9 +87,50 @@ impl GenerateImage {
                 if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
                     log_left_to_the_lease(&hold, "no decision in time");
                 }
+                // What fal still has in its queue would be made, and billed, for nobody.
+                let _ = timeout_at(decide_until, self.batches.fal().cancel_all(&tickets)).await;
                 Err(problem)
             }
         }
+    }
+
+    /// Checks uploaded photos and plans the batch. Nothing is held or sent to fal.
+    pub(crate) async fn prepare(
+        &self,
+        order: &Order<'_>,
+        request: GenerationRequest,
+        lease_until: Timestamp,
+    ) -> Result<Prepared, Problem> {
+        let Order { user_id, clock, key } = *order;
+        let attempt_id = AttemptId::random();
+        let body_hash = request.hash();
+        let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
+        if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
+            // A batch that was delivered long ago is replayed although its photos are gone.
+            let earlier = self.batches.generations().find(user_id, generation_id).await?;
+            return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {
+                Some(generation) => Ok(Prepared::Delivered(generation)),
+                None => Err(faults.into()),
+            };
+        }
+        let plan = self.plan(request, user_id, attempt_id).await?;
+        let pending = Generation {
+            user_id: user_id.clone(),
+            generation_id,
+            attempt_id,
+            body_hash,
+            status: Status::Pending,
+            lease_until,
+            coins: self.batch.coins,
+            created_at: clock.arrived_at(),
+            job: plan.job.clone(),
+            images: Vec::new(),
+            remaining_coins: None,
+            queued: None,
+            check_at: None,
+            error_code: None,
+        };
+        Ok(Prepared::New(Box::new(pending), plan))
     }
 
     async fn plan(
@@ -115,8 +152,9 @@ impl GenerateImage {
         plan: &Plan,
         pending: &Generation,
         until: Instant,
+        tickets: &Tickets,
     ) -> (Result<Vec<String>, Problem>, Option<Coins>) {
-        let mut make = pin!(self.make(plan, pending, until));
+        let mut make = pin!(self.make(plan, pending, until, tickets));
         let mut read_balance = pin!(self.read_balance(pending));
         tokio::select! {
             biased;
@@ -126,13 +164,24 @@ impl GenerateImage {
     }
 
     /// Stores the photos, and then makes both pictures at the same time.
-    async fn make(&self, plan: &Plan, pending: &Generation, until: Instant) -> Result<Vec<String>, Problem> {
+    async fn make(
+        &self,
+        plan: &Plan,
+        pending: &Generation,
+        until: Instant,
+        tickets: &Tickets,
+    ) -> Result<Vec<String>, Problem> {
+        self.store(plan, until).await?;
+        let picture = || self.picture(&plan.input, pending, until, tickets);
+        let (first, second) = try_join(picture(), picture()).await?;
+        Ok(vec![first.url, second.url])
+    }
+
+    /// Stores the photos, all at the same time.
+    pub(crate) async fn store(&self, plan: &Plan, until: Instant) -> Result<(), UploadError> {
         let photos = plan.photos.iter().map(|(key, photo)| self.uploads.store(key, photo));
         timeout_at(until, try_join_all(photos)).await.map_err(|_| UploadError::TimedOut)??;
-        let (first, second) =
-            try_join(self.picture(&plan.input, pending, until), self.picture(&plan.input, pending, until))
-                .await?;
-        Ok(vec![first.url, second.url])
+        Ok(())
     }
 
     async fn picture(
@@ -140,18 +189,21 @@ impl GenerateImage {
         input: &Input,
         pending: &Generation,
         until: Instant,
+        tickets: &Tickets,
     ) -> Result<Picture, FalError> {
         let started = Instant::now();
-        let picture = self.fal.picture(input, until).await?;
+        let picture = self.batches.fal().picture(input, until, tickets).await?;
         let duration_ms = started.elapsed().as_millis() as u64;
-        let (generation_id, fal_request_id) = (pending.generation_id, picture.request_id.as_deref());
-        tracing::info!(%generation_id, fal_request_id, duration_ms, "picture made");
+        let Picture { request_id, served_from, billable_units, .. } = &picture;
+        let (generation_id, fal_request_id) = (pending.generation_id, request_id.as_deref());
+        let (served_from, billable_units) = (served_from.as_deref(), billable_units.as_deref());
+        tracing::info!(%generation_id, fal_request_id, served_from, billable_units, duration_ms, "picture made");
         Ok(picture)
     }
 
     async fn read_balance(&self, pending: &Generation) -> Option<Coins> {
         let Generation { user_id, generation_id, job, .. } = pending;
-        let balance = self.ledger.balance(user_id, pending.created_at).await.ok();
+        let balance = self.batches.ledger().balance(user_id, pending.created_at).await.ok();
         let coins_balance = balance.map(|balance| balance.settled.count());
         tracing::info!(%user_id, %generation_id, model = job.model, coins_balance, "generating");
         tracing::debug!(%generation_id, payload = %job.payload, "sent to fal");
@@ -167,7 +219,7 @@ impl GenerateImage {
         now: Timestamp,
     ) -> Result<Delivered, Problem> {
         let Hold { user_id, generation_id, coins, .. } = hold;
-        let remaining_coins = match self.ledger.settle(hold, &images, balance, now).await {
+        let remaining_coins = match self.batches.ledger().settle(hold, &images, balance, now).await {
             Ok(remaining) => remaining,
             Err(SettleRefused::Unavailable(cause)) => {
                 return self.settle_or_release(hold, cause.into(), now).await;
@@ -193,7 +245,7 @@ impl GenerateImage {
         problem: Problem,
         now: Timestamp,
     ) -> Result<Delivered, Problem> {
-        match self.ledger.release(hold, problem.code().name(), now).await {
+        match self.batches.ledger().release(hold, problem.code().name(), now).await {
             Ok(Released::WasSettled(generation)) => {
                 count_paid(hold);
                 Ok(Delivered { generation: *generation, replayed: false })
@@ -204,9 +256,9 @@ impl GenerateImage {
     }
 
     /// Gives the coins back for `problem`.
-    async fn release(&self, hold: &Hold, problem: &Problem, now: Timestamp) {
+    pub(crate) async fn release(&self, hold: &Hold, problem: &Problem, now: Timestamp) {
         let Hold { user_id, generation_id, coins, .. } = hold;
-        match self.ledger.release(hold, problem.code().name(), now).await {
+        match self.batches.ledger().release(hold, problem.code().name(), now).await {
             Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
             Err(cause) => log_left_to_the_lease(hold, cause),
         }
@@ -223,7 +275,7 @@ fn count_paid(hold: &Hold) {
 }
 
 /// A batch that was delivered before.
-fn replay(generation: Generation) -> Delivered {
+pub(crate) fn replay(generation: Generation) -> Delivered {
     let Generation { user_id, generation_id, .. } = &generation;
     metrics::count(Metric::Replays, 1);
     tracing::info!(%user_id, %generation_id, "delivered batch replayed");

@@ -1,5 +1,6 @@
 //! `POST /api/generate-image`: a coin is held, two pictures are made, the coin is settled or given back.
 
+mod asynchronous;
 mod batch;
 mod delivered;
 mod generate;
@@ -7,20 +8,21 @@ mod plan;
 mod request;
 mod uploaded;
 
-use common::api::{Call, Endpoint, Problem, Response, Route};
-use common::fal::{FalClient, FalConfig};
+use common::api::{Call, Endpoint, Problem, RespondAsync, Response, Route};
+use common::batches::{Batches, QueueTimes};
+use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
-use common::generations::Generations;
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
-use common::ledger::Ledger;
-use common::settings::Settings;
+use common::settings::{Settings, http_url};
 use common::tables::Tables;
 use common::uploads::{self, Uploads};
+use url::Url;
 
 pub use batch::{BatchConfig, PhotoDelivery};
 pub use request::most_photos;
 
+use generate::Order;
 use request::GenerationRequest;
 
 #[derive(Debug, Clone)]
@@ -30,16 +32,18 @@ pub struct Config {
     photo_delivery: PhotoDelivery,
     batch: BatchConfig,
     fal: FalConfig,
+    times: QueueTimes,
+    /// Where fal reaches this API, if not at the host that the event names.
+    public_url: Option<Url>,
 }
 
 #[derive(Debug)]
 pub struct GenerateImage {
-    ledger: Ledger,
-    generations: Generations,
+    batches: Batches,
     uploads: Uploads,
     photo_delivery: PhotoDelivery,
-    fal: FalClient,
     batch: BatchConfig,
+    public_url: Option<Url>,
 }
 
 impl Function for GenerateImage {
@@ -50,27 +54,27 @@ impl Function for GenerateImage {
         let (tables, bucket) = (Tables::load(settings), uploads::bucket(settings));
         let photo_delivery = PhotoDelivery::load(settings);
         let (batch, fal) = (BatchConfig::load(settings), FalConfig::load(settings));
+        let public_url = settings.parsed("PUBLIC_URL", None, |text| http_url(text).map(Some));
+        let times = QueueTimes::load(settings);
         Some(Config {
             tables: tables?,
             bucket: bucket?,
             photo_delivery: photo_delivery?,
             batch: batch?,
             fal: fal?,
+            times: times?,
+            public_url: public_url?,
         })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, bucket, photo_delivery, batch, fal } = config;
-        let key = platform.secret(fal.key).await?;
-        let aws = platform.aws()?;
-        let dynamodb = aws.dynamodb();
+        let Config { tables, bucket, photo_delivery, batch, fal, times, public_url } = config;
         Ok(Self {
-            generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
-            ledger: Ledger::new(dynamodb, tables),
-            uploads: Uploads::new(aws.bucket(bucket)?),
+            batches: Batches::connect(tables, fal, times, platform).await?,
+            uploads: Uploads::new(platform.aws()?.bucket(bucket)?),
             photo_delivery,
-            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
             batch,
+            public_url,
         })
     }
 }
@@ -81,8 +85,16 @@ impl Endpoint for GenerateImage {
 
     async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
         let key = call.header("idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
+        let preference = call.header("prefer")?.and_then(RespondAsync::read);
         let request = GenerationRequest::read(call.object()?, self.batch.image_to_image)?;
-        self.generate(&call.caller, &call.clock, key.as_ref(), request).await?.into_response()
+        let order = Order { user_id: &call.caller, clock: &call.clock, key: key.as_ref() };
+        match preference {
+            None => self.generate(&order, request).await?.into_response(),
+            Some(preference) => {
+                let public_url = self.public_url(call.host())?;
+                self.generate_async(&order, request, preference, &public_url).await
+            }
+        }
     }
 }
 

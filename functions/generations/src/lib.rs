@@ -1,16 +1,15 @@
 //! `GET /api/generations` and `GET /api/generations/{generation_id}`: the caller's generations.
 
-use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route};
-use common::coins::Coins;
+use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route, ShownGeneration};
+use common::batches::{Batches, QueueTimes, retry_after};
+use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
-use common::generations::{CursorKey, Cursors, Generation, Generations, Mode, Position, Status};
+use common::generations::{CursorKey, Cursors, Generations, Position, Status};
 use common::identity::UserId;
 use common::ids::GenerationId;
 use common::secrets::Source;
 use common::settings::Settings;
-use common::tables::GenerationsTable;
-use common::timestamps;
-use jiff::Timestamp;
+use common::tables::Tables;
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,13 +20,16 @@ const MAX_LIMIT: u16 = 100;
 
 #[derive(Debug, Clone)]
 pub struct Config {
-    table: GenerationsTable,
+    tables: Tables,
     cursor_key: Source<CursorKey>,
+    fal: FalConfig,
+    times: QueueTimes,
 }
 
 #[derive(Debug)]
 pub struct ListGenerations {
     generations: Generations,
+    batches: Batches,
     cursors: Cursors,
 }
 
@@ -36,13 +38,16 @@ impl Function for ListGenerations {
     type Config = Config;
 
     fn load(settings: &mut Settings<'_>) -> Option<Config> {
-        let (table, cursor_key) = (GenerationsTable::load(settings), Source::load(settings, "CURSOR_KEY"));
-        Some(Config { table: table?, cursor_key: cursor_key? })
+        let (tables, cursor_key) = (Tables::load(settings), Source::load(settings, "CURSOR_KEY"));
+        let (fal, times) = (FalConfig::load(settings), QueueTimes::load(settings));
+        Some(Config { tables: tables?, cursor_key: cursor_key?, fal: fal?, times: times? })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let cursors = Cursors::new(&platform.secret(config.cursor_key).await?);
-        Ok(Self { generations: Generations::new(platform.aws()?.dynamodb(), config.table), cursors })
+        let Config { tables, cursor_key, fal, times } = config;
+        let cursors = Cursors::new(&platform.secret(cursor_key).await?);
+        let batches = Batches::connect(tables, fal, times, platform).await?;
+        Ok(Self { generations: batches.generations().clone(), batches, cursors })
     }
 }
 
@@ -67,7 +72,14 @@ impl ListGenerations {
             None => None,
         };
         let generation = found.ok_or_else(|| Problem::new(Detail::NoSuchGeneration))?;
-        api::ok(&Shown::of(&generation, call.clock.arrived_at()))
+        let generation = self.batches.pull(generation, call.clock.arrived_at()).await?;
+        let now = call.clock.now();
+        let mut response = api::ok(&ShownGeneration::of(&generation, now))?;
+        if generation.status_at(now) == Status::Pending {
+            let seconds = retry_after(generation.created_at, now).as_secs();
+            response.headers_mut().insert("retry-after", seconds.into());
+        }
+        Ok(response)
     }
 
     async fn list(&self, call: &Call<'_, UserId>) -> Result<Response, Problem> {
@@ -76,7 +88,11 @@ impl ListGenerations {
         let after = self.position(user, call.query_parameter("cursor"))?;
         let page = self.generations.page(user, limit, after).await?;
         api::ok(&ShownPage {
-            generations: page.generations.iter().map(|generation| Shown::of(generation, now)).collect(),
+            generations: page
+                .generations
+                .iter()
+                .map(|generation| ShownGeneration::of(generation, now))
+                .collect(),
             next_cursor: page.next.map(|position| self.cursors.seal(user, &position)),
         })
     }
@@ -101,41 +117,7 @@ fn invalid(parameter: &str, message: &str) -> Problem {
 
 #[derive(Serialize)]
 struct ShownPage<'g> {
-    generations: Vec<Shown<'g>>,
+    generations: Vec<ShownGeneration<'g>>,
     /// For the next page; `null` on the last one.
     next_cursor: Option<String>,
-}
-
-/// A generation as its owner sees it.
-#[derive(Serialize)]
-struct Shown<'g> {
-    generation_id: GenerationId,
-    timestamp: String,
-    status: &'static str,
-    generation_mode: Mode,
-    model: &'g str,
-    prompt: &'g str,
-    images: &'g [String],
-    /// What it cost: 0 unless it succeeded.
-    coins: Coins,
-    remaining_coins: Option<Coins>,
-    error_code: Option<&'g str>,
-}
-
-impl<'g> Shown<'g> {
-    fn of(generation: &'g Generation, now: Timestamp) -> Self {
-        let job = &generation.job;
-        Self {
-            generation_id: generation.generation_id,
-            timestamp: timestamps::to_text(generation.created_at),
-            status: generation.status_at(now).shown(),
-            generation_mode: job.mode,
-            model: &job.model,
-            prompt: &job.prompt,
-            images: &generation.images,
-            coins: if generation.status == Status::Succeeded { generation.coins } else { Coins::default() },
-            remaining_coins: generation.remaining_coins,
-            error_code: generation.error_code.as_deref(),
-        }
-    }
 }

@@ -10,7 +10,7 @@ use super::{File, refuse, rust_files};
 /// The modules of `common`, from the roof to the ground. A module uses modules on lower floors, or on its
 /// own.
 const FLOORS: [&[&str]; 6] = [
-    &["api", "events"],
+    &["api", "batches", "events"],
     &["ledger", "uploads"],
     &["fal", "function", "generations", "issuer"],
     &["secrets"],
@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 6] = [
         "idempotency",
         "identity",
         "ids",
+        "key_set",
         "metrics",
         "net",
         "photos",

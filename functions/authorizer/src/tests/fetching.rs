@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use common::key_set::{BETWEEN_FETCHES, BETWEEN_FIRST_FETCHES};
 use futures::future::join_all;
 use serde_json::json;
 
 use super::issuer::{self, Issuer, asked, good, jwk, signed, signed_as, user};
-use crate::jwks::{BETWEEN_FETCHES, BETWEEN_FIRST_FETCHES, KEPT};
-use crate::{Authorizer, AuthorizerError};
+use crate::{Authorizer, AuthorizerError, KEPT};
 
 /// Lets that much time pass, at once.
 async fn later(time: Duration) {

@@ -1,0 +1,271 @@
+//! Asynchronous batches between their hold and their end: whoever learns what became of a job, a webhook or a
+//! request that asked fal, hands it in here, and the batch is settled or released, once.
+
+use std::time::Duration;
+
+use futures::future::join;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::Problem;
+use crate::fal::{FalClient, FalConfig, FalError, JobState};
+use crate::function::{Platform, StartError};
+use crate::generations::{Generation, Generations, Slot, Status};
+use crate::ledger::{Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
+use crate::metrics::{self, Metric};
+use crate::settings::Settings;
+use crate::tables::Tables;
+
+/// Longest time between two requests to fal about one batch.
+const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(5);
+
+/// The times of an asynchronous batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueTimes {
+    /// How long the coins of a batch are held for fal's queue.
+    pub lease: SignedDuration,
+    /// How old a batch is before a request about it asks fal itself.
+    pub pull_after: SignedDuration,
+}
+
+impl QueueTimes {
+    /// Reads `ASYNC_LEASE_SECONDS` (900) and `PULL_AFTER_SECONDS` (60).
+    pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
+        let mut seconds = |name, default: i64, most: i64| {
+            let seconds = settings.parsed(name, default, |text| {
+                let seconds = text.parse().ok().filter(|seconds| (1..=most).contains(seconds));
+                seconds.ok_or_else(|| format!("must be a whole number of seconds from 1 to {most}"))
+            });
+            seconds.map(SignedDuration::from_secs)
+        };
+        let (lease, pull_after) =
+            (seconds("ASYNC_LEASE_SECONDS", 900, 3_600), seconds("PULL_AFTER_SECONDS", 60, 900));
+        Some(Self { lease: lease?, pull_after: pull_after? })
+    }
+
+    /// When to ask fal about a batch that began at `created_at` and is pending at `now`: first after
+    /// `pull_after`, and then each time after half of the batch's age.
+    pub fn next_check(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let age = now.duration_since(created_at);
+        if age < self.pull_after { created_at + self.pull_after } else { now + (age / 2).min(LONGEST_STEP) }
+    }
+}
+
+/// After how many seconds a client should ask again about a batch that began at `created_at`.
+pub fn retry_after(created_at: Timestamp, now: Timestamp) -> Duration {
+    let age = u64::try_from(now.duration_since(created_at).as_secs()).unwrap_or_default();
+    Duration::from_secs((age / 5).clamp(2, 20))
+}
+
+/// The asynchronous batches of all users.
+#[derive(Debug, Clone)]
+pub struct Batches {
+    generations: Generations,
+    ledger: Ledger,
+    fal: FalClient,
+    times: QueueTimes,
+}
+
+impl Batches {
+    /// The batches in `tables`, with clients of DynamoDB and of fal.
+    ///
+    /// # Errors
+    ///
+    /// When the Lambda environment is incomplete or fal's key cannot be fetched.
+    pub async fn connect(
+        tables: Tables,
+        fal: FalConfig,
+        times: QueueTimes,
+        platform: &Platform<'_>,
+    ) -> Result<Self, StartError> {
+        let key = platform.secret(fal.key).await?;
+        let dynamodb = platform.aws()?.dynamodb();
+        Ok(Self {
+            generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
+            ledger: Ledger::new(dynamodb, tables),
+            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
+            times,
+        })
+    }
+
+    pub fn generations(&self) -> &Generations {
+        &self.generations
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn fal(&self) -> &FalClient {
+        &self.fal
+    }
+
+    pub fn times(&self) -> &QueueTimes {
+        &self.times
+    }
+
+    /// Takes in what became of one job: its picture, or why there will be none. A repeat, or a job of an attempt
+    /// that has ended, changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the result could not be recorded. It must be handed in again.
+    pub async fn take(
+        &self,
+        generation: &mut Generation,
+        slot: Slot,
+        request_id: &str,
+        result: Result<String, FalError>,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let hold = Hold::of(generation);
+        let url = match result {
+            Ok(url) => url,
+            Err(error) => return self.release(&hold, generation, slot, error, now).await,
+        };
+        tracing::info!(generation_id = %hold.generation_id, fal_request_id = request_id, %slot, "picture made");
+        let other =
+            generation.queued.as_ref().and_then(|pictures| pictures[slot.other().index()].url.clone());
+        let pictures = match (slot, other) {
+            (Slot::First, Some(second)) => [url, second],
+            (Slot::Second, Some(first)) => [first, url],
+            (_, None) => match self.ledger.record_picture(&hold, slot, &url, request_id).await? {
+                PictureRecorded::Second(pictures) => pictures,
+                PictureRecorded::First => {
+                    if let Some(pictures) = &mut generation.queued {
+                        pictures[slot.index()].url = Some(url);
+                    }
+                    return Ok(());
+                }
+                PictureRecorded::Late => return Ok(log_late(&hold)),
+            },
+        };
+        self.settle(&hold, &pictures, now).await
+    }
+
+    async fn settle(&self, hold: &Hold, pictures: &[String; 2], now: Timestamp) -> Result<(), Unavailable> {
+        let Hold { user_id, generation_id, coins, .. } = hold;
+        let balance = self.ledger.balance(user_id, now).await.ok().map(|balance| balance.settled);
+        match self.ledger.settle(hold, pictures, balance, now).await {
+            Ok(remaining_coins) => {
+                let (coins, remaining_coins) = (coins.count(), remaining_coins.count());
+                tracing::info!(%user_id, %generation_id, coins, remaining_coins, "coins settled");
+                metrics::count(Metric::Batches, 1);
+                metrics::count(Metric::CoinsSettled, coins);
+                Ok(())
+            }
+            Err(SettleRefused::LeaseLost) => Ok(log_late(hold)),
+            Err(SettleRefused::Unavailable(unavailable)) => Err(unavailable),
+        }
+    }
+
+    /// Gives the coins back because the job of `slot` failed, and cancels the other one.
+    async fn release(
+        &self,
+        hold: &Hold,
+        generation: &Generation,
+        slot: Slot,
+        error: FalError,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let Hold { user_id, generation_id, coins, .. } = hold;
+        metrics::count(error.kind.metric(), 1);
+        let cause = error.to_string();
+        let code = Problem::from(error).code().name();
+        self.ledger.release(hold, code, now).await?;
+        tracing::info!(%user_id, %generation_id, coins = coins.count(), code, cause, %slot, "coins released");
+        self.cancel(generation, &[slot.other()]).await;
+        Ok(())
+    }
+
+    /// Cancels the jobs of `slots` that fal has and that have no picture.
+    pub async fn cancel(&self, generation: &Generation, slots: &[Slot]) {
+        for picture in slots.iter().filter_map(|slot| Some(&generation.queued.as_ref()?[slot.index()])) {
+            if let (Some(request_id), None) = (&picture.request_id, &picture.url) {
+                self.fal.cancel(&generation.job.model, request_id).await;
+            }
+        }
+    }
+
+    /// Asks fal about the jobs of a batch that is due, and takes in what fal says. After its lease, a batch that fal
+    /// has not made is expired. Returns the generation as it is then.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not respond. An error of fal's changes nothing: the batch is due again later.
+    pub async fn pull(&self, generation: Generation, now: Timestamp) -> Result<Generation, Problem> {
+        let (Status::Pending, Some(due)) = (generation.status, generation.check_at) else {
+            return Ok(generation);
+        };
+        let next = self.times.next_check(generation.created_at, now);
+        if due > now || !self.ledger.take_turn(&Hold::of(&generation), due, next).await? {
+            return Ok(generation);
+        }
+        let mut generation = generation;
+        let (first, second) =
+            join(self.ask(&generation, Slot::First), self.ask(&generation, Slot::Second)).await;
+        let mut is_pending = true;
+        for (slot, (request_id, state)) in [first, second]
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, asked)| Some((Slot::BOTH[index], asked?)))
+        {
+            let result = match state {
+                JobState::Pending { queue_position } => {
+                    if let Some(pictures) = &mut generation.queued {
+                        pictures[slot.index()].queue_position = queue_position;
+                    }
+                    continue;
+                }
+                JobState::Made(url) => Ok(url),
+                JobState::Failed(error) => Err(error),
+            };
+            is_pending = false;
+            metrics::count(Metric::ResultsPulled, 1);
+            self.take(&mut generation, slot, &request_id, result, now).await?;
+        }
+        let hold = Hold::of(&generation);
+        if is_pending && !hold.is_expired(now) {
+            return Ok(generation);
+        }
+        if hold.is_expired(now) {
+            self.ledger.expire(&hold, now).await?;
+            self.cancel(&generation, &Slot::BOTH).await;
+        }
+        let found = self.generations.find(&hold.user_id, hold.generation_id).await?;
+        Ok(found.unwrap_or(generation))
+    }
+
+    /// The state of a job that has no picture yet and whose id is known.
+    async fn ask(&self, generation: &Generation, slot: Slot) -> Option<(String, JobState)> {
+        let picture = &generation.queued.as_ref()?[slot.index()];
+        let request_id = picture.request_id.clone().filter(|_| picture.url.is_none())?;
+        match self.fal.job(&generation.job.model, &request_id).await {
+            Ok(state) => Some((request_id, state)),
+            Err(error) => {
+                tracing::warn!(fal_request_id = request_id, %error, "fal did not tell the state of a job");
+                None
+            }
+        }
+    }
+}
+
+fn log_late(hold: &Hold) {
+    let Hold { user_id, generation_id, .. } = hold;
+    tracing::warn!(%user_id, %generation_id, "a result came after the end of its attempt and is discarded");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_come_at_growing_steps() {
+        let times =
+            QueueTimes { lease: SignedDuration::from_mins(15), pull_after: SignedDuration::from_secs(60) };
+        let start = Timestamp::UNIX_EPOCH;
+        let next = |age| times.next_check(start, start + SignedDuration::from_secs(age)).as_second();
+        assert_eq!([0, 59, 60, 90, 600, 3_600].map(next), [60, 60, 90, 135, 900, 3_900]);
+        let wait = |age| retry_after(start, start + SignedDuration::from_secs(age)).as_secs();
+        assert_eq!([0, 10, 30, 600].map(wait), [2, 2, 6, 20]);
+    }
+}
