@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use aws_double::backends::dynamodb::EmbeddedDynamoDb;
-use aws_double::backends::s3::{EmbeddedS3, create_missing_bucket};
-use aws_double::backends::{Connection, Identity};
+use aws_double::backends::s3::create_missing_bucket;
+use aws_double::backends::{Connection, Identity, Server, dynamodb, s3};
 use sam_template::tables::create_missing_tables;
 use tower_http::cors::{Any, CorsLayer};
-use url::Url;
 
 use crate::settings::LocalSettings;
 
@@ -16,8 +14,7 @@ pub struct Storage {
     pub identity: Identity,
     pub dynamodb: Connection,
     pub s3: Connection,
-    embedded_dynamodb: Option<EmbeddedDynamoDb>,
-    embedded_s3: Option<EmbeddedS3>,
+    embedded: Vec<Server>,
 }
 
 impl Storage {
@@ -35,22 +32,21 @@ impl Storage {
             (None, None) => Identity::local(),
             _ => Identity::from_environment(environment),
         };
-        let connection = |endpoint: &Url| Connection::new(endpoint.clone(), identity.clone());
-        let (dynamodb, embedded_dynamodb) = match &settings.dynamodb_endpoint {
-            Some(endpoint) => (connection(endpoint), None),
-            None => {
-                let server = EmbeddedDynamoDb::start(data_dir).await?;
-                (connection(server.endpoint()), Some(server))
-            }
+        let mut embedded = Vec::new();
+        let mut connection = |server: Server| {
+            let connection = Connection::new(server.endpoint().clone(), identity.clone());
+            embedded.push(server);
+            connection
         };
-        let (s3, embedded_s3) = match &settings.s3_endpoint {
-            Some(endpoint) => (connection(endpoint), None),
-            None => {
-                let server = EmbeddedS3::start(data_dir, identity.credentials(), bucket_cors()).await?;
-                (connection(server.endpoint()), Some(server))
-            }
+        let dynamodb = match &settings.dynamodb_endpoint {
+            Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
+            None => connection(dynamodb::start(data_dir).await?),
         };
-        Ok(Self { identity, dynamodb, s3, embedded_dynamodb, embedded_s3 })
+        let s3 = match &settings.s3_endpoint {
+            Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
+            None => connection(s3::start(data_dir, identity.credentials(), bucket_cors()).await?),
+        };
+        Ok(Self { identity, dynamodb, s3, embedded })
     }
 
     /// Creates the template's tables and buckets that do not exist yet.
@@ -72,10 +68,7 @@ impl Storage {
     ///
     /// When a server had failed, or a temporary folder cannot be deleted.
     pub async fn stop(self) -> anyhow::Result<()> {
-        if let Some(server) = self.embedded_dynamodb {
-            server.stop().await?;
-        }
-        if let Some(server) = self.embedded_s3 {
+        for server in self.embedded {
             server.stop().await?;
         }
         Ok(())

@@ -37,8 +37,7 @@ impl Cors {
             (ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods),
             (ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers),
         ])?;
-        on_preflights
-            .extend(cors.max_age.map(|age| (ACCESS_CONTROL_MAX_AGE, HeaderValue::from(age.as_secs()))));
+        on_preflights.extend(cors.max_age.map(|seconds| (ACCESS_CONTROL_MAX_AGE, seconds.into())));
         let on_responses = headers(&[(ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers)])?;
         Ok(Self { allow_origins: cors.allow_origins.clone(), on_preflights, on_responses })
     }

@@ -1,51 +1,22 @@
 //! Which requests reach a function: routes, tokens, origins, limits.
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
 #[tokio::test]
-async fn an_unknown_path_or_method_is_not_found() {
-    let api = Api::start(echo()).await;
-    for (method, path) in [
-        (Method::GET, "/"),
-        (Method::GET, "/call"),
-        (Method::HEAD, "/items/1"),
-        (Method::POST, "/call/"),
-        (Method::OPTIONS, "/call"),
-    ] {
-        let response = api.request(method.clone(), path).send().await.unwrap();
-        assert_eq!(response.status(), 404, "{method} {path}");
-    }
-    let response = api.request(Method::GET, "/call").bearer_auth(token()).send().await.unwrap();
-    assert_refused(response, 404, "Not Found").await;
-}
-
-#[tokio::test]
-async fn missing_and_invalid_tokens_are_unauthorized() {
+async fn missing_and_invalid_tokens_are_unauthorized_and_the_challenge_says_why() {
     let api = Api::start(echo()).await;
     let expired = json!({"iss": "https://issuer.test", "aud": "app", "exp": 1_000_000_000});
-    let other_audience = json!({"iss": "https://issuer.test", "aud": "other", "exp": 4_102_444_800_i64});
+    let because = |reason| format!(r#"Bearer scope="" error="invalid_token" error_description="{reason}""#);
     for (authorization, challenge) in [
-        (None, "Bearer"),
-        (
-            Some("Bearer garbage".to_owned()),
-            r#"Bearer scope="" error="invalid_token" error_description="the token cannot be decoded or its signature is invalid""#,
-        ),
-        (
-            Some(tokens::sign(&expired).unwrap()),
-            r#"Bearer scope="" error="invalid_token" error_description="the token has expired""#,
-        ),
-        (
-            Some(tokens::sign(&other_audience).unwrap()),
-            r#"Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience""#,
-        ),
+        ("", "Bearer".to_owned()),
+        ("Bearer garbage", because("the token cannot be decoded or its signature is invalid")),
+        (&tokens::sign(&expired).unwrap(), because("the token has expired")),
     ] {
-        let mut request = api.request(Method::POST, "/call");
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
-        }
+        let request = api.request(Method::POST, "/call").header("authorization", authorization);
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["www-authenticate"], challenge);
         assert_refused(response, 401, "Unauthorized").await;
@@ -135,29 +106,12 @@ async fn every_response_names_an_allowed_origin() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn tokens_bodies_and_queries_are_not_logged() {
-    let log = Log::default();
-    let writer = log.clone();
+    static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
     // For all threads: tracing would cache that an event is not logged if another thread meets the event
     // first.
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .init();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| LOG.make_writer()).init();
 
     let api = Api::start(echo()).await;
     let good = token();
@@ -166,7 +120,7 @@ async fn tokens_bodies_and_queries_are_not_logged() {
         let request = api.request(Method::POST, "/call?secret-query").bearer_auth(token);
         request.header("content-type", "text/plain").body("secret-body").send().await.unwrap();
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     assert!(log.contains("request answered") && log.contains("request refused"), "{log}");
     let signature = good.rsplit('.').next().unwrap();
     for secret in [signature, "secret-body", "secret-query", tokens::DEVELOPMENT_ONLY_KEY] {
