@@ -46,9 +46,6 @@ struct Serve {
     /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
     #[arg(long, conflicts_with = "binaries")]
     services: bool,
-    /// Also write that environment as JSON, in the form that sam local takes
-    #[arg(long, value_name = "FILE", requires = "services")]
-    env_vars: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -122,7 +119,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     .await?;
     demo::prepare(&stack).await?;
     if serve.services {
-        print_environment(&stack, serve.env_vars.as_deref())?;
+        print_environment(&stack);
     } else {
         let coins = demo::coins_available(&stack, users::USER).await?;
         print_welcome(&stack, coins, serve.data_dir.as_deref())?;
@@ -158,18 +155,12 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints lines for a shell, and writes the file for `sam local … --env-vars`.
-fn print_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
-    if let Some(file) = file {
-        let json = serde_json::json!({"Parameters": stack.environment});
-        std::fs::write(file, format!("{json:#}\n"))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
+/// Prints lines for a shell.
+fn print_environment(stack: &Stack) {
     for (name, value) in &stack.environment {
         println!("export {name}='{}'", value.replace('\'', r"'\''"));
     }
     println!("# DynamoDB, S3 and fal are served until Ctrl-C stops them.");
-    Ok(())
 }
 
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
