@@ -53,16 +53,12 @@ struct Run {
     /// Run the functions' binaries from this folder, such as target/release, as processes of their own
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
-    /// Run them under this program, AWS's Lambda Runtime Interface Emulator, which takes one request at a time
-    #[arg(long, value_name = "FILE", requires = "binaries")]
-    emulator: Option<PathBuf>,
 }
 
 impl Run {
     fn functions(self) -> RunFunctions {
-        let Self { binaries, emulator } = self;
-        let binaries = binaries.map(|folder| RunFunctions::Binaries(Binaries { folder, emulator }));
-        binaries.unwrap_or(RunFunctions::InProcess)
+        let binaries = |folder| RunFunctions::Binaries(Binaries { folder, emulator: None });
+        self.binaries.map_or(RunFunctions::InProcess, binaries)
     }
 }
 

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use aws_double::backends::Connection;
 use aws_double::gateway::{self, INTEGRATION_TIMEOUT};
 use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
@@ -98,12 +97,8 @@ impl Stack {
         let settings = LocalSettings::read(&options.environment, &url)?;
         let template = Template::parse(&options.functions.template()?)?;
         let resources = template.resolve(&LocalStack::new(&options.name, settings.auth_mode))?;
-        if let Some(folder) = &options.data_dir {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let storage = Storage::start(&settings, &options.environment, options.data_dir.as_deref()).await?;
-        storage.create_missing(&resources).await?;
-
+        let data_dir = options.data_dir.as_deref();
+        let storage = Storage::start(&settings, &options.environment, data_dir, &resources).await?;
         let local = local_environment(&settings, &storage);
         let processes = Processes::default();
         let lambda = LocalLambda::new(running_functions(&options, &resources, &local, &processes).await?);

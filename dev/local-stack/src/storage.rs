@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aws_double::backends::s3::create_missing_bucket;
 use aws_double::backends::{Connection, Identity, Server, dynamodb, s3};
+use sam_template::Resources;
 use sam_template::tables::create_missing_tables;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -18,15 +19,17 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Starts the servers that `settings` does not name, with their data in `data_dir` or in memory.
+    /// Starts the servers that `settings` does not name, with their data in `data_dir` or in memory, and creates
+    /// the tables and buckets that do not exist yet.
     ///
     /// # Errors
     ///
-    /// When a server cannot start.
+    /// When a server cannot start, or refuses.
     pub async fn start(
         settings: &LocalSettings,
         environment: &impl Fn(&str) -> Option<String>,
         data_dir: Option<&Path>,
+        resources: &Resources,
     ) -> anyhow::Result<Self> {
         let identity = match (&settings.dynamodb_endpoint, &settings.s3_endpoint) {
             (None, None) => Identity::local(),
@@ -46,20 +49,11 @@ impl Storage {
             Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
             None => connection(s3::start(data_dir, identity.credentials(), bucket_cors()).await?),
         };
-        Ok(Self { identity, dynamodb, s3, embedded })
-    }
-
-    /// Creates the template's tables and buckets that do not exist yet.
-    ///
-    /// # Errors
-    ///
-    /// When a service refuses.
-    pub async fn create_missing(&self, resources: &sam_template::Resources) -> anyhow::Result<()> {
-        create_missing_tables(&self.dynamodb.dynamodb(), &resources.tables).await?;
+        create_missing_tables(&dynamodb.dynamodb(), &resources.tables).await?;
         for bucket in &resources.buckets {
-            create_missing_bucket(&self.s3, bucket).await?;
+            create_missing_bucket(&s3, bucket).await?;
         }
-        Ok(())
+        Ok(Self { identity, dynamodb, s3, embedded })
     }
 
     /// Stops the embedded servers.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex,
     Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
@@ -43,14 +44,8 @@ struct AttributeSpec {
 #[serde(rename_all = "PascalCase")]
 struct KeySpec {
     attribute_name: String,
-    key_type: KeyKind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum KeyKind {
-    Hash,
-    Range,
+    /// `HASH` or `RANGE`.
+    key_type: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -134,7 +129,7 @@ async fn create_if_absent(client: &Client, table: &TableSpec) -> anyhow::Result<
                 .build()?,
         );
     }
-    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+    match request.send().await.map_err(SdkError::into_service_error) {
         Ok(_) => Ok(()),
         // The table exists, or is being created.
         Err(error) if error.is_resource_in_use_exception() => Ok(()),
@@ -146,15 +141,11 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
     let start = Instant::now();
     loop {
         let described = client.describe_table().table_name(name).send().await;
-        let description = match described {
+        let description = match described.map_err(SdkError::into_service_error) {
             Ok(response) => response.table,
             // Table descriptions are eventually consistent: a new table may be unknown yet.
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
-                None
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot describe table {name}"));
-            }
+            Err(error) if error.is_resource_not_found_exception() => None,
+            Err(error) => return Err(error).with_context(|| format!("cannot describe table {name}")),
         };
         if let Some(table) = description
             && table.table_status == Some(TableStatus::Active)
@@ -196,11 +187,8 @@ async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> anyhow::Res
 
 fn key_schema(keys: &[KeySpec]) -> anyhow::Result<Vec<KeySchemaElement>> {
     let element = |key: &KeySpec| {
-        let kind = match key.key_type {
-            KeyKind::Hash => KeyType::Hash,
-            KeyKind::Range => KeyType::Range,
-        };
-        Ok(KeySchemaElement::builder().attribute_name(&key.attribute_name).key_type(kind).build()?)
+        let element = KeySchemaElement::builder().attribute_name(&key.attribute_name);
+        Ok(element.key_type(KeyType::from(key.key_type.as_str())).build()?)
     };
     keys.iter().map(element).collect()
 }

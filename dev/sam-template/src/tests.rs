@@ -2,20 +2,23 @@
 
 use super::*;
 
-const REAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
-
-fn local() -> LocalStack {
-    let parameters = [
+/// The real template with a value of one more parameter, or without a value of it.
+fn real_with(parameter: &str, value: Option<&str>) -> anyhow::Result<Resources> {
+    let mut parameters = BTreeMap::from([
         ("JwtIssuer", "http://127.0.0.1:3000/"),
         ("JwtAudience", "potret"),
         ("AllowedOrigins", "http://localhost:5173, http://127.0.0.1:5173"),
-    ];
-    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    LocalStack { name: "potret".to_owned(), parameters: parameters.into() }
+    ]);
+    match value {
+        Some(value) => parameters.insert(parameter, value),
+        None => parameters.remove(parameter),
+    };
+    let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    LocalStack { name: "potret".to_owned(), parameters: parameters.collect() }.resources()
 }
 
 fn real() -> Resources {
-    Template::parse(REAL).unwrap().resolve(&local()).unwrap()
+    real_with("AuthMode", Some("jwt")).unwrap()
 }
 
 /// The small template with `replacement` in place of `part`.
@@ -61,22 +64,17 @@ fn the_api_has_the_cors_rules_of_the_template() {
 }
 
 #[test]
-fn a_local_value_replaces_a_default() {
-    let mut local = local();
-    local.parameters.insert("CoinsPerBatch".to_owned(), "3".to_owned());
-    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    let environments = resources.functions.iter().map(|function| &function.environment);
-    assert_eq!(
-        environments.filter_map(|settings| settings.get("COINS_PER_BATCH")).collect::<Vec<_>>(),
-        ["3"]
-    );
+fn a_local_value_replaces_a_default_and_one_of_an_unknown_parameter_is_refused() {
+    let functions = real_with("CoinsPerBatch", Some("3")).unwrap().functions;
+    let prices = functions.iter().filter_map(|function| function.environment.get("COINS_PER_BATCH"));
+    assert_eq!(prices.collect::<Vec<_>>(), ["3"]);
+    let error = real_with("CoinsPerBtach", Some("3")).unwrap_err();
+    assert!(error.to_string().contains("CoinsPerBtach"), "{error}");
 }
 
 #[test]
 fn a_parameter_chooses_the_authorizer() {
-    let mut local = local();
-    local.parameters.insert("AuthMode".to_owned(), "lambda".to_owned());
-    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
+    let resources = real_with("AuthMode", Some("lambda")).unwrap();
     assert_eq!(resources.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
     assert_eq!(resources.routes, real().routes);
     let ours = small("[theirs, ours]", "[ours, ours]").unwrap();
@@ -86,20 +84,9 @@ fn a_parameter_chooses_the_authorizer() {
 }
 
 #[test]
-fn a_local_value_of_an_unknown_parameter_is_refused() {
-    let mut local = local();
-    local.parameters.insert("CoinsPerBtach".to_owned(), "3".to_owned());
-    let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
-    assert!(error.to_string().contains("CoinsPerBtach"), "{error}");
-}
-
-#[test]
 fn a_parameter_without_a_value_is_named_with_its_place() {
-    let mut local = local();
-    local.parameters.remove("JwtIssuer");
-    let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
     assert_eq!(
-        format!("{error:#}"),
+        format!("{:#}", real_with("JwtIssuer", None).unwrap_err()),
         "Resources.Api.Properties.DefinitionBody.components.securitySchemes.User.\
          x-amazon-apigateway-authorizer.jwtConfiguration.issuer: \
          parameter JwtIssuer has no default and was given no local value"

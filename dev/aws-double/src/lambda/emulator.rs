@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
+use runtime_api::error;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
 use super::Function;
-use super::handler::{FunctionError, error};
+use super::handler::FunctionError;
 use super::process::{Bootstrap, pass_on_output};
 
 /// The emulator ends a function itself when its time is up. We wait this much longer.

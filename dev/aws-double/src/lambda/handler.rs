@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lambda_http::{IntoResponse, LambdaEvent, Request};
 use lambda_runtime::{Context, Diagnostic};
+use runtime_api::error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -57,10 +58,6 @@ where
         }
         .boxed()
     })
-}
-
-pub(super) fn error(error_type: &str, error_message: impl Into<String>) -> FunctionError {
-    FunctionError { error_type: error_type.to_owned(), error_message: error_message.into() }
 }
 
 fn not_decoded(cause: serde_json::Error) -> FunctionError {

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lambda_runtime::Context;
-use runtime_api::RuntimeApi;
+use runtime_api::{RuntimeApi, error};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::handler::{FunctionError, error};
+use super::handler::FunctionError;
 
 /// The binary of a function and what it is started with.
 #[derive(Debug, Clone)]

@@ -28,17 +28,14 @@ struct Api {
 
 impl Api {
     async fn start(handler: Handler) -> Self {
-        Self::with(handler, Duration::from_secs(10)).await
-    }
-
-    async fn with(handler: Handler, integration_timeout: Duration) -> Self {
-        Self::behind(AuthorizerSpec::Jwt(token_settings()), vec![("f", handler)], integration_timeout).await
+        let authorizer = AuthorizerSpec::Jwt(token_settings());
+        Self::behind(authorizer, vec![("f", handler)], INTEGRATION_TIMEOUT).await
     }
 
     /// With the function `guard` as authorizer.
     async fn guarded_by(guard: Handler) -> Self {
         let functions = vec![("f", echo()), ("guard", guard)];
-        Self::behind(AuthorizerSpec::Function("guard".into()), functions, Duration::from_secs(10)).await
+        Self::behind(AuthorizerSpec::Function("guard".into()), functions, INTEGRATION_TIMEOUT).await
     }
 
     async fn behind(
@@ -47,11 +44,9 @@ impl Api {
         integration_timeout: Duration,
     ) -> Self {
         let timeout = Duration::from_secs(20);
-        let lambda = LocalLambda::new(functions.into_iter().map(|(name, handler)| Function {
-            name: name.into(),
-            timeout,
-            handler,
-        }));
+        let functions = functions.into_iter();
+        let functions = functions.map(|(name, handler)| Function { name: name.into(), timeout, handler });
+        let lambda = LocalLambda::new(functions);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router(&resources(authorizer), integration_timeout, lambda.clone()).unwrap();
@@ -122,7 +117,7 @@ fn token_settings() -> JwtSpec {
 }
 
 fn token() -> String {
-    tokens::issue("user-1", &token_settings(), Duration::from_secs(60)).unwrap()
+    tokens::issue("user-1", &token_settings(), 60).unwrap()
 }
 
 /// Asserts on a response that the gateway made itself.

@@ -108,7 +108,8 @@ async fn a_slow_function_is_unavailable_and_keeps_running() {
         FINISHED.store(true, Ordering::SeqCst);
         Ok::<_, FunctionError>(())
     });
-    let api = Api::with(handler, Duration::from_millis(50)).await;
+    let authorizer = AuthorizerSpec::Jwt(token_settings());
+    let api = Api::behind(authorizer, vec![("f", handler)], Duration::from_millis(50)).await;
     assert_refused(api.call().send().await.unwrap(), 503, "Service Unavailable").await;
 
     GO_ON.notify_one();
