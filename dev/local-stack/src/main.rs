@@ -41,25 +41,12 @@ struct Serve {
     /// Keep tables, photos and pictures in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    #[command(flatten)]
-    run: Run,
-    /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
-    #[arg(long, conflicts_with = "binaries")]
-    services: bool,
-}
-
-#[derive(Args)]
-struct Run {
     /// Run the functions' binaries from this folder, such as target/release, as processes of their own
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
-}
-
-impl Run {
-    fn functions(self) -> RunFunctions {
-        let binaries = |folder| RunFunctions::Binaries(Binaries { folder, emulator: None });
-        self.binaries.map_or(RunFunctions::InProcess, binaries)
-    }
+    /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
+    #[arg(long, conflicts_with = "binaries")]
+    services: bool,
 }
 
 #[derive(Subcommand)]
@@ -75,8 +62,9 @@ enum Command {
         function: String,
         /// A file with the event, for example events/generate-image/text-to-image.json
         event: PathBuf,
-        #[command(flatten)]
-        run: Run,
+        /// Run the functions' binaries from this folder
+        #[arg(long, value_name = "DIR")]
+        binaries: Option<PathBuf>,
     },
 }
 
@@ -86,7 +74,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
-        Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
+        Some(Command::Invoke { function, event, binaries }) => invoke(&function, &event, binaries).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,13 +91,18 @@ fn token(user: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn functions_of(binaries: Option<PathBuf>) -> RunFunctions {
+    let processes = |folder| RunFunctions::Binaries(Binaries { folder, emulator: None });
+    binaries.map_or(RunFunctions::InProcess, processes)
+}
+
 async fn serve(serve: Serve) -> anyhow::Result<()> {
     start_logs(Level::INFO);
     let stack = Stack::start(Options {
         listen: serve.listen,
         data_dir: serve.data_dir.clone(),
         environment: Box::new(environment),
-        functions: if serve.services { RunFunctions::Elsewhere } else { serve.run.functions() },
+        functions: if serve.services { RunFunctions::Elsewhere } else { functions_of(serve.binaries) },
         ..Options::default()
     })
     .await?;
@@ -125,13 +118,13 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     stack.stop().await
 }
 
-async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
+async fn invoke(function: &str, event: &Path, binaries: Option<PathBuf>) -> anyhow::Result<()> {
     start_logs(Level::ERROR);
     let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
     let stack = Stack::start(Options {
         environment: Box::new(environment),
         fal_latency: Some(Duration::ZERO),
-        functions: run.functions(),
+        functions: functions_of(binaries),
         ..Options::default()
     })
     .await?;

@@ -22,19 +22,19 @@ const DEFAULT_MEMORY_MB: u32 = 128;
 /// All functions with their settings. A condition on a function is ignored: here it costs nothing.
 pub(super) fn resolve(template: &Plain) -> anyhow::Result<Vec<FunctionSpec>> {
     let mut functions = Vec::new();
-    for logical_id in template.resources(FUNCTION) {
+    for logical_id in template.resources(FUNCTION)? {
         let function = format!("/Resources/{logical_id}");
         let own = format!("{function}/Properties");
         let number = |name: &str| -> anyhow::Result<Option<u32>> {
-            let own = template.number(&format!("{own}/{name}"))?;
-            Ok(own.or(template.number(&format!("{SHARED}/{name}"))?))
+            let own = template.get(&format!("{own}/{name}"))?;
+            Ok(own.or(template.get(&format!("{SHARED}/{name}"))?))
         };
         let timeout = number("Timeout")?;
         let timeout = timeout
             .with_context(|| format!("{}: `Timeout` is missing, here and in `Globals`", shown(&function)))?;
         let mut environment = BTreeMap::new();
         for variables in [SHARED, &own].map(|properties| format!("{properties}/Environment/Variables")) {
-            for name in template.names(&variables) {
+            for name in template.names(&variables)? {
                 environment.insert(name.to_owned(), template.text(&format!("{variables}/{name}"))?);
             }
         }
@@ -53,10 +53,10 @@ pub(super) fn resolve(template: &Plain) -> anyhow::Result<Vec<FunctionSpec>> {
 /// All routes, from the `HttpApi` events of the functions.
 pub(super) fn routes(template: &Plain, api: &HttpApi) -> anyhow::Result<Vec<Route>> {
     let mut routes: Vec<Route> = Vec::new();
-    for function in template.resources(FUNCTION) {
+    for function in template.resources(FUNCTION)? {
         let function = format!("/Resources/{function}");
         let events = format!("{function}/Properties/Events");
-        for event in template.names(&events).into_iter().map(|name| format!("{events}/{name}")) {
+        for event in template.names(&events)?.into_iter().map(|name| format!("{events}/{name}")) {
             if template.text(&format!("{event}/Type"))? == "HttpApi" {
                 let name = template.need(&format!("{function}{BINARY}"))?;
                 routes.push(route(template, api, name, &format!("{event}/Properties"))?);

@@ -19,7 +19,7 @@ pub(super) struct HttpApi {
 }
 
 pub(super) fn resolve(template: &Plain) -> anyhow::Result<HttpApi> {
-    let apis = template.resources("AWS::Serverless::HttpApi");
+    let apis = template.resources("AWS::Serverless::HttpApi")?;
     let [logical_id] = apis[..] else {
         bail!("one AWS::Serverless::HttpApi expected, {} found", apis.len());
     };
@@ -28,7 +28,7 @@ pub(super) fn resolve(template: &Plain) -> anyhow::Result<HttpApi> {
     template.need::<IgnoredAny>(&format!("{properties}/Auth/DefaultAuthorizer"))?;
     let body = format!("{properties}/DefinitionBody");
     let schemes = format!("{body}/components/securitySchemes");
-    let names = template.names(&schemes);
+    let names = template.names(&schemes)?;
     let [name] = names[..] else { bail!("{}: one scheme expected", shown(&schemes)) };
     Ok(HttpApi {
         logical_id: logical_id.to_owned(),

@@ -90,9 +90,10 @@ impl<'t> Resolver<'t> {
             let value = local.or_else(|| parameter.get("Default").cloned());
             let value = value
                 .ok_or_else(|| anyhow!("parameter {name} has no default and was given no local value"))?;
-            let is_list = parameter["Type"].as_str().is_some_and(|kind| kind.contains("List"));
+            let kind = parameter["Type"].as_str().unwrap_or_default();
             return Ok(match value.as_str() {
-                Some(items) if is_list => items.split(',').map(str::trim).collect(),
+                Some(items) if kind.contains("List") => items.split(',').map(str::trim).collect(),
+                Some(number) if kind == "Number" => Value::Number(number.parse()?),
                 _ => value,
             });
         }

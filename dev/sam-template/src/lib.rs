@@ -202,13 +202,13 @@ impl Template {
         let template = Plain(resolver.resolved(&self.root));
         let api = http_api::resolve(&template)?;
         let mut tables = Vec::new();
-        for logical_id in template.resources("AWS::DynamoDB::Table") {
+        for logical_id in template.resources("AWS::DynamoDB::Table")? {
             let mut table: TableSpec = template.need(&format!("/Resources/{logical_id}/Properties"))?;
             table.name = resolver.local_name(logical_id);
             tables.push(table);
         }
         tables.sort_by(|a, b| a.name.cmp(&b.name));
-        let buckets = template.resources("AWS::S3::Bucket").into_iter();
+        let buckets = template.resources("AWS::S3::Bucket")?.into_iter();
         let mut buckets: Vec<_> = buckets.map(|logical_id| resolver.local_name(logical_id)).collect();
         buckets.sort();
         Ok(Resources {

@@ -12,16 +12,17 @@ pub(super) struct Plain(pub(super) Value);
 
 impl Plain {
     /// The logical ids of the resources of that type.
-    pub(super) fn resources(&self, kind: &str) -> Vec<&str> {
-        let mut ids = self.names("/Resources");
+    pub(super) fn resources(&self, kind: &str) -> anyhow::Result<Vec<&str>> {
+        let mut ids = self.names("/Resources")?;
         ids.retain(|id| self.0["Resources"][*id]["Type"] == kind);
-        ids
+        Ok(ids)
     }
 
     /// The names of the members of a mapping.
-    pub(super) fn names(&self, path: &str) -> Vec<&str> {
-        let members = self.0.pointer(path).and_then(Value::as_object);
-        members.into_iter().flat_map(|members| members.keys()).map(String::as_str).collect()
+    pub(super) fn names(&self, path: &str) -> anyhow::Result<Vec<&str>> {
+        let Some(value) = self.find(path)? else { return Ok(Vec::new()) };
+        let members = value.as_object().with_context(|| format!("{}: a mapping expected", shown(path)))?;
+        Ok(members.keys().map(String::as_str).collect())
     }
 
     /// The value at a path, if there is one. It may not be within a value that could not be resolved.
@@ -55,15 +56,6 @@ impl Plain {
     /// The text of a value. Numbers and booleans are written as by CloudFormation.
     pub(super) fn text(&self, path: &str) -> anyhow::Result<String> {
         text(self.need(path)?).map_err(|reason| anyhow!("{}: {reason}", shown(path)))
-    }
-
-    /// A whole number, if there is one. The value of a parameter is text.
-    pub(super) fn number(&self, path: &str) -> anyhow::Result<Option<u32>> {
-        if self.find(path)?.is_none() {
-            return Ok(None);
-        }
-        let number = self.text(path)?.parse();
-        number.map(Some).with_context(|| format!("{}: a whole number expected", shown(path)))
     }
 }
 

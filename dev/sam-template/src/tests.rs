@@ -165,7 +165,10 @@ fn missing_parts_are_named() {
             .contains("Hello.Metadata.BuildProperties.Binary` is missing")
     );
     assert!(refusal("Timeout: 3", "Tmeout: 3").contains("Resources.Hello: `Timeout` is missing"));
-    assert!(refusal("Timeout: 3", "Timeout: 3.5").contains("Properties.Timeout: a whole number"));
+    assert!(
+        refusal("Timeout: 3", "Timeout: 3.5")
+            .contains("Properties.Timeout: invalid type: floating point `3.5`")
+    );
     assert!(
         refusal("DefaultAuthorizer: AWS_IAM", "Other: AWS_IAM")
             .contains("Auth.DefaultAuthorizer` is missing")
