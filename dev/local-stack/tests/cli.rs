@@ -59,27 +59,16 @@ impl Drop for Running {
     }
 }
 
-/// The parts of the printed line, as a shell would see them.
-fn words(line: &str) -> Vec<String> {
-    let parts = line.split('\'').enumerate();
-    parts
-        .flat_map(|(index, part)| match index % 2 {
-            0 => part.split_whitespace().map(str::to_owned).collect(),
-            _ => vec![part.to_owned()],
-        })
-        .collect()
-}
-
 #[tokio::test]
 async fn the_printed_request_makes_two_pictures_for_a_coin_and_ctrl_c_stops() {
     let mut stack = tokio::task::spawn_blocking(|| Running::start(&[])).await.expect("a stack");
     assert!(stack.printed.contains("has 10 coins"), "{}", stack.printed);
-    let words = words(stack.line("curl"));
-    let [_, _, url, _, content_type, _, authorization, _, body] = words.as_slice() else {
-        panic!("{words:?}")
-    };
+    // curl -s URL -H 'name: value' -H 'name: value' -d 'body'
+    let parts: Vec<_> = stack.line("curl").split('\'').collect();
+    let [command, content_type, _, authorization, _, body, _] = parts[..] else { panic!("{parts:?}") };
+    let url = command.split(' ').nth(2).expect("a URL");
     let http = aws_double::http_client();
-    let mut request = http.post(url).body(body.clone());
+    let mut request = http.post(url).body(body.to_owned());
     for header in [content_type, authorization] {
         let (name, value) = header.split_once(": ").expect("a header");
         request = request.header(name, value);
