@@ -18,7 +18,7 @@ use common::settings::{self, Lookup};
 use create_upload::CreateUpload;
 use debug_last_prompt::DebugLastPrompt;
 use futures::future::{FutureExt, LocalBoxFuture};
-use generate_image::{BatchConfig, GenerateImage};
+use generate_image::GenerateImage;
 use generations::ListGenerations;
 use jiff::Timestamp;
 use prompt_options::PromptOptions;
@@ -127,13 +127,4 @@ pub async fn load(
     let handler = deployed.connect(lookup, http.clone()).await;
     let handler = handler.with_context(|| format!("function {name}"))?;
     Ok(Function { name: name.clone(), timeout, handler })
-}
-
-/// What a batch is and costs, by the settings of generate-image.
-///
-/// # Errors
-///
-/// When a setting is wrong.
-pub fn batch(lookup: &Lookup<'_>) -> anyhow::Result<BatchConfig> {
-    Ok(settings::load(lookup, BatchConfig::load)?)
 }

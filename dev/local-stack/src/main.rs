@@ -41,32 +41,12 @@ struct Serve {
     /// Keep tables, photos and pictures in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    #[command(flatten)]
-    run: Run,
-    /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
-    #[arg(long, conflicts_with = "binaries")]
-    services: bool,
-    /// Also write that environment as JSON, in the form that sam local takes
-    #[arg(long, value_name = "FILE", requires = "services")]
-    env_vars: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct Run {
     /// Run the functions' binaries from this folder, such as target/release, as processes of their own
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
-    /// Run them under this program, AWS's Lambda Runtime Interface Emulator, which takes one request at a time
-    #[arg(long, value_name = "FILE", requires = "binaries")]
-    emulator: Option<PathBuf>,
-}
-
-impl Run {
-    fn functions(self) -> RunFunctions {
-        let Self { binaries, emulator } = self;
-        let binaries = binaries.map(|folder| RunFunctions::Binaries(Binaries { folder, emulator }));
-        binaries.unwrap_or(RunFunctions::InProcess)
-    }
+    /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
+    #[arg(long, conflicts_with = "binaries")]
+    services: bool,
 }
 
 #[derive(Subcommand)]
@@ -82,8 +62,9 @@ enum Command {
         function: String,
         /// A file with the event, for example events/generate-image/text-to-image.json
         event: PathBuf,
-        #[command(flatten)]
-        run: Run,
+        /// Run the functions' binaries from this folder
+        #[arg(long, value_name = "DIR")]
+        binaries: Option<PathBuf>,
     },
 }
 
@@ -93,7 +74,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Token { user }) => token(&user),
-        Some(Command::Invoke { function, event, run }) => invoke(&function, &event, run).await,
+        Some(Command::Invoke { function, event, binaries }) => invoke(&function, &event, binaries).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,19 +91,24 @@ fn token(user: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn functions_of(binaries: Option<PathBuf>) -> RunFunctions {
+    let processes = |folder| RunFunctions::Binaries(Binaries { folder, emulator: None });
+    binaries.map_or(RunFunctions::InProcess, processes)
+}
+
 async fn serve(serve: Serve) -> anyhow::Result<()> {
     start_logs(Level::INFO);
     let stack = Stack::start(Options {
         listen: serve.listen,
         data_dir: serve.data_dir.clone(),
         environment: Box::new(environment),
-        functions: if serve.services { RunFunctions::Elsewhere } else { serve.run.functions() },
+        functions: if serve.services { RunFunctions::Elsewhere } else { functions_of(serve.binaries) },
         ..Options::default()
     })
     .await?;
     demo::prepare(&stack).await?;
     if serve.services {
-        print_environment(&stack, serve.env_vars.as_deref())?;
+        print_environment(&stack);
     } else {
         let coins = demo::coins_available(&stack, users::USER).await?;
         print_welcome(&stack, coins, serve.data_dir.as_deref())?;
@@ -132,13 +118,13 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
     stack.stop().await
 }
 
-async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
+async fn invoke(function: &str, event: &Path, binaries: Option<PathBuf>) -> anyhow::Result<()> {
     start_logs(Level::ERROR);
     let payload = std::fs::read(event).with_context(|| format!("cannot read {}", event.display()))?;
     let stack = Stack::start(Options {
         environment: Box::new(environment),
         fal_latency: Some(Duration::ZERO),
-        functions: run.functions(),
+        functions: functions_of(binaries),
         ..Options::default()
     })
     .await?;
@@ -158,18 +144,12 @@ async fn invoke(function: &str, event: &Path, run: Run) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints lines for a shell, and writes the file for `sam local … --env-vars`.
-fn print_environment(stack: &Stack, file: Option<&Path>) -> anyhow::Result<()> {
-    if let Some(file) = file {
-        let json = serde_json::json!({"Parameters": stack.environment});
-        std::fs::write(file, format!("{json:#}\n"))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
+/// Prints lines for a shell.
+fn print_environment(stack: &Stack) {
     for (name, value) in &stack.environment {
         println!("export {name}='{}'", value.replace('\'', r"'\''"));
     }
     println!("# DynamoDB, S3 and fal are served until Ctrl-C stops them.");
-    Ok(())
 }
 
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use aws_double::backends::Connection;
 use aws_double::gateway::{self, INTEGRATION_TIMEOUT};
 use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
@@ -13,8 +12,10 @@ use aws_double::{invoke_api, tokens};
 use axum::routing::get;
 use axum::{Json, Router};
 use common::net::{self, Trust};
+use common::settings;
 use fal_double::{FalDouble, USUAL_LATENCY};
-use sam_template::{LocalStack, Template};
+use generate_image::BatchConfig;
+use sam_template::{LocalStack, Resources, Template};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -72,7 +73,7 @@ pub struct Stack {
     /// The processes that run functions; empty when the functions run in this process.
     pub processes: Processes,
     /// The template's resources, with local names.
-    pub resources: sam_template::Resources,
+    pub resources: Resources,
     /// `None` when another fal is used.
     pub fal: Option<FalDouble>,
     pub dynamodb: Connection,
@@ -96,22 +97,34 @@ impl Stack {
         let settings = LocalSettings::read(&options.environment, &url)?;
         let template = Template::parse(&options.functions.template()?)?;
         let resources = template.resolve(&LocalStack::new(&options.name, settings.auth_mode))?;
-        if let Some(folder) = &options.data_dir {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let storage = Storage::start(&settings, &options.environment, options.data_dir.as_deref()).await?;
-        storage.create_missing(&resources).await?;
-
+        let data_dir = options.data_dir.as_deref();
+        let storage = Storage::start(&settings, &options.environment, data_dir, &resources).await?;
         let local = local_environment(&settings, &storage);
-        let parts = Parts { options, url, settings, resources, storage, local };
         let processes = Processes::default();
-        let lambda = LocalLambda::new(parts.functions(&processes).await?);
-        let fal = parts.fal_double()?;
-        let environment = parts.environment();
-        let router = parts.router(&lambda, fal.as_ref(), &environment)?;
+        let lambda = LocalLambda::new(running_functions(&options, &resources, &local, &processes).await?);
+        let fal = fal_double(&options, &settings, &url)?;
+        let environment = resources.functions.iter().flat_map(|spec| spec.environment.clone());
+        let environment: BTreeMap<_, _> = environment.chain(local).collect();
+        let mut router = Router::new();
+        if !matches!(options.functions, RunFunctions::Elsewhere) {
+            let playground = playground::Settings {
+                url: url.clone(),
+                s3: storage.s3.endpoint().clone(),
+                fal: settings.fal.clone(),
+                batch: settings::load(&|name| environment.get(name).cloned(), BatchConfig::load)?,
+            };
+            router = router
+                .route(JWKS_PATH, get(async || Json(tokens::jwks())))
+                .merge(invoke_api::router(lambda.clone()))
+                .merge(docs::router()?)
+                .merge(playground::router(playground)?)
+                .merge(gateway::router(&resources, INTEGRATION_TIMEOUT, lambda.clone())?);
+        }
+        if let Some(fal) = &fal {
+            router = router.nest(FAL_PATH, fal.router());
+        }
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener::serve(listener, router, stopped));
-        let Parts { url, settings, resources, storage, .. } = parts;
         let (dynamodb, s3) = (storage.dynamodb.clone(), storage.s3.clone());
         Ok(Self {
             url,
@@ -147,93 +160,40 @@ impl Stack {
     }
 }
 
-/// What functions and router are made of.
-struct Parts {
-    options: Options,
-    url: Url,
-    settings: LocalSettings,
-    resources: sam_template::Resources,
-    storage: Storage,
-    /// The functions' settings beside the template's, or in their place.
-    local: BTreeMap<String, String>,
+/// The functions of the template, with the settings `local` beside the template's or in their place.
+async fn running_functions(
+    options: &Options,
+    resources: &Resources,
+    local: &BTreeMap<String, String>,
+    processes: &Processes,
+) -> anyhow::Result<Vec<Function>> {
+    let http = net::client(Trust::MozillaThenSystem);
+    let mut running = Vec::new();
+    for spec in &resources.functions {
+        let timeout = options.function_timeout.unwrap_or(spec.timeout);
+        let mut environment = spec.environment.clone();
+        environment.extend(local.clone());
+        // Also when a binary replaces it, so that a wrong setting is found now and not at the first call.
+        let lookup = |name: &str| environment.get(name).cloned();
+        let mut function = functions::load(spec, timeout, &lookup, &http).await?;
+        if let RunFunctions::Binaries(binaries) = &options.functions {
+            let bootstrap = binaries.bootstrap(spec, timeout, environment)?;
+            function = match &binaries.emulator {
+                None => Function { handler: processes.handler(bootstrap), ..function },
+                Some(emulator) => emulated(emulator, bootstrap),
+            };
+        }
+        running.push(function);
+    }
+    Ok(running)
 }
 
-impl Parts {
-    async fn functions(&self, processes: &Processes) -> anyhow::Result<Vec<Function>> {
-        let http = net::client(Trust::MozillaThenSystem);
-        let mut running = Vec::new();
-        for spec in &self.resources.functions {
-            let timeout = self.options.function_timeout.unwrap_or(spec.timeout);
-            let mut environment = spec.environment.clone();
-            environment.extend(self.local.clone());
-            // Also when a binary replaces it, so that a wrong setting is found now and not at the first call.
-            let lookup = |name: &str| environment.get(name).cloned();
-            let mut function = functions::load(spec, timeout, &lookup, &http).await?;
-            if let RunFunctions::Binaries(binaries) = &self.options.functions {
-                let bootstrap = binaries.bootstrap(spec, timeout, environment)?;
-                function = match &binaries.emulator {
-                    None => Function { handler: processes.handler(bootstrap), ..function },
-                    Some(emulator) => emulated(emulator, bootstrap),
-                };
-            }
-            running.push(function);
-        }
-        Ok(running)
-    }
-
-    fn environment(&self) -> BTreeMap<String, String> {
-        let all = self.resources.functions.iter().flat_map(|spec| spec.environment.clone());
-        all.chain(self.local.clone()).collect()
-    }
-
-    fn fal_double(&self) -> anyhow::Result<Option<FalDouble>> {
-        let Some(key) = self.settings.fal_double_key() else {
-            return Ok(None);
-        };
-        Ok(Some(FalDouble::new(fal_double::Settings {
-            public_url: self.url.join(FAL_PATH)?,
-            key,
-            latency: self.options.fal_latency.map_or(USUAL_LATENCY, |latency| latency..=latency),
-            files: self.options.data_dir.as_ref().map(|folder| folder.join("pictures")),
-        })))
-    }
-
-    fn router(
-        &self,
-        lambda: &LocalLambda,
-        fal: Option<&FalDouble>,
-        environment: &BTreeMap<String, String>,
-    ) -> anyhow::Result<Router> {
-        let router = match self.options.functions {
-            RunFunctions::Elsewhere => Router::new(),
-            _ => Router::new()
-                .route(JWKS_PATH, get(async || Json(tokens::jwks())))
-                .merge(invoke_api::router(lambda.clone()))
-                .merge(docs::router()?)
-                .merge(self.playground(environment)?)
-                .merge(gateway::router(self.gateway(), lambda.clone())?),
-        };
-        Ok(match fal {
-            Some(fal) => router.nest(FAL_PATH, fal.router()),
-            None => router,
-        })
-    }
-
-    fn gateway(&self) -> gateway::Settings {
-        gateway::Settings {
-            routes: self.resources.routes.clone(),
-            cors: self.resources.cors.clone(),
-            authorizer: self.resources.authorizer.clone(),
-            integration_timeout: INTEGRATION_TIMEOUT,
-        }
-    }
-
-    fn playground(&self, environment: &BTreeMap<String, String>) -> anyhow::Result<Router> {
-        playground::router(playground::Settings {
-            url: self.url.clone(),
-            s3: self.storage.s3.endpoint().clone(),
-            fal: self.settings.fal.clone(),
-            batch: functions::batch(&|name| environment.get(name).cloned())?,
-        })
-    }
+fn fal_double(options: &Options, settings: &LocalSettings, url: &Url) -> anyhow::Result<Option<FalDouble>> {
+    let Some(key) = settings.fal_double_key() else { return Ok(None) };
+    Ok(Some(FalDouble::new(fal_double::Settings {
+        public_url: url.join(FAL_PATH)?,
+        key,
+        latency: options.fal_latency.map_or(USUAL_LATENCY, |latency| latency..=latency),
+        files: options.data_dir.as_ref().map(|folder| folder.join("pictures")),
+    })))
 }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use aws_double::backends::dynamodb::EmbeddedDynamoDb;
-use aws_double::backends::s3::{EmbeddedS3, create_missing_bucket};
-use aws_double::backends::{Connection, Identity};
+use aws_double::backends::s3::create_missing_bucket;
+use aws_double::backends::{Connection, Identity, Server, dynamodb, s3};
+use sam_template::Resources;
 use sam_template::tables::create_missing_tables;
 use tower_http::cors::{Any, CorsLayer};
-use url::Url;
 
 use crate::settings::LocalSettings;
 
@@ -16,54 +15,45 @@ pub struct Storage {
     pub identity: Identity,
     pub dynamodb: Connection,
     pub s3: Connection,
-    embedded_dynamodb: Option<EmbeddedDynamoDb>,
-    embedded_s3: Option<EmbeddedS3>,
+    embedded: Vec<Server>,
 }
 
 impl Storage {
-    /// Starts the servers that `settings` does not name, with their data in `data_dir` or in memory.
+    /// Starts the servers that `settings` does not name, with their data in `data_dir` or in memory, and creates
+    /// the tables and buckets that do not exist yet.
     ///
     /// # Errors
     ///
-    /// When a server cannot start.
+    /// When a server cannot start, or refuses.
     pub async fn start(
         settings: &LocalSettings,
         environment: &impl Fn(&str) -> Option<String>,
         data_dir: Option<&Path>,
+        resources: &Resources,
     ) -> anyhow::Result<Self> {
         let identity = match (&settings.dynamodb_endpoint, &settings.s3_endpoint) {
             (None, None) => Identity::local(),
             _ => Identity::from_environment(environment),
         };
-        let connection = |endpoint: &Url| Connection::new(endpoint.clone(), identity.clone());
-        let (dynamodb, embedded_dynamodb) = match &settings.dynamodb_endpoint {
-            Some(endpoint) => (connection(endpoint), None),
-            None => {
-                let server = EmbeddedDynamoDb::start(data_dir).await?;
-                (connection(server.endpoint()), Some(server))
-            }
+        let mut embedded = Vec::new();
+        let mut connection = |server: Server| {
+            let connection = Connection::new(server.endpoint().clone(), identity.clone());
+            embedded.push(server);
+            connection
         };
-        let (s3, embedded_s3) = match &settings.s3_endpoint {
-            Some(endpoint) => (connection(endpoint), None),
-            None => {
-                let server = EmbeddedS3::start(data_dir, identity.credentials(), bucket_cors()).await?;
-                (connection(server.endpoint()), Some(server))
-            }
+        let dynamodb = match &settings.dynamodb_endpoint {
+            Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
+            None => connection(dynamodb::start(data_dir).await?),
         };
-        Ok(Self { identity, dynamodb, s3, embedded_dynamodb, embedded_s3 })
-    }
-
-    /// Creates the template's tables and buckets that do not exist yet.
-    ///
-    /// # Errors
-    ///
-    /// When a service refuses.
-    pub async fn create_missing(&self, resources: &sam_template::Resources) -> anyhow::Result<()> {
-        create_missing_tables(&self.dynamodb.dynamodb(), &resources.tables).await?;
+        let s3 = match &settings.s3_endpoint {
+            Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
+            None => connection(s3::start(data_dir, identity.credentials(), bucket_cors()).await?),
+        };
+        create_missing_tables(&dynamodb.dynamodb(), &resources.tables).await?;
         for bucket in &resources.buckets {
-            create_missing_bucket(&self.s3, bucket).await?;
+            create_missing_bucket(&s3, bucket).await?;
         }
-        Ok(())
+        Ok(Self { identity, dynamodb, s3, embedded })
     }
 
     /// Stops the embedded servers.
@@ -72,10 +62,7 @@ impl Storage {
     ///
     /// When a server had failed, or a temporary folder cannot be deleted.
     pub async fn stop(self) -> anyhow::Result<()> {
-        if let Some(server) = self.embedded_dynamodb {
-            server.stop().await?;
-        }
-        if let Some(server) = self.embedded_s3 {
+        for server in self.embedded {
             server.stop().await?;
         }
         Ok(())

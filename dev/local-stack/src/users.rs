@@ -1,7 +1,5 @@
 //! The demo users, and tokens for any user of a local stack.
 
-use std::time::Duration;
-
 use aws_double::tokens::{self, TokenError};
 use sam_template::JwtSpec;
 
@@ -14,7 +12,7 @@ pub const RETURNING_USER: &str = "demo-returning";
 /// What every demo user starts with.
 pub const COINS: u64 = 10;
 
-const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const TOKEN_SECONDS: u32 = 30 * 24 * 60 * 60;
 
 /// A bearer token for `user`, valid for 30 days.
 ///
@@ -22,5 +20,5 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 ///
 /// When it cannot be signed.
 pub fn token(user: &str) -> Result<String, TokenError> {
-    tokens::issue(user, &JwtSpec::local(), TOKEN_LIFETIME)
+    tokens::issue(user, &JwtSpec::local(), TOKEN_SECONDS)
 }

@@ -36,12 +36,6 @@ pub struct Imported {
     pub refused: Vec<(u64, String)>,
 }
 
-enum Outcome {
-    Credited,
-    WithoutCoins,
-    Refused(String),
-}
-
 /// Credits every user in `file` with their balance, and calls `progress` with the number of lines now and
 /// then.
 ///
@@ -68,15 +62,15 @@ pub async fn import(file: &Path, add_coins: &AddCoins, progress: impl Fn(usize))
     let lines = reader.deserialize::<Line>().zip(2..);
     let outcomes = stream::iter(lines).map(async |(line, number)| match line {
         Ok(line) => (number, credit(add_coins, &line).await),
-        Err(error) => (number, Outcome::Refused(error.to_string())),
+        Err(error) => (number, Err(error.to_string())),
     });
     let mut outcomes = pin!(outcomes.buffered(AT_ONCE).enumerate());
     let mut imported = Imported::default();
     while let Some((done, (number, outcome))) = outcomes.next().await {
         match outcome {
-            Outcome::Credited => imported.credited += 1,
-            Outcome::WithoutCoins => imported.without_coins += 1,
-            Outcome::Refused(reason) => imported.refused.push((number, reason)),
+            Ok(0) => imported.without_coins += 1,
+            Ok(_) => imported.credited += 1,
+            Err(reason) => imported.refused.push((number, reason)),
         }
         if (done + 1) % LINES_PER_REPORT == 0 {
             progress(done + 1);
@@ -85,17 +79,14 @@ pub async fn import(file: &Path, add_coins: &AddCoins, progress: impl Fn(usize))
     Ok(imported)
 }
 
-async fn credit(add_coins: &AddCoins, line: &Line) -> Outcome {
-    let Ok(coins) = line.coins_balance.trim().parse::<u64>() else {
-        return Outcome::Refused(format!("{:?} is not a number of coins", line.coins_balance));
-    };
-    if coins == 0 {
-        return Outcome::WithoutCoins;
+/// Returns the number of coins of the line, or the reason of a refusal.
+async fn credit(add_coins: &AddCoins, line: &Line) -> Result<u64, String> {
+    let coins = line.coins_balance.trim().parse();
+    let coins = coins.map_err(|_| format!("{:?} is not a number of coins", line.coins_balance))?;
+    if coins > 0 {
+        let reference = format!("import:{}", line.user_id);
+        let event = json!({"user_id": line.user_id, "coins": coins, "reference": reference});
+        add_coins.handle(event, Timestamp::now()).await.map_err(|error| error.to_string())?;
     }
-    let reference = format!("import:{}", line.user_id);
-    let event = json!({"user_id": line.user_id, "coins": coins, "reference": reference});
-    match add_coins.handle(event, Timestamp::now()).await {
-        Ok(_) => Outcome::Credited,
-        Err(error) => Outcome::Refused(error.to_string()),
-    }
+    Ok(coins)
 }

@@ -4,28 +4,26 @@
 use std::io::Write as _;
 use std::process::{Command, Output};
 
-use aws_double::backends::dynamodb::EmbeddedDynamoDb;
-use aws_double::backends::{Connection, Identity};
+use aws_double::backends::{Connection, Identity, Server, dynamodb};
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::identity::UserId;
 use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use jiff::Timestamp;
 use sam_template::tables::create_missing_tables;
-use sam_template::{AuthMode, DEPLOYED, LocalStack, Template};
+use sam_template::{AuthMode, LocalStack};
 
 struct Deployed {
-    server: EmbeddedDynamoDb,
+    server: Server,
     connection: Connection,
     tables: Tables,
 }
 
 impl Deployed {
     async fn start() -> Self {
-        let server = EmbeddedDynamoDb::start(None).await.expect("a DynamoDB");
+        let server = dynamodb::start(None).await.expect("a DynamoDB");
         let connection = Connection::new(server.endpoint().clone(), Identity::local());
-        let template = Template::parse(DEPLOYED).expect("the template");
-        let resources = template.resolve(&LocalStack::new("potret", AuthMode::Jwt)).expect("resources");
+        let resources = LocalStack::new("potret", AuthMode::Jwt).resources().expect("the template");
         create_missing_tables(&connection.dynamodb(), &resources.tables).await.expect("tables");
         let tables = Tables {
             profiles: ProfilesTable::new("potret-profiles"),

@@ -92,9 +92,11 @@ impl RuntimeApi {
         // Without TCP_NODELAY a response may wait 40 ms for an acknowledgement. A connection that refuses the
         // option is only slower.
         let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let (invocations, shared) = Shared::new();
-        let waiting_since = shared.waiting_since.subscribe();
-        let server = tokio::spawn(async { axum::serve(listener, router(shared)).await });
+        let (invocations, receiver) = mpsc::channel(1);
+        let (sender, waiting_since) = watch::channel(None);
+        let shared =
+            Shared { invocations: receiver.into(), running: Mutex::default(), waiting_since: sender };
+        let server = tokio::spawn(async { axum::serve(listener, router(Arc::new(shared))).await });
         Ok(Self { address, invocations, waiting_since, server })
     }
 
@@ -134,16 +136,6 @@ impl Drop for RuntimeApi {
 }
 
 impl Shared {
-    fn new() -> (mpsc::Sender<Invocation>, Arc<Self>) {
-        let (sender, receiver) = mpsc::channel(1);
-        let shared = Self {
-            invocations: receiver.into(),
-            running: Mutex::default(),
-            waiting_since: watch::Sender::new(None),
-        };
-        (sender, Arc::new(shared))
-    }
-
     async fn next_invocation(&self) -> Option<Invocation> {
         self.invocations.lock().await.recv().await
     }
@@ -221,8 +213,9 @@ fn reported(body: &[u8]) -> Diagnostic {
         .unwrap_or_else(|_| error("Runtime.Unknown", "the function failed with an unreadable error"))
 }
 
-fn error(error_type: &str, error_message: &str) -> Diagnostic {
-    Diagnostic { error_type: error_type.to_owned(), error_message: error_message.to_owned() }
+/// The report of a failed function.
+pub fn error(error_type: &str, error_message: impl Into<String>) -> Diagnostic {
+    Diagnostic { error_type: error_type.to_owned(), error_message: error_message.into() }
 }
 
 /// A trace id in the form of X-Ray, made of the request id and not sampled.

@@ -81,26 +81,22 @@ async fn a_process_is_ready_while_it_waits_for_an_event() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_function_keeps_its_type_and_message() {
+async fn an_error_of_the_function_or_of_its_start_keeps_its_type_and_message() {
     let process = Process::start().await;
-    for (body, error_type, error_message) in [
-        (r#"{"errorType":"Refused","errorMessage":"no"}"#, "Refused", "no"),
-        ("gibberish", "Runtime.Unknown", "the function failed with an unreadable error"),
+    let failed = format!("invocation/{ID}/error");
+    let refused = r#"{"errorType":"Refused","errorMessage":"no"}"#;
+    for (path, body, expected) in [
+        (failed.as_str(), refused, error("Refused", "no")),
+        (&failed, "gibberish", error("Runtime.Unknown", "the function failed with an unreadable error")),
+        ("init/error", refused, error("Refused", "no")),
     ] {
         let invoked = process.invoke();
-        process.next().await;
-        assert_eq!(process.post(&format!("invocation/{ID}/error"), body).await, 202);
-        assert_eq!(invoked.await.unwrap().unwrap_err(), error(error_type, error_message));
+        if path == failed {
+            process.next().await;
+        }
+        assert_eq!(process.post(path, body).await, 202);
+        assert_eq!(invoked.await.unwrap().unwrap_err(), expected, "{path} {body}");
     }
-}
-
-#[tokio::test]
-async fn an_error_of_the_start_fails_the_invocation_that_started_the_process() {
-    let process = Process::start().await;
-    let invoked = process.invoke();
-    let body = r#"{"errorType":"Runtime.InitError","errorMessage":"no table"}"#;
-    assert_eq!(process.post("init/error", body).await, 202);
-    assert_eq!(invoked.await.unwrap().unwrap_err(), error("Runtime.InitError", "no table"));
 }
 
 #[tokio::test]

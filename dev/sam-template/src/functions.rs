@@ -1,106 +1,97 @@
 //! The functions of the template and the routes that lead to them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail, ensure};
 
 use super::http_api::HttpApi;
-use super::intrinsics::{Resolver, binary};
-use super::node::Node;
+use super::intrinsics::BINARY;
+use super::plain::{Plain, shown};
 use super::{FunctionSpec, Route};
+use crate::place::API_ID;
 
 const FUNCTION: &str = "AWS::Serverless::Function";
+
+/// The properties that all functions share.
+const SHARED: &str = "/Globals/Function";
 
 /// Lambda's default.
 const DEFAULT_MEMORY_MB: u32 = 128;
 
 /// All functions with their settings. A condition on a function is ignored: here it costs nothing.
-pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<Vec<FunctionSpec>> {
+pub(super) fn resolve(template: &Plain) -> anyhow::Result<Vec<FunctionSpec>> {
     let mut functions = Vec::new();
-    for (logical_id, function) in resolver.resources(FUNCTION)? {
-        let timeout = layers(resolver, &function, &["Timeout"]).pop();
-        let timeout = timeout.ok_or_else(|| function.error("`Timeout` is missing, here and in `Globals`"))?;
-        let memory = layers(resolver, &function, &["MemorySize"]).pop();
+    for logical_id in template.resources(FUNCTION)? {
+        let function = format!("/Resources/{logical_id}");
+        let own = format!("{function}/Properties");
+        let number = |name: &str| -> anyhow::Result<Option<u32>> {
+            let own = template.get(&format!("{own}/{name}"))?;
+            Ok(own.or(template.get(&format!("{SHARED}/{name}"))?))
+        };
+        let timeout = number("Timeout")?;
+        let timeout = timeout
+            .with_context(|| format!("{}: `Timeout` is missing, here and in `Globals`", shown(&function)))?;
+        let mut environment = BTreeMap::new();
+        for variables in [SHARED, &own].map(|properties| format!("{properties}/Environment/Variables")) {
+            for name in template.names(&variables)? {
+                environment.insert(name.to_owned(), template.text(&format!("{variables}/{name}"))?);
+            }
+        }
         functions.push(FunctionSpec {
-            name: binary(&function)?,
+            name: template.need(&format!("{function}{BINARY}"))?,
             logical_id: logical_id.to_owned(),
-            timeout: resolver.seconds(&timeout)?,
-            memory_mb: memory.map_or(Ok(DEFAULT_MEMORY_MB), |memory| megabytes(resolver, &memory))?,
-            environment: environment(resolver, &function)?,
+            timeout: Duration::from_secs(timeout.into()),
+            memory_mb: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY_MB),
+            environment,
         });
     }
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(functions)
 }
 
-fn megabytes(resolver: &Resolver<'_>, node: &Node<'_>) -> anyhow::Result<u32> {
-    resolver.text(node)?.parse().map_err(|_| node.error("whole megabytes expected"))
-}
-
 /// All routes, from the `HttpApi` events of the functions.
-pub(super) fn routes(resolver: &Resolver<'_>, api: &HttpApi) -> anyhow::Result<Vec<Route>> {
-    let mut routes = Vec::new();
-    for (_, function) in resolver.resources(FUNCTION)? {
-        let events = function.at(&["Properties", "Events"]);
-        for (_, event) in events.map_or(Ok(Vec::new()), |events| events.entries())? {
-            if event.need("Type")?.literal()? == "HttpApi" {
-                routes.push(route(resolver, api, binary(&function)?, &event.need("Properties")?)?);
+pub(super) fn routes(template: &Plain, api: &HttpApi) -> anyhow::Result<Vec<Route>> {
+    let mut routes: Vec<Route> = Vec::new();
+    for function in template.resources(FUNCTION)? {
+        let function = format!("/Resources/{function}");
+        let events = format!("{function}/Properties/Events");
+        for event in template.names(&events)?.into_iter().map(|name| format!("{events}/{name}")) {
+            if template.text(&format!("{event}/Type"))? == "HttpApi" {
+                let name = template.need(&format!("{function}{BINARY}"))?;
+                routes.push(route(template, api, name, &format!("{event}/Properties"))?);
             }
         }
     }
-    let is_route = |key: &&String| routes.iter().any(|route: &Route| route.route_key == **key);
-    if let Some(guarded) = api.guarded.iter().find(|key| !is_route(key)) {
-        bail!("{}: {guarded} is guarded, and no function has this route", api.logical_id);
+    if let Some(key) = api.guarded.iter().find(|key| routes.iter().all(|route| route.route_key != **key)) {
+        bail!("{}: {key} is guarded, and no function has this route", api.logical_id);
     }
-    routes.sort_by(|a: &Route, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
     Ok(routes)
 }
 
-fn route(
-    resolver: &Resolver<'_>,
-    api: &HttpApi,
-    function: String,
-    event: &Node<'_>,
-) -> anyhow::Result<Route> {
-    let id = event.need("ApiId")?;
-    if id.intrinsic().and_then(|(_, argument)| argument.value.as_str()) != Some(&api.logical_id) {
-        return Err(id.error(format!("`!Ref {}` expected", api.logical_id)));
-    }
-    let method = resolver.text(&event.need("Method")?)?.to_ascii_uppercase();
-    let path = resolver.text(&event.need("Path")?)?;
+fn route(template: &Plain, api: &HttpApi, function: String, event: &str) -> anyhow::Result<Route> {
+    let text = |name: &str| template.text(&format!("{event}/{name}"));
+    ensure!(text("ApiId")? == API_ID, "{}.ApiId: `!Ref {}` expected", shown(event), api.logical_id);
+    let (method, path) = (text("Method")?.to_ascii_uppercase(), text("Path")?);
     if matches!(method.as_str(), "*" | "ANY") || !path.starts_with('/') || path.contains('+') {
-        return Err(
-            event.error("a route of one method and one path expected: the local gateway knows no others")
+        bail!(
+            "{}: a route of one method and one path expected: the local gateway knows no others",
+            shown(event)
         );
     }
+    let authorizer: Option<String> = template.get(&format!("{event}/Auth/Authorizer"))?;
+    let public = authorizer.is_some();
+    if authorizer.is_some_and(|authorizer| authorizer != "NONE") {
+        bail!("{}.Auth.Authorizer: NONE expected, or nothing", shown(event));
+    }
     let route_key = format!("{method} {path}");
-    let public = match event.at(&["Auth", "Authorizer"]) {
-        Some(node) if node.literal()? == "NONE" => true,
-        Some(node) => return Err(node.error("NONE expected, or nothing")),
-        None => false,
-    };
     if public == api.guarded.contains(&route_key) {
-        let needed =
-            "either `Authorizer: NONE` or its security in the paths of the API's `DefinitionBody` expected";
-        return Err(event.error(format!("{route_key}: {needed}")));
+        bail!(
+            "{}: {route_key}: either `Authorizer: NONE` or its security in the paths of the API's \
+             `DefinitionBody` expected",
+            shown(event)
+        );
     }
     Ok(Route { route_key, method, path, function, public })
-}
-
-/// The settings of all functions, overridden by this function's own.
-fn environment(resolver: &Resolver<'_>, function: &Node<'_>) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut environment = BTreeMap::new();
-    for variables in layers(resolver, function, &["Environment", "Variables"]) {
-        for (name, value) in variables.entries()? {
-            environment.insert(name.to_owned(), resolver.text(&value)?);
-        }
-    }
-    Ok(environment)
-}
-
-/// The values at that path of `Globals.Function` and of the function's own properties. The later one wins.
-fn layers<'t>(resolver: &Resolver<'t>, function: &Node<'t>, path: &[&str]) -> Vec<Node<'t>> {
-    let own = function.get("Properties");
-    let layers = [resolver.function_globals.clone(), own].into_iter().flatten();
-    layers.filter_map(|properties| properties.at(path)).collect()
 }

@@ -1,13 +1,13 @@
 //! The HTTP API of the template: its authorizer and its cross-origin rules.
 
-use anyhow::bail;
+use std::collections::BTreeMap;
 
-use super::intrinsics::Resolver;
-use super::node::Node;
-use super::{AuthorizerSpec, CorsSpec, JwtSpec};
+use anyhow::{Context, bail, ensure};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
-/// API Gateway's extension of a security scheme of OpenAPI.
-const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
+use super::plain::{Plain, shown};
+use super::{AuthorizerSpec, CorsSpec};
 
 /// The only HTTP API of a template.
 pub(super) struct HttpApi {
@@ -18,79 +18,55 @@ pub(super) struct HttpApi {
     pub(super) guarded: Vec<String>,
 }
 
-pub(super) fn resolve(resolver: &Resolver<'_>) -> anyhow::Result<HttpApi> {
-    let apis = resolver.resources("AWS::Serverless::HttpApi")?;
-    let [(logical_id, api)] = apis.as_slice() else {
+pub(super) fn resolve(template: &Plain) -> anyhow::Result<HttpApi> {
+    let apis = template.resources("AWS::Serverless::HttpApi")?;
+    let [logical_id] = apis[..] else {
         bail!("one AWS::Serverless::HttpApi expected, {} found", apis.len());
     };
-    let properties = api.need("Properties")?;
+    let properties = format!("/Resources/{logical_id}/Properties");
     // Without a default authorizer a new route would be open to everybody.
-    properties.need("Auth")?.need("DefaultAuthorizer")?;
-    let body = properties.need("DefinitionBody")?;
-    let schemes = body.need("components")?.need("securitySchemes")?;
-    let schemes_by_name = schemes.entries()?;
-    let [(name, scheme)] = schemes_by_name.as_slice() else {
-        return Err(schemes.error("one scheme expected"));
-    };
+    template.need::<IgnoredAny>(&format!("{properties}/Auth/DefaultAuthorizer"))?;
+    let body = format!("{properties}/DefinitionBody");
+    let schemes = format!("{body}/components/securitySchemes");
+    let names = template.names(&schemes)?;
+    let [name] = names[..] else { bail!("{}: one scheme expected", shown(&schemes)) };
     Ok(HttpApi {
-        logical_id: (*logical_id).to_owned(),
-        cors: match properties.get("CorsConfiguration") {
-            Some(settings) => cors(resolver, &settings)?,
-            None => CorsSpec::default(),
-        },
-        authorizer: authorizer(resolver, &resolver.chosen(scheme)?.need(AUTHORIZER)?)?,
-        guarded: guarded(&body.need("paths")?, name)?,
+        logical_id: logical_id.to_owned(),
+        cors: template.get(&format!("{properties}/CorsConfiguration"))?.unwrap_or_default(),
+        authorizer: authorizer(template, &format!("{schemes}/{name}"))?,
+        guarded: guarded(template, &format!("{body}/paths"), name)?,
     })
 }
 
-fn authorizer(resolver: &Resolver<'_>, settings: &Node<'_>) -> anyhow::Result<AuthorizerSpec> {
-    let kind = settings.need("type")?;
-    match kind.literal()? {
-        "jwt" => {
-            let settings = settings.need("jwtConfiguration")?;
-            Ok(AuthorizerSpec::Jwt(JwtSpec {
-                issuer: resolver.text(&settings.need("issuer")?)?,
-                audience: resolver.texts(&settings.need("audience")?)?,
-            }))
-        }
+fn authorizer(template: &Plain, scheme: &str) -> anyhow::Result<AuthorizerSpec> {
+    // API Gateway's extension of a security scheme of OpenAPI.
+    let settings = format!("{scheme}/x-amazon-apigateway-authorizer");
+    match template.text(&format!("{settings}/type"))?.as_str() {
+        "jwt" => Ok(AuthorizerSpec::Jwt(template.need(&format!("{settings}/jwtConfiguration"))?)),
         "request" => {
-            let uri = settings.need("authorizerUri")?;
-            let text = resolver.text(&uri)?;
-            let function = text.strip_suffix("/invocations").and_then(|text| text.rsplit_once(":function:"));
-            let (_, function) = function.ok_or_else(|| uri.error("a function's address expected"))?;
+            let uri = template.text(&format!("{settings}/authorizerUri"))?;
+            let function = uri.strip_suffix("/invocations").and_then(|uri| uri.rsplit_once(":function:"));
+            let (_, function) = function
+                .with_context(|| format!("{}: {uri} is not a function's address", shown(&settings)))?;
             Ok(AuthorizerSpec::Function(function.to_owned()))
         }
-        _ => Err(kind.error("jwt or request expected")),
+        _ => bail!("{}.type: jwt or request expected", shown(&settings)),
     }
 }
 
 /// The keys of the routes below `paths` whose only security is the scheme of that name.
-fn guarded(paths: &Node<'_>, scheme: &str) -> anyhow::Result<Vec<String>> {
+fn guarded(template: &Plain, paths: &str, scheme: &str) -> anyhow::Result<Vec<String>> {
     let mut guarded = Vec::new();
-    for (path, methods) in paths.entries()? {
-        for (method, operation) in methods.entries()? {
-            let security = operation.need("security")?;
-            if *security.value != serde_json::json!([{ scheme: [] }]) {
-                return Err(security.error(format!("[{{{scheme}: []}}] expected")));
-            }
-            guarded.push(format!("{} {path}", method.to_ascii_uppercase()));
+    for (path, methods) in template.need::<BTreeMap<String, BTreeMap<String, Value>>>(paths)? {
+        for (method, operation) in methods {
+            let key = format!("{} {path}", method.to_ascii_uppercase());
+            ensure!(
+                operation["security"] == json!([{ scheme: [] }]),
+                "{}: {key}: security: [{{{scheme}: []}}] expected",
+                shown(paths)
+            );
+            guarded.push(key);
         }
     }
     Ok(guarded)
-}
-
-fn cors(resolver: &Resolver<'_>, settings: &Node<'_>) -> anyhow::Result<CorsSpec> {
-    let mut cors = CorsSpec::default();
-    for (key, value) in settings.entries()? {
-        match key {
-            "AllowOrigins" => cors.allow_origins = resolver.texts(&value)?,
-            "AllowMethods" => cors.allow_methods = resolver.texts(&value)?,
-            "AllowHeaders" => cors.allow_headers = resolver.texts(&value)?,
-            "ExposeHeaders" => cors.expose_headers = resolver.texts(&value)?,
-            "MaxAge" => cors.max_age = Some(resolver.seconds(&value)?),
-            // If ignored, the setting would have an effect on AWS only.
-            _ => return Err(value.error("the local gateway does not know this setting")),
-        }
-    }
-    Ok(cors)
 }

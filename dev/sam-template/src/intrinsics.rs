@@ -1,111 +1,72 @@
 //! Resolves the intrinsic functions that have a meaning here: `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::If`.
 
-use std::time::Duration;
-
-use anyhow::{anyhow, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, anyhow, bail, ensure};
+use serde_json::{Value, json};
 
 use super::LocalStack;
-use super::node::Node;
-use crate::place::{ACCOUNT_ID, REGION, function_arn};
+use crate::place::{ACCOUNT_ID, API_ID, REGION, function_arn};
 
-/// The template's parameters and resources, with their names on this machine.
+/// The one member of the object in place of a value without a meaning here: it says why there is no value.
+pub(super) const UNRESOLVED: &str = "Unresolved";
+
+/// Where a function has the name of its binary, which is the function's name on this machine.
+pub(super) const BINARY: &str = "/Metadata/BuildProperties/Binary";
+
+/// The template's parameters, conditions and resources, with their names on this machine.
 pub(super) struct Resolver<'t> {
-    parameters: Option<Node<'t>>,
-    conditions: Option<Node<'t>>,
-    resources: Node<'t>,
-    /// `Globals.Function`, the properties that all functions share.
-    pub(super) function_globals: Option<Node<'t>>,
+    root: &'t Value,
     local: &'t LocalStack,
 }
 
 impl<'t> Resolver<'t> {
     /// Refuses a local value of an unknown parameter: a misspelt name would have no effect.
-    pub(super) fn new(root: &Node<'t>, local: &'t LocalStack) -> anyhow::Result<Self> {
-        let parameters = root.get("Parameters");
+    pub(super) fn new(root: &'t Value, local: &'t LocalStack) -> anyhow::Result<Self> {
         for name in local.parameters.keys() {
             ensure!(
-                parameters.as_ref().is_some_and(|known| known.get(name).is_some()),
+                !root["Parameters"][name].is_null(),
                 "a local value is given for {name}, which is not a parameter of the template"
             );
         }
-        Ok(Self {
-            parameters,
-            conditions: root.get("Conditions"),
-            resources: root.need("Resources")?,
-            function_globals: root.at(&["Globals", "Function"]),
-            local,
-        })
+        Ok(Self { root, local })
     }
 
-    /// Logical ids and bodies of the resources of that type.
-    pub(super) fn resources(&self, kind: &str) -> anyhow::Result<Vec<(&'t str, Node<'t>)>> {
-        let mut resources = self.resources.entries()?;
-        resources.retain(|(_, resource)| kind_of(resource) == Some(kind));
-        Ok(resources)
-    }
-
-    /// The text of a value. Numbers and booleans are written as by CloudFormation.
-    pub(super) fn text(&self, node: &Node<'t>) -> anyhow::Result<String> {
-        match node.value {
-            Value::String(text) => return Ok(text.clone()),
-            Value::Number(number) => return Ok(number.to_string()),
-            Value::Bool(value) => return Ok(value.to_string()),
-            _ => {}
+    /// `value` with plain values in place of its intrinsic functions. One without a meaning here is an error
+    /// only where its value is read.
+    pub(super) fn resolved(&self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.resolved(item)).collect(),
+            Value::Object(members) => match intrinsic(value) {
+                Some((function, argument)) => self
+                    .result(function, argument)
+                    .unwrap_or_else(|reason| json!({UNRESOLVED: reason.to_string()})),
+                None => members.iter().map(|(name, value)| (name.clone(), self.resolved(value))).collect(),
+            },
+            _ => value.clone(),
         }
-        let (function, argument) =
-            node.intrinsic().ok_or_else(|| node.error("a string or a number expected"))?;
-        let text = match function {
-            "Ref" => self.reference(argument.literal()?),
-            "Fn::Sub" => self.substitute(argument.literal()?),
-            "Fn::GetAtt" => {
-                let names =
-                    argument.items()?.iter().map(Node::literal).collect::<anyhow::Result<Vec<_>>>()?;
-                self.attribute(&names.join("."))
-            }
-            _ => Err(anyhow!("{function} cannot be resolved on this machine")),
-        };
-        text.map_err(|error| node.error(error))
     }
 
-    /// The chosen branch of an `Fn::If`; any other value as it is.
-    pub(super) fn chosen(&self, node: &Node<'t>) -> anyhow::Result<Node<'t>> {
-        let Some(("Fn::If", argument)) = node.intrinsic() else { return Ok(node.clone()) };
-        let items = argument.items()?;
-        let [condition, when_true, when_false] = items.as_slice() else {
-            return Err(argument.error("a condition and two values expected"));
-        };
-        Ok(if self.holds(condition)? { when_true } else { when_false }.clone())
+    fn result(&self, function: &str, argument: &Value) -> anyhow::Result<Value> {
+        match (function, argument, argument.as_array().map(Vec::as_slice)) {
+            ("Ref", Value::String(name), _) => self.reference(name),
+            ("Fn::Sub", Value::String(text), _) => self.substitute(text),
+            ("Fn::GetAtt", _, Some([Value::String(name), Value::String(attribute)])) => {
+                self.attribute(name, attribute)
+            }
+            ("Fn::If", _, Some([Value::String(condition), when_true, when_false])) => {
+                Ok(self.resolved(if self.holds(condition)? { when_true } else { when_false }))
+            }
+            _ => bail!("{function} cannot be resolved on this machine"),
+        }
     }
 
     /// Whether the condition of that name holds. Only `Fn::Equals` is known here.
-    fn holds(&self, name: &Node<'t>) -> anyhow::Result<bool> {
-        let condition = self.conditions.as_ref().and_then(|all| all.get(name.value.as_str()?));
-        let condition = condition.ok_or_else(|| name.error("there is no such condition"))?;
-        let Some(("Fn::Equals", argument)) = condition.intrinsic() else {
-            return Err(condition.error("Fn::Equals expected"));
+    fn holds(&self, name: &str) -> anyhow::Result<bool> {
+        let condition = &self.root["Conditions"][name];
+        ensure!(!condition.is_null(), "there is no condition {name}");
+        let Some([one, other]) = condition["Fn::Equals"].as_array().map(Vec::as_slice) else {
+            bail!("the condition {name} is not Fn::Equals of two values");
         };
-        let items = argument.items()?;
-        let [one, other] = items.as_slice() else { return Err(argument.error("two values expected")) };
-        Ok(self.text(one)? == self.text(other)?)
-    }
-
-    pub(super) fn seconds(&self, node: &Node<'t>) -> anyhow::Result<Duration> {
-        let seconds = self.text(node)?.parse();
-        seconds.map(Duration::from_secs).map_err(|_| node.error("whole seconds expected"))
-    }
-
-    /// The texts of a list, or of a parameter with a list.
-    pub(super) fn texts(&self, node: &Node<'t>) -> anyhow::Result<Vec<String>> {
-        let Some(("Ref", parameter)) = node.intrinsic() else {
-            return node.items()?.iter().map(|item| self.text(item)).collect();
-        };
-        let name = parameter.literal()?;
-        let kind = self.parameter(name).and_then(|parameter| parameter.get("Type"));
-        if !kind.and_then(|kind| kind.value.as_str()).is_some_and(|kind| kind.contains("List")) {
-            return Err(node.error(format!("{name} is not a list")));
-        }
-        Ok(self.text(node)?.split(',').map(|item| item.trim().to_owned()).collect())
+        Ok(text(self.resolved(one))? == text(self.resolved(other))?)
     }
 
     /// The name of a resource on this machine: `ProfilesTable` of the stack `potret` is `potret-profiles`.
@@ -121,77 +82,89 @@ impl<'t> Resolver<'t> {
         name
     }
 
-    fn parameter(&self, name: &str) -> Option<Node<'t>> {
-        self.parameters.as_ref()?.get(name)
+    /// The value of a parameter, or the name of a resource. A list is comma-separated in its parameter.
+    fn reference(&self, name: &str) -> anyhow::Result<Value> {
+        let parameter = &self.root["Parameters"][name];
+        if !parameter.is_null() {
+            let local = self.local.parameters.get(name).map(|value| json!(value));
+            let value = local.or_else(|| parameter.get("Default").cloned());
+            let value = value
+                .ok_or_else(|| anyhow!("parameter {name} has no default and was given no local value"))?;
+            let kind = parameter["Type"].as_str().unwrap_or_default();
+            return Ok(match value.as_str() {
+                Some(items) if kind.contains("List") => items.split(',').map(str::trim).collect(),
+                Some(number) if kind == "Number" => Value::Number(number.parse()?),
+                _ => value,
+            });
+        }
+        let resource = &self.root["Resources"][name];
+        let text = match (resource["Type"].as_str(), name) {
+            (Some("AWS::DynamoDB::Table" | "AWS::S3::Bucket"), _) => self.local_name(name),
+            (Some("AWS::Serverless::Function"), _) => binary(resource)?,
+            (Some("AWS::Serverless::HttpApi"), _) => API_ID.to_owned(),
+            (Some(_), _) => bail!("resource {name} does not exist on this machine"),
+            (None, "AWS::StackName") => self.local.name.clone(),
+            (None, "AWS::Region") => REGION.to_owned(),
+            (None, "AWS::AccountId") => ACCOUNT_ID.to_owned(),
+            (None, "AWS::Partition") => "aws".to_owned(),
+            (None, "AWS::URLSuffix") => "amazonaws.com".to_owned(),
+            (None, _) => bail!("{name} is neither a parameter nor a resource"),
+        };
+        Ok(text.into())
     }
 
-    fn reference(&self, name: &str) -> anyhow::Result<String> {
-        if let Some(value) = self.local.parameters.get(name) {
-            return Ok(value.clone());
-        }
-        if let Some(parameter) = self.parameter(name) {
-            let default = parameter.get("Default");
-            return default
-                .ok_or_else(|| anyhow!("parameter {name} has no default and was given no local value"))
-                .and_then(|default| self.text(&default));
-        }
-        if let Some(resource) = self.resources.get(name) {
-            return match kind_of(&resource) {
-                Some("AWS::DynamoDB::Table" | "AWS::S3::Bucket") => Ok(self.local_name(name)),
-                Some("AWS::Serverless::Function") => binary(&resource),
-                _ => bail!("resource {name} does not exist on this machine"),
-            };
-        }
-        Ok(match name {
-            "AWS::StackName" => self.local.name.clone(),
-            "AWS::Region" => REGION.to_owned(),
-            "AWS::AccountId" => ACCOUNT_ID.to_owned(),
-            "AWS::Partition" => "aws".to_owned(),
-            "AWS::URLSuffix" => "amazonaws.com".to_owned(),
-            _ => bail!("{name} is neither a parameter nor a resource"),
-        })
-    }
-
-    fn attribute(&self, path: &str) -> anyhow::Result<String> {
-        let arn = path.strip_suffix(".Arn").and_then(|name| {
-            let resource = self.resources.get(name)?;
-            Some(match kind_of(&resource)? {
-                "AWS::DynamoDB::Table" => {
-                    Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(name)))
-                }
-                "AWS::S3::Bucket" => Ok(format!("arn:aws:s3:::{}", self.local_name(name))),
-                "AWS::Serverless::Function" => binary(&resource).map(|name| function_arn(&name)),
-                _ => return None,
-            })
-        });
-        arn.unwrap_or_else(|| Err(anyhow!("the attribute {path} does not exist on this machine")))
+    fn attribute(&self, name: &str, attribute: &str) -> anyhow::Result<Value> {
+        let resource = &self.root["Resources"][name];
+        let arn = match (resource["Type"].as_str(), attribute) {
+            (Some("AWS::DynamoDB::Table"), "Arn") => {
+                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.local_name(name))
+            }
+            (Some("AWS::S3::Bucket"), "Arn") => format!("arn:aws:s3:::{}", self.local_name(name)),
+            (Some("AWS::Serverless::Function"), "Arn") => function_arn(&binary(resource)?),
+            _ => bail!("the attribute {name}.{attribute} does not exist on this machine"),
+        };
+        Ok(arn.into())
     }
 
     /// Replaces each `${Name}` and `${Name.Attribute}`. `${!Name}` becomes `${Name}`.
-    fn substitute(&self, text: &str) -> anyhow::Result<String> {
-        let mut parts = text.split("${");
+    fn substitute(&self, pattern: &str) -> anyhow::Result<Value> {
+        let mut parts = pattern.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) =
-                part.split_once('}').ok_or_else(|| anyhow!("a `${{` in {text:?} is not closed"))?;
-            match name.strip_prefix('!') {
-                Some(literal) => result.push_str(&format!("${{{literal}}}")),
-                None if name.contains('.') => result.push_str(&self.attribute(name)?),
-                None => result.push_str(&self.reference(name)?),
+                part.split_once('}').ok_or_else(|| anyhow!("a `${{` in {pattern:?} is not closed"))?;
+            if let Some(literal) = name.strip_prefix('!') {
+                result.push_str(&format!("${{{literal}}}"));
+            } else {
+                let value = match name.split_once('.') {
+                    Some((name, attribute)) => self.attribute(name, attribute)?,
+                    None => self.reference(name)?,
+                };
+                result.push_str(&text(value)?);
             }
             result.push_str(rest);
         }
-        Ok(result)
+        Ok(result.into())
     }
 }
 
-/// The name of a function's binary, which is the function's name on this machine.
-pub(super) fn binary(function: &Node<'_>) -> anyhow::Result<String> {
-    let binary = function.at(&["Metadata", "BuildProperties", "Binary"]);
-    let binary = binary.ok_or_else(|| function.error("`Metadata.BuildProperties.Binary` is missing"))?;
-    Ok(binary.literal()?.to_owned())
+/// The name and the argument of an intrinsic function.
+fn intrinsic(value: &Value) -> Option<(&str, &Value)> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    let (name, argument) = members.iter().next()?;
+    (name == "Ref" || name == "Condition" || name.starts_with("Fn::")).then_some((name, argument))
 }
 
-fn kind_of<'t>(resource: &Node<'t>) -> Option<&'t str> {
-    resource.get("Type")?.value.as_str()
+/// A string, or a number or boolean as CloudFormation writes it.
+pub(super) fn text(value: Value) -> anyhow::Result<String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        _ => Err(anyhow!(value[UNRESOLVED].as_str().unwrap_or("a string or a number expected").to_owned())),
+    }
+}
+
+fn binary(function: &Value) -> anyhow::Result<String> {
+    let binary = function.pointer(BINARY).and_then(Value::as_str);
+    Ok(binary.context("a function without `Metadata.BuildProperties.Binary`")?.to_owned())
 }

@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use serde::Deserialize;
 use serde_json::Value;
 
 use intrinsics::Resolver;
-use node::Node;
+use plain::Plain;
+use tables::TableSpec;
 
 mod functions;
 mod http_api;
 mod intrinsics;
-mod node;
 pub mod place;
-mod storage;
+mod plain;
 pub mod tables;
 mod yaml;
 
@@ -133,15 +134,18 @@ pub struct Route {
 }
 
 /// The cross-origin rules of the HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// An unknown setting is refused: ignored, it would have an effect on AWS only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
 pub struct CorsSpec {
     /// The origins whose pages may call, or `*`.
     pub allow_origins: Vec<String>,
     pub allow_methods: Vec<String>,
     pub allow_headers: Vec<String>,
     pub expose_headers: Vec<String>,
-    /// How long a browser may cache these rules.
-    pub max_age: Option<Duration>,
+    /// How long a browser may cache these rules, in seconds.
+    pub max_age: Option<u32>,
 }
 
 /// The authorizer of the HTTP API.
@@ -154,7 +158,7 @@ pub enum AuthorizerSpec {
 }
 
 /// The tokens that are accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct JwtSpec {
     /// The `iss` of a token, character for character.
     pub issuer: String,
@@ -168,38 +172,6 @@ impl JwtSpec {
     pub fn local() -> Self {
         Self { issuer: ISSUER.to_owned(), audience: vec![AUDIENCE.to_owned()] }
     }
-}
-
-/// One DynamoDB table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableSpec {
-    /// Its local name, such as `potret-profiles`.
-    pub name: String,
-    /// The type (`S`, `N` or `B`) of each attribute in a key.
-    pub attribute_types: BTreeMap<String, String>,
-    pub key: KeySpec,
-    pub local_indexes: Vec<IndexSpec>,
-    pub global_indexes: Vec<IndexSpec>,
-    /// The attribute with the expiry time, in seconds since 1970.
-    pub ttl_attribute: Option<String>,
-}
-
-/// The attributes in the key of a table or an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeySpec {
-    pub partition: String,
-    pub sort: Option<String>,
-}
-
-/// One index of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexSpec {
-    pub name: String,
-    pub key: KeySpec,
-    /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
-    pub projection: String,
-    /// The attributes that `INCLUDE` copies.
-    pub included: Vec<String>,
 }
 
 impl Template {
@@ -226,25 +198,27 @@ impl Template {
     /// When a value is missing, has the wrong kind, or depends on something that exists on AWS only. The
     /// message has the path of the value, such as `Resources.Api.Properties.CorsConfiguration`.
     pub fn resolve(&self, local: &LocalStack) -> anyhow::Result<Resources> {
-        let root = Node::root(&self.root);
-        let resolver = Resolver::new(&root, local)?;
-        let api = http_api::resolve(&resolver)?;
-        let functions = functions::resolve(&resolver)?;
+        let resolver = Resolver::new(&self.root, local)?;
+        let template = Plain(resolver.resolved(&self.root));
+        let api = http_api::resolve(&template)?;
+        let mut tables = Vec::new();
+        for logical_id in template.resources("AWS::DynamoDB::Table")? {
+            let mut table: TableSpec = template.need(&format!("/Resources/{logical_id}/Properties"))?;
+            table.name = resolver.local_name(logical_id);
+            tables.push(table);
+        }
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        let buckets = template.resources("AWS::S3::Bucket")?.into_iter();
+        let mut buckets: Vec<_> = buckets.map(|logical_id| resolver.local_name(logical_id)).collect();
+        buckets.sort();
         Ok(Resources {
-            routes: functions::routes(&resolver, &api)?,
-            functions,
-            tables: storage::tables(&resolver)?,
-            buckets: storage::buckets(&resolver)?,
+            functions: functions::resolve(&template)?,
+            routes: functions::routes(&template, &api)?,
+            tables,
+            buckets,
             cors: api.cors,
             authorizer: api.authorizer,
         })
-    }
-}
-
-impl Resources {
-    #[must_use]
-    pub fn function(&self, name: &str) -> Option<&FunctionSpec> {
-        self.functions.iter().find(|function| function.name == name)
     }
 }
 

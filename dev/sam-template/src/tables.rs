@@ -1,19 +1,77 @@
-//! Creates the template's tables on any DynamoDB server.
+//! The template's tables, and their creation on any DynamoDB server.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, LocalSecondaryIndex,
     Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
     TimeToLiveStatus,
 };
-
-use crate::{IndexSpec, KeySpec, TableSpec};
+use serde::Deserialize;
 
 /// The longest wait for a new table. Local servers are ready at once; AWS needs some seconds.
 const ACTIVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One DynamoDB table, in CloudFormation's words.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TableSpec {
+    /// Its local name, such as `potret-profiles`.
+    #[serde(skip)]
+    pub name: String,
+    attribute_definitions: Vec<AttributeSpec>,
+    key_schema: Vec<KeySpec>,
+    #[serde(default)]
+    local_secondary_indexes: Vec<IndexSpec>,
+    #[serde(default)]
+    global_secondary_indexes: Vec<IndexSpec>,
+    time_to_live_specification: Option<ExpirySpec>,
+}
+
+/// An attribute in the key of a table or an index.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AttributeSpec {
+    attribute_name: String,
+    /// `S`, `N` or `B`.
+    attribute_type: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeySpec {
+    attribute_name: String,
+    /// `HASH` or `RANGE`.
+    key_type: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct IndexSpec {
+    index_name: String,
+    key_schema: Vec<KeySpec>,
+    projection: ProjectionSpec,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProjectionSpec {
+    /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
+    projection_type: String,
+    /// The attributes that `INCLUDE` copies.
+    non_key_attributes: Option<Vec<String>>,
+}
+
+/// The attribute with the expiry time, in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExpirySpec {
+    attribute_name: String,
+    enabled: bool,
+}
 
 /// Creates the missing tables and waits until all tables are active. Works with any DynamoDB server, and may
 /// run again or at the same time elsewhere.
@@ -30,8 +88,8 @@ pub async fn create_missing_tables(client: &Client, tables: &[TableSpec]) -> any
         let description = wait_until_active(client, &table.name).await?;
         check_shape(table, &description)?;
         // Not every emulator knows expiry, and nothing depends on it.
-        if let Some(attribute) = &table.ttl_attribute
-            && let Err(error) = enable_ttl(client, &table.name, attribute).await
+        if let Some(expiry) = table.time_to_live_specification.as_ref().filter(|expiry| expiry.enabled)
+            && let Err(error) = enable_ttl(client, &table.name, &expiry.attribute_name).await
         {
             tracing::warn!(table = table.name, error = format!("{error:#}"), "items will not expire");
         }
@@ -44,34 +102,34 @@ async fn create_if_absent(client: &Client, table: &TableSpec) -> anyhow::Result<
         .create_table()
         .table_name(&table.name)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_key_schema(Some(key_schema(&table.key)?));
-    for (name, kind) in &table.attribute_types {
+        .set_key_schema(Some(key_schema(&table.key_schema)?));
+    for AttributeSpec { attribute_name, attribute_type } in &table.attribute_definitions {
         request = request.attribute_definitions(
             AttributeDefinition::builder()
-                .attribute_name(name)
-                .attribute_type(ScalarAttributeType::from(kind.as_str()))
+                .attribute_name(attribute_name)
+                .attribute_type(ScalarAttributeType::from(attribute_type.as_str()))
                 .build()?,
         );
     }
-    for index in &table.local_indexes {
+    for index in &table.local_secondary_indexes {
         request = request.local_secondary_indexes(
             LocalSecondaryIndex::builder()
-                .index_name(&index.name)
-                .set_key_schema(Some(key_schema(&index.key)?))
-                .projection(projection(index))
+                .index_name(&index.index_name)
+                .set_key_schema(Some(key_schema(&index.key_schema)?))
+                .projection(projection(&index.projection))
                 .build()?,
         );
     }
-    for index in &table.global_indexes {
+    for index in &table.global_secondary_indexes {
         request = request.global_secondary_indexes(
             GlobalSecondaryIndex::builder()
-                .index_name(&index.name)
-                .set_key_schema(Some(key_schema(&index.key)?))
-                .projection(projection(index))
+                .index_name(&index.index_name)
+                .set_key_schema(Some(key_schema(&index.key_schema)?))
+                .projection(projection(&index.projection))
                 .build()?,
         );
     }
-    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+    match request.send().await.map_err(SdkError::into_service_error) {
         Ok(_) => Ok(()),
         // The table exists, or is being created.
         Err(error) if error.is_resource_in_use_exception() => Ok(()),
@@ -83,15 +141,11 @@ async fn wait_until_active(client: &Client, name: &str) -> anyhow::Result<TableD
     let start = Instant::now();
     loop {
         let described = client.describe_table().table_name(name).send().await;
-        let description = match described {
+        let description = match described.map_err(SdkError::into_service_error) {
             Ok(response) => response.table,
             // Table descriptions are eventually consistent: a new table may be unknown yet.
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
-                None
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot describe table {name}"));
-            }
+            Err(error) if error.is_resource_not_found_exception() => None,
+            Err(error) => return Err(error).with_context(|| format!("cannot describe table {name}")),
         };
         if let Some(table) = description
             && table.table_status == Some(TableStatus::Active)
@@ -110,10 +164,10 @@ fn check_shape(table: &TableSpec, found: &TableDescription) -> anyhow::Result<()
     let local = found.local_secondary_indexes().iter().filter_map(|index| index.index_name());
     let global = found.global_secondary_indexes().iter().filter_map(|index| index.index_name());
     let indexes: Vec<_> = local.chain(global).collect();
-    let mut wanted = table.local_indexes.iter().chain(&table.global_indexes);
+    let mut wanted = table.local_secondary_indexes.iter().chain(&table.global_secondary_indexes);
     ensure!(
-        found.key_schema() == key_schema(&table.key)?
-            && wanted.all(|index| indexes.contains(&index.name.as_str())),
+        found.key_schema() == key_schema(&table.key_schema)?
+            && wanted.all(|index| indexes.contains(&index.index_name.as_str())),
         "table {} exists with another key or without an index that the template has: delete it",
         table.name
     );
@@ -131,18 +185,17 @@ async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> anyhow::Res
     Ok(())
 }
 
-fn key_schema(key: &KeySpec) -> anyhow::Result<Vec<KeySchemaElement>> {
-    let partition = KeySchemaElement::builder().attribute_name(&key.partition).key_type(KeyType::Hash);
-    let mut schema = vec![partition.build()?];
-    if let Some(sort) = &key.sort {
-        schema.push(KeySchemaElement::builder().attribute_name(sort).key_type(KeyType::Range).build()?);
-    }
-    Ok(schema)
+fn key_schema(keys: &[KeySpec]) -> anyhow::Result<Vec<KeySchemaElement>> {
+    let element = |key: &KeySpec| {
+        let element = KeySchemaElement::builder().attribute_name(&key.attribute_name);
+        Ok(element.key_type(KeyType::from(key.key_type.as_str())).build()?)
+    };
+    keys.iter().map(element).collect()
 }
 
-fn projection(index: &IndexSpec) -> Projection {
+fn projection(spec: &ProjectionSpec) -> Projection {
     Projection::builder()
-        .projection_type(ProjectionType::from(index.projection.as_str()))
-        .set_non_key_attributes((!index.included.is_empty()).then(|| index.included.clone()))
+        .projection_type(ProjectionType::from(spec.projection_type.as_str()))
+        .set_non_key_attributes(spec.non_key_attributes.clone())
         .build()
 }

@@ -2,20 +2,23 @@
 
 use super::*;
 
-const REAL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
-
-fn local() -> LocalStack {
-    let parameters = [
+/// The real template with a value of one more parameter, or without a value of it.
+fn real_with(parameter: &str, value: Option<&str>) -> anyhow::Result<Resources> {
+    let mut parameters = BTreeMap::from([
         ("JwtIssuer", "http://127.0.0.1:3000/"),
         ("JwtAudience", "potret"),
         ("AllowedOrigins", "http://localhost:5173, http://127.0.0.1:5173"),
-    ];
-    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    LocalStack { name: "potret".to_owned(), parameters: parameters.into() }
+    ]);
+    match value {
+        Some(value) => parameters.insert(parameter, value),
+        None => parameters.remove(parameter),
+    };
+    let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    LocalStack { name: "potret".to_owned(), parameters: parameters.collect() }.resources()
 }
 
 fn real() -> Resources {
-    Template::parse(REAL).unwrap().resolve(&local()).unwrap()
+    real_with("AuthMode", Some("jwt")).unwrap()
 }
 
 /// The small template with `replacement` in place of `part`.
@@ -31,114 +34,17 @@ fn refusal(part: &str, replacement: &str) -> String {
 }
 
 #[test]
-fn all_routes_but_two_are_behind_the_authorizer() {
-    let routes = real().routes;
-    let routes: Vec<_> =
-        routes.iter().map(|r| (r.route_key.as_str(), r.function.as_str(), r.public)).collect();
-    assert_eq!(
-        routes,
-        [
-            ("GET /api/coin-balance", "coin-balance", false),
-            ("GET /api/debug/last-prompt", "debug-last-prompt", false),
-            ("POST /api/generate-image", "generate-image", false),
-            ("GET /api/generations", "generations", false),
-            ("GET /api/generations/{generation_id}", "generations", false),
-            ("GET /api/openapi.json", "api-description", true),
-            ("GET /api/prompt-options", "prompt-options", true),
-            ("POST /api/prompt-preview", "prompt-preview", false),
-            ("POST /api/uploads", "create-upload", false),
-        ]
-    );
-}
-
-#[test]
-fn functions_have_their_own_and_the_shared_settings() {
+fn a_functions_own_settings_are_added_to_those_of_all_functions_and_win() {
     let resources = real();
-    let settings = |name: &str| -> Vec<String> {
-        let environment = &resources.function(name).unwrap().environment;
-        environment.iter().map(|(k, v)| format!("{k}={v}")).collect()
-    };
-    assert_eq!(
-        settings("generate-image"),
-        [
-            "COINS_PER_BATCH=1",
-            "FAL_KEY_PARAMETER=/potret/fal-key",
-            "FAL_TIMEOUT_SECONDS=180",
-            "GENERATIONS_TABLE=potret-generations",
-            "IMAGE_TO_IMAGE_MODEL=fal-ai/flux-2/lora/edit",
-            "LEDGER_TABLE=potret-ledger",
-            "LOG_LEVEL=info",
-            "MALLOC_MMAP_THRESHOLD_=131072",
-            "NUM_INFERENCE_STEPS=7",
-            "PROFILES_TABLE=potret-profiles",
-            "UPLOADS_BUCKET=potret-uploads",
-        ]
-    );
-    assert_eq!(settings("coin-balance"), ["LOG_LEVEL=info", "PROFILES_TABLE=potret-profiles"]);
-    assert_eq!(settings("debug-last-prompt"), ["GENERATIONS_TABLE=potret-generations", "LOG_LEVEL=info"]);
-    assert_eq!(
-        settings("add-coins"),
-        ["LEDGER_TABLE=potret-ledger", "LOG_LEVEL=info", "PROFILES_TABLE=potret-profiles"]
-    );
-}
-
-#[test]
-fn a_functions_own_timeout_wins() {
-    let resources = real();
-    let timeout = |name: &str| resources.function(name).unwrap().timeout.as_secs();
-    assert_eq!(timeout("generate-image"), 29);
-    assert_eq!(timeout("coin-balance"), 10);
-    assert_eq!(resources.function("add-coins").unwrap().logical_id, "AddCoins");
-    assert_eq!(resources.function("generate-image").unwrap().memory_mb, 256);
-    assert_eq!(resources.function("coin-balance").unwrap().memory_mb, 128);
-}
-
-#[test]
-fn tables_have_their_keys_indexes_and_expiry() {
-    let key = |partition: &str, sort: Option<&str>| KeySpec {
-        partition: partition.to_owned(),
-        sort: sort.map(str::to_owned),
-    };
-    let index = |name: &str, key| IndexSpec {
-        name: name.to_owned(),
-        key,
-        projection: "ALL".to_owned(),
-        included: Vec::new(),
-    };
-    let strings = |names: &[&str]| -> BTreeMap<String, String> {
-        names.iter().map(|name| ((*name).to_owned(), "S".to_owned())).collect()
-    };
-    let resources = real();
-    assert_eq!(resources.buckets, ["potret-uploads"]);
-    assert_eq!(
-        resources.tables,
-        [
-            TableSpec {
-                name: "potret-generations".to_owned(),
-                attribute_types: strings(&["user_id", "generation_id", "created_at"]),
-                key: key("user_id", Some("generation_id")),
-                local_indexes: vec![index("by_created_at", key("user_id", Some("created_at")))],
-                global_indexes: vec![],
-                ttl_attribute: Some("expires_at".to_owned()),
-            },
-            TableSpec {
-                name: "potret-ledger".to_owned(),
-                attribute_types: strings(&["entry_id", "user_id", "at"]),
-                key: key("entry_id", None),
-                local_indexes: vec![],
-                global_indexes: vec![index("by_user", key("user_id", Some("at")))],
-                ttl_attribute: None,
-            },
-            TableSpec {
-                name: "potret-profiles".to_owned(),
-                attribute_types: strings(&["user_id"]),
-                key: key("user_id", None),
-                local_indexes: vec![],
-                global_indexes: vec![],
-                ttl_attribute: None,
-            },
-        ]
-    );
+    let function = |name: &str| resources.functions.iter().find(|function| function.name == name).unwrap();
+    let limits = |name: &str| (function(name).timeout.as_secs(), function(name).memory_mb);
+    assert_eq!(limits("generate-image"), (29, 256));
+    assert_eq!(limits("coin-balance"), (10, 128));
+    assert_eq!(function("add-coins").logical_id, "AddCoins");
+    let settings = [("LOG_LEVEL", "info"), ("PROFILES_TABLE", "potret-profiles")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(function("coin-balance").environment, settings.into());
+    assert_eq!(function("generate-image").environment["COINS_PER_BATCH"], "1");
 }
 
 #[test]
@@ -154,46 +60,34 @@ fn the_api_has_the_cors_rules_of_the_template() {
         ["authorization", "content-type", "idempotency-key", "accept-language", "if-none-match"]
     );
     assert!(cors.expose_headers.contains(&"idempotency-replayed".to_owned()));
-    assert_eq!(cors.max_age, Some(Duration::from_secs(3600)));
+    assert_eq!(cors.max_age, Some(3600));
 }
 
 #[test]
-fn a_local_value_replaces_a_default() {
-    let mut local = local();
-    local.parameters.insert("CoinsPerBatch".to_owned(), "3".to_owned());
-    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    assert_eq!(resources.function("generate-image").unwrap().environment["COINS_PER_BATCH"], "3");
-}
-
-#[test]
-fn a_parameter_chooses_the_authorizer() {
-    let mut local = local();
-    local.parameters.insert("AuthMode".to_owned(), "lambda".to_owned());
-    let resources = Template::parse(REAL).unwrap().resolve(&local).unwrap();
-    assert_eq!(resources.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
-    assert_eq!(resources.routes, real().routes);
-    let ours = small("[theirs, ours]", "[ours, ours]").unwrap();
-    assert_eq!(ours.authorizer, AuthorizerSpec::Function("hello".to_owned()));
-    assert!(refusal("- IsOurs", "- IsNobodys").contains("User.Fn::If.0: there is no such condition"));
-    assert!(refusal("!Equals", "!Or").contains("Conditions.IsOurs: Fn::Equals expected"));
-}
-
-#[test]
-fn a_local_value_of_an_unknown_parameter_is_refused() {
-    let mut local = local();
-    local.parameters.insert("CoinsPerBtach".to_owned(), "3".to_owned());
-    let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
+fn a_local_value_replaces_a_default_and_one_of_an_unknown_parameter_is_refused() {
+    let functions = real_with("CoinsPerBatch", Some("3")).unwrap().functions;
+    let prices = functions.iter().filter_map(|function| function.environment.get("COINS_PER_BATCH"));
+    assert_eq!(prices.collect::<Vec<_>>(), ["3"]);
+    let error = real_with("CoinsPerBtach", Some("3")).unwrap_err();
     assert!(error.to_string().contains("CoinsPerBtach"), "{error}");
 }
 
 #[test]
+fn a_parameter_chooses_the_authorizer() {
+    let resources = real_with("AuthMode", Some("lambda")).unwrap();
+    assert_eq!(resources.authorizer, AuthorizerSpec::Function("authorizer".to_owned()));
+    assert_eq!(resources.routes, real().routes);
+    let ours = small("[theirs, ours]", "[ours, ours]").unwrap();
+    assert_eq!(ours.authorizer, AuthorizerSpec::Function("hello".to_owned()));
+    assert!(refusal("- IsOurs", "- IsNobodys").contains("User: there is no condition IsNobodys"));
+    assert!(refusal("!Equals", "!Or").contains("User: the condition IsOurs is not Fn::Equals"));
+}
+
+#[test]
 fn a_parameter_without_a_value_is_named_with_its_place() {
-    let mut local = local();
-    local.parameters.remove("JwtIssuer");
-    let error = Template::parse(REAL).unwrap().resolve(&local).unwrap_err();
     assert_eq!(
-        format!("{error:#}"),
-        "Resources.Api.Properties.DefinitionBody.components.securitySchemes.User.Fn::If.2.\
+        format!("{:#}", real_with("JwtIssuer", None).unwrap_err()),
+        "Resources.Api.Properties.DefinitionBody.components.securitySchemes.User.\
          x-amazon-apigateway-authorizer.jwtConfiguration.issuer: \
          parameter JwtIssuer has no default and was given no local value"
     );
@@ -205,7 +99,7 @@ fn an_unknown_intrinsic_is_named_with_its_place() {
     for (value, message) in [
         ("!ImportValue other", "Fn::ImportValue cannot be resolved on this machine"),
         ("!Ref Nothing", "Nothing is neither a parameter nor a resource"),
-        ("!Ref Api", "resource Api does not exist on this machine"),
+        ("!Ref HelloLog", "resource HelloLog does not exist on this machine"),
         ("!GetAtt Api.Arn", "the attribute Api.Arn does not exist on this machine"),
         ("!Sub ${Nothing}", "Nothing is neither a parameter nor a resource"),
         ("!Sub ${Nothing", "a `${` in \"${Nothing\" is not closed"),
@@ -220,6 +114,7 @@ fn known_intrinsics_resolve_to_local_values() {
     for (value, expected) in [
         ("!Ref ThingsTable", "x-things"),
         ("!Ref Hello", "hello"),
+        ("!Ref Api", "local"),
         ("!GetAtt ThingsTable.Arn", "arn:aws:dynamodb:us-east-1:000000000000:table/x-things"),
         ("!GetAtt BigFilesBucket.Arn", "arn:aws:s3:::x-big-files"),
         ("!Sub '${AWS::StackName}/${BigFilesBucket.Arn}/${!Kept}'", "x/arn:aws:s3:::x-big-files/${Kept}"),
@@ -265,12 +160,22 @@ fn routes_that_the_local_gateway_does_not_know_are_refused() {
 
 #[test]
 fn missing_parts_are_named() {
-    assert!(refusal("Binary: hello", "Other: hello").contains("`Metadata.BuildProperties.Binary`"));
-    assert!(refusal("Timeout: 3", "Tmeout: 3").contains("Resources.Hello: `Timeout` is missing"));
-    assert!(refusal("Timeout: 3", "Timeout: 3.5").contains("Properties.Timeout: whole seconds"));
     assert!(
-        refusal("DefaultAuthorizer: AWS_IAM", "Other: AWS_IAM").contains("`DefaultAuthorizer` is missing")
+        refusal("Binary: hello", "Other: hello")
+            .contains("Hello.Metadata.BuildProperties.Binary` is missing")
     );
-    assert!(refusal("ApiId: !Ref Api", "ApiId: !Ref Other").contains("`!Ref Api` expected"));
-    assert!(refusal("AllowOrigins:", "AllowCredentials: true #").contains("AllowCredentials"));
+    assert!(refusal("Timeout: 3", "Tmeout: 3").contains("Resources.Hello: `Timeout` is missing"));
+    assert!(
+        refusal("Timeout: 3", "Timeout: 3.5")
+            .contains("Properties.Timeout: invalid type: floating point `3.5`")
+    );
+    assert!(
+        refusal("DefaultAuthorizer: AWS_IAM", "Other: AWS_IAM")
+            .contains("Auth.DefaultAuthorizer` is missing")
+    );
+    assert!(refusal("ApiId: !Ref Api", "ApiId: !Ref Hello").contains("ApiId: `!Ref Api` expected"));
+    assert!(
+        refusal("AllowOrigins:", "AllowCredentials: true #")
+            .contains("CorsConfiguration.AllowCredentials: unknown field")
+    );
 }

@@ -5,6 +5,7 @@ use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region};
 use common::net::{self, HttpClient, Trust};
 use rusty_s3::{Bucket, UrlStyle};
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -85,7 +86,8 @@ impl Connection {
     /// A DynamoDB client as the functions have it.
     #[must_use]
     pub fn dynamodb(&self) -> DynamoDb {
-        self.aws().dynamodb()
+        let Identity { region, credentials } = self.identity.clone();
+        Aws::at(&self.endpoint, region, credentials, self.http.clone()).dynamodb()
     }
 
     /// A bucket of the server, and with which credentials its requests are signed.
@@ -104,11 +106,6 @@ impl Connection {
         };
         (bucket.expect("a bucket's name"), credentials)
     }
-
-    fn aws(&self) -> Aws {
-        let Identity { region, credentials } = self.identity.clone();
-        Aws::at(&self.endpoint, region, credentials, self.http.clone())
-    }
 }
 
 /// A listener with TCP_NODELAY. Without it the body of a response could wait for an acknowledgement of the
@@ -121,13 +118,15 @@ pub fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut Tc
     })
 }
 
-/// A server inside this process on a loopback port. Dropping it stops it without waiting.
+/// A server inside this process on a loopback port. Dropping it stops it without waiting, and deletes its
+/// temporary folder.
 #[derive(Debug)]
-struct Server {
+pub struct Server {
     endpoint: Url,
     /// Stops the server when dropped.
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    temporary: Option<TempDir>,
 }
 
 impl Server {
@@ -147,13 +146,23 @@ impl Server {
                 tracing::error!(error = format!("{error:#}"), "an embedded server failed");
             }
         });
-        Ok(Self { endpoint, stop, task })
+        Ok(Self { endpoint, stop, task, temporary: None })
     }
 
-    /// Waits for running requests, then stops.
-    async fn stop(self) -> anyhow::Result<()> {
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Waits for running requests, stops, and deletes the temporary folder.
+    ///
+    /// # Errors
+    ///
+    /// When the server panicked or the temporary folder cannot be deleted.
+    pub async fn stop(self) -> anyhow::Result<()> {
         drop(self.stop);
-        self.task.await.context("an embedded server panicked")
+        self.task.await.context("an embedded server panicked")?;
+        self.temporary.map_or(Ok(()), TempDir::close).context("cannot delete a temporary folder")
     }
 }
 
@@ -162,17 +171,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_identity_comes_from_the_environment() {
-        let identity = Identity::from_environment(|name| Some(format!("from {name}")));
-        let variables = identity.variables();
-        assert_eq!(variables[0], ("AWS_REGION", "from AWS_REGION".to_owned()));
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+    fn the_identity_comes_from_the_environment_and_half_a_pair_of_credentials_is_ignored() {
+        let variables = Identity::from_environment(|name| Some(format!("from {name}"))).variables();
+        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             assert!(variables.contains(&(name, format!("from {name}"))), "{name}");
         }
-    }
-
-    #[test]
-    fn half_a_pair_of_credentials_is_ignored() {
         let lookup = |name: &str| (name == "AWS_ACCESS_KEY_ID").then(|| "half a pair".to_owned());
         assert_eq!(Identity::from_environment(lookup).variables(), Identity::local().variables());
     }

@@ -13,9 +13,7 @@ use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
-use tempfile::TempDir;
 use tower_http::cors::CorsLayer;
-use url::Url;
 
 use super::{Connection, Server, answering_at_once};
 use sam_template::place::REGION;
@@ -23,68 +21,38 @@ use sam_template::place::REGION;
 /// How long a signature is valid.
 const SIGNED_FOR: Duration = Duration::from_secs(60);
 
-/// An S3 inside this process, which checks signatures and presigned URLs. Dropping it stops it without
-/// waiting, and deletes a temporary folder.
-#[derive(Debug)]
-pub struct EmbeddedS3 {
-    server: Server,
-    /// Deleted when dropped.
-    temporary: Option<TempDir>,
-}
-
-impl EmbeddedS3 {
-    /// Starts the server with its objects in the subfolder `s3` of `data_dir`, or in a temporary folder. It
-    /// accepts `credentials` only, and has the cross-origin rules `cors`.
-    ///
-    /// # Errors
-    ///
-    /// When the folder cannot be written or no port is free.
-    pub async fn start(
-        data_dir: Option<&Path>,
-        credentials: &Credentials,
-        cors: CorsLayer,
-    ) -> anyhow::Result<Self> {
-        let (root, temporary): (PathBuf, _) = match data_dir {
-            Some(folder) => (folder.join("s3"), None),
-            None => {
-                let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-                (folder.path().to_owned(), Some(folder))
-            }
-        };
-        std::fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
-        let files = FileSystem::new(&root)
-            .map_err(|error| anyhow!("cannot keep objects in {}: {error:?}", root.display()))?;
-        let mut service = S3ServiceBuilder::new(files);
-        service
-            .set_auth(SimpleAuth::from_single(credentials.access_key_id(), credentials.secret_access_key()));
-        let service = HandleError::new(service.build(), internal_error);
-        let router = Router::new().fallback_service(service).layer(cors);
-
-        let server = Server::start(async |listener, stopped| {
-            let listener = answering_at_once(listener);
-            let stopped = async { drop(stopped.await) };
-            Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
-        });
-        Ok(Self { server: server.await?, temporary })
-    }
-
-    #[must_use]
-    pub fn endpoint(&self) -> &Url {
-        &self.server.endpoint
-    }
-
-    /// Waits for running requests, stops, and deletes a temporary folder.
-    ///
-    /// # Errors
-    ///
-    /// When the server panicked or the temporary folder cannot be deleted.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop().await?;
-        match self.temporary {
-            Some(folder) => folder.close().context("cannot delete the temporary folder of S3"),
-            None => Ok(()),
+/// Starts an S3, which checks signatures and presigned URLs. Its objects are in the subfolder `s3` of
+/// `data_dir`, or in a temporary folder. It accepts `credentials` only, and has the cross-origin rules `cors`.
+///
+/// # Errors
+///
+/// When the folder cannot be written or no port is free.
+pub async fn start(
+    data_dir: Option<&Path>,
+    credentials: &Credentials,
+    cors: CorsLayer,
+) -> anyhow::Result<Server> {
+    let (root, temporary): (PathBuf, _) = match data_dir {
+        Some(folder) => (folder.join("s3"), None),
+        None => {
+            let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+            (folder.path().to_owned(), Some(folder))
         }
-    }
+    };
+    std::fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
+    let files = FileSystem::new(&root)
+        .map_err(|error| anyhow!("cannot keep objects in {}: {error:?}", root.display()))?;
+    let mut service = S3ServiceBuilder::new(files);
+    service.set_auth(SimpleAuth::from_single(credentials.access_key_id(), credentials.secret_access_key()));
+    let service = HandleError::new(service.build(), internal_error);
+    let router = Router::new().fallback_service(service).layer(cors);
+
+    let server = Server::start(async |listener, stopped| {
+        let listener = answering_at_once(listener);
+        let stopped = async { drop(stopped.await) };
+        Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
+    });
+    Ok(Server { temporary, ..server.await? })
 }
 
 async fn internal_error(error: HttpError) -> StatusCode {
@@ -121,4 +89,58 @@ pub async fn create_missing_bucket(connection: &Connection, name: &str) -> anyho
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::backends::Identity;
+
+    const BUCKET: &str = "potret-uploads";
+
+    async fn started(data_dir: Option<&Path>) -> (Server, Connection) {
+        let server = start(data_dir, Identity::local().credentials(), CorsLayer::new()).await.unwrap();
+        let connection = Connection::new(server.endpoint().clone(), Identity::local());
+        create_missing_bucket(&connection, BUCKET).await.unwrap();
+        (server, connection)
+    }
+
+    #[tokio::test]
+    async fn other_credentials_are_refused() {
+        let (server, _) = started(None).await;
+        let stranger = Identity::from_environment(|name| Some(name.to_owned()));
+        let stranger = Connection::new(server.endpoint().clone(), stranger);
+        assert!(create_missing_bucket(&stranger, BUCKET).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn creating_a_bucket_again_or_in_parallel_changes_nothing() {
+        let (server, client) = started(None).await;
+        create_missing_bucket(&client, BUCKET).await.unwrap();
+        let (first, second) =
+            tokio::join!(create_missing_bucket(&client, "other"), create_missing_bucket(&client, "other"));
+        first.unwrap();
+        second.unwrap();
+        let folders = std::fs::read_dir(server.temporary.as_ref().unwrap().path()).unwrap();
+        let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+        let names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[tokio::test]
+    async fn a_data_folder_survives_a_restart_and_a_temporary_folder_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, client) = started(Some(folder.path())).await;
+        let http = crate::http_client();
+        let (bucket, credentials) = client.bucket(BUCKET);
+        let put = bucket.put_object(Some(&credentials), "a").sign(SIGNED_FOR);
+        assert!(http.put(put).body("photo").send().await.unwrap().status().is_success());
+        server.stop().await.unwrap();
+        let (_server, client) = started(Some(folder.path())).await;
+        let (bucket, credentials) = client.bucket(BUCKET);
+        let get = bucket.get_object(Some(&credentials), "a").sign(SIGNED_FOR);
+        assert_eq!(http.get(get).send().await.unwrap().text().await.unwrap(), "photo");
+
+        let (server, _) = started(None).await;
+        let root = server.temporary.as_ref().unwrap().path().to_owned();
+        server.stop().await.unwrap();
+        assert!(!root.exists());
+    }
+}

@@ -6,23 +6,15 @@ use anyhow::Context;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sam_template::CorsSpec;
 
-/// The headers that only the gateway may set.
-const CORS_HEADERS: [HeaderName; 6] = [
-    ACCESS_CONTROL_ALLOW_CREDENTIALS,
-    ACCESS_CONTROL_ALLOW_HEADERS,
-    ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE,
-];
+/// Begins the name of every header that only the gateway may set.
+const PREFIX: &str = "access-control-";
 
 /// The allowed origins, and the headers that they get besides their own name.
 pub(super) struct Cors {
@@ -37,8 +29,7 @@ impl Cors {
             (ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods),
             (ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers),
         ])?;
-        on_preflights
-            .extend(cors.max_age.map(|age| (ACCESS_CONTROL_MAX_AGE, HeaderValue::from(age.as_secs()))));
+        on_preflights.extend(cors.max_age.map(|seconds| (ACCESS_CONTROL_MAX_AGE, seconds.into())));
         let on_responses = headers(&[(ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers)])?;
         Ok(Self { allow_origins: cors.allow_origins.clone(), on_preflights, on_responses })
     }
@@ -57,7 +48,9 @@ impl Cors {
 
     /// Replaces the function's CORS headers by the gateway's.
     pub(super) fn replace(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
-        for name in CORS_HEADERS {
+        let names: Vec<_> =
+            headers.keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
+        for name in names {
             headers.remove(name);
         }
         if let Some(origin) = origin {

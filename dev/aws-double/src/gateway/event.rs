@@ -10,15 +10,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sam_template::place::{ACCOUNT_ID, REGION};
+use sam_template::place::{ACCOUNT_ID, API_ID, REGION};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::percent_decoded;
-
-/// The id of the local API.
-const API_ID: &str = "local";
 
 /// Headers that end at the gateway, and `Cookie`, which has a field of its own.
 const DROPPED_HEADERS: [&str; 9] = [

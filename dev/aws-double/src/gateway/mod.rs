@@ -23,7 +23,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use sam_template::{AuthorizerSpec, CorsSpec, Route};
+use sam_template::{AuthorizerSpec, Resources};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -44,24 +44,18 @@ pub const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid");
 
-pub struct Settings {
-    pub routes: Vec<Route>,
-    pub cors: CorsSpec,
-    /// Decides on the routes that are not public.
-    pub authorizer: AuthorizerSpec,
-    /// How long it waits for a function: [`INTEGRATION_TIMEOUT`], less in tests.
-    pub integration_timeout: Duration,
-}
-
 struct Gateway {
     routes: RouteTable,
     cors: Cors,
+    /// Decides on the routes that are not public.
     authorizer: AuthorizerSpec,
+    /// How long it waits for a function.
     integration_timeout: Duration,
     lambda: LocalLambda,
 }
 
-/// The gateway as a router whose fallback answers every request.
+/// The gateway of the template's API as a router whose fallback answers every request. It waits for a function
+/// for `integration_timeout`: [`INTEGRATION_TIMEOUT`], less in tests.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in
 /// events.
@@ -69,12 +63,12 @@ struct Gateway {
 /// # Errors
 ///
 /// When two paths contradict each other, or a CORS list cannot be a header.
-pub fn router(settings: Settings, lambda: LocalLambda) -> anyhow::Result<Router> {
+pub fn router(api: &Resources, integration_timeout: Duration, lambda: LocalLambda) -> anyhow::Result<Router> {
     let gateway = Gateway {
-        routes: RouteTable::new(settings.routes)?,
-        cors: Cors::new(&settings.cors)?,
-        authorizer: settings.authorizer,
-        integration_timeout: settings.integration_timeout,
+        routes: RouteTable::new(api.routes.clone())?,
+        cors: Cors::new(&api.cors)?,
+        authorizer: api.authorizer.clone(),
+        integration_timeout,
         lambda,
     };
     Ok(Router::new().fallback(serve).with_state(Arc::new(gateway)))

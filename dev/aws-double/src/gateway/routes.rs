@@ -64,13 +64,6 @@ mod tests {
     }
 
     #[test]
-    fn path_parameters_are_decoded() {
-        let table = table(&["GET /a/{id}/b/{name}"]).unwrap();
-        let (_, parameters) = table.find(&Method::GET, "/a/x%20y%2fz/b/%E2%82%AC%zz").unwrap();
-        assert_eq!((parameters["id"].as_str(), parameters["name"].as_str()), ("x y/z", "€%zz"));
-    }
-
-    #[test]
     fn contradictory_paths_are_refused_by_route() {
         let error = table(&["GET /a/{id}", "GET /a/{name}"]).err().unwrap();
         assert_eq!(error.to_string(), "route GET /a/{name}");

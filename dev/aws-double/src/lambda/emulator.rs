@@ -7,21 +7,21 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
+use runtime_api::error;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
 use super::Function;
-use super::handler::{FunctionError, error};
-use super::process::{Bootstrap, pass_on_output};
+use super::handler::FunctionError;
+use super::process::Bootstrap;
 
 /// The emulator ends a function itself when its time is up. We wait this much longer.
 const GRACE: Duration = Duration::from_secs(10);
@@ -82,21 +82,14 @@ impl Emulator {
     fn start(&self) -> anyhow::Result<Running> {
         let address = free_address().context("no free port")?;
         let runtime_api = free_address().context("no free port")?;
-        let mut process = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(["--runtime-interface-emulator-address", &address.to_string()])
             .args(["--runtime-api-address", &runtime_api.to_string()])
-            .arg(&self.bootstrap.file)
-            .env_clear()
-            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", self.bootstrap.timeout.as_secs().max(1).to_string())
-            .envs(runtime_api::environment(&self.bootstrap.function, self.bootstrap.memory_mb))
-            .envs(&self.bootstrap.environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))?;
-        pass_on_output(&mut process, &self.bootstrap.function);
+            .arg(&self.bootstrap.file);
+        let seconds = self.bootstrap.timeout.as_secs().max(1).to_string();
+        let process = self.bootstrap.spawn(&mut command, ("AWS_LAMBDA_FUNCTION_TIMEOUT", seconds));
+        let process = process.with_context(|| format!("cannot start {}", self.program.display()))?;
         Ok(Running { process, address })
     }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use lambda_runtime::{Config, Context};
+use runtime_api::error;
 use sam_template::place::function_arn;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -25,7 +26,6 @@ use tracing::{Instrument, info, info_span, warn};
 use uuid::Uuid;
 
 pub use emulator::emulated;
-use handler::error;
 pub use handler::{FunctionError, Handler, event_handler, http_handler};
 pub use process::Bootstrap;
 pub use processes::Processes;
@@ -111,10 +111,11 @@ impl LocalLambda {
 
         let request_id = Uuid::new_v4().to_string();
         let invocation = run(function, event, context(function, &request_id));
-        let counted = InFlight::count(&self.in_flight);
+        let in_flight = self.in_flight.clone();
+        in_flight.send_modify(|running| *running += 1);
         let task = tokio::spawn(async move {
             let outcome = invocation.await;
-            drop(counted);
+            in_flight.send_modify(|running| *running -= 1);
             outcome
         });
         Ok(Running { request_id, task })
@@ -220,20 +221,4 @@ fn not_finished(stopped: JoinError) -> FunctionError {
     let message =
         message.map_or("Lambda panicked".to_owned(), |message| format!("Lambda panicked: {message}"));
     error(type_name::<&Box<dyn Any + Send>>(), message)
-}
-
-/// Counts one running invocation for as long as it lives.
-struct InFlight(watch::Sender<usize>);
-
-impl InFlight {
-    fn count(in_flight: &watch::Sender<usize>) -> Self {
-        in_flight.send_modify(|running| *running += 1);
-        Self(in_flight.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.send_modify(|running| *running -= 1);
-    }
 }

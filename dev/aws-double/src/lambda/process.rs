@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lambda_runtime::Context;
-use runtime_api::RuntimeApi;
+use runtime_api::{RuntimeApi, error};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::handler::{FunctionError, error};
+use super::handler::FunctionError;
 
 /// The binary of a function and what it is started with.
 #[derive(Debug, Clone)]
@@ -28,6 +28,30 @@ pub struct Bootstrap {
     pub timeout: Duration,
     /// Settings, region, credentials and endpoints.
     pub environment: BTreeMap<String, String>,
+}
+
+impl Bootstrap {
+    /// Spawns `command` with the environment of Lambda, one more `variable` and none of this machine's. Its output
+    /// is copied to the log. Dropping the process kills it.
+    pub(super) fn spawn(&self, command: &mut Command, variable: (&str, String)) -> std::io::Result<Child> {
+        let mut child = command
+            .env_clear()
+            .envs([variable])
+            .envs(runtime_api::environment(&self.function, self.memory_mb))
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            pass_on(stdout, self.function.clone(), |function, line| info!(function, "{line}"));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            pass_on(stderr, self.function.clone(), |function, line| warn!(function, "{line}"));
+        }
+        Ok(child)
+    }
 }
 
 /// A running process. Dropping it kills it.
@@ -53,21 +77,10 @@ impl Process {
         // Ctrl-C must reach the stack only, which lets its functions finish.
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command
-            // A function finds the environment of Lambda, not this machine's.
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
-            .envs(runtime_api::environment(&bootstrap.function, bootstrap.memory_mb))
-            .envs(&bootstrap.environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(not_started)?;
+        let address = ("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string());
+        let child = bootstrap.spawn(&mut command, address).map_err(not_started)?;
         let function = bootstrap.function.clone();
         debug!(function, id = child.id(), "process started");
-        pass_on_output(&mut child, &function);
         let (kill, (ended, end)) = (Arc::new(Notify::new()), watch::channel(None));
         tokio::spawn(watch_over(child, Arc::clone(&kill), ended));
         Ok(Self { function, runtime_api, busy: AtomicBool::new(true), kill, end })
@@ -150,16 +163,7 @@ fn parsed(response: &[u8]) -> Result<Value, FunctionError> {
     serde_json::from_slice(response).map_err(not_json)
 }
 
-/// Copies the output of the process to the log.
-pub(super) fn pass_on_output(child: &mut Child, function: &str) {
-    if let Some(stdout) = child.stdout.take() {
-        pass_on(stdout, function.to_owned(), |function, line| info!(function, "{line}"));
-    }
-    if let Some(stderr) = child.stderr.take() {
-        pass_on(stderr, function.to_owned(), |function, line| warn!(function, "{line}"));
-    }
-}
-
+/// Copies the output of a process to the log.
 fn pass_on(
     output: impl AsyncRead + Send + Unpin + 'static,
     function: String,

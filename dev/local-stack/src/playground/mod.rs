@@ -9,7 +9,7 @@ mod session;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -90,7 +90,7 @@ pub fn router(settings: Settings) -> anyhow::Result<Router> {
         .with_state(Arc::new(settings)))
 }
 
-async fn serve(Path(name): Path<String>, State(_): State<Arc<Settings>>) -> Response {
+async fn serve(Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(known, ..)| *known == name) {
         Some((_, content_type, text)) => file(content_type, text),
         None => StatusCode::NOT_FOUND.into_response(),

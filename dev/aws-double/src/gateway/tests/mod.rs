@@ -5,18 +5,15 @@ mod events;
 mod guards;
 mod responses;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use lambda_runtime::LambdaEvent;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use super::*;
 use crate::lambda::{Function, FunctionError, Handler, event_handler};
 use crate::tokens;
-use sam_template::JwtSpec;
+use sam_template::{CorsSpec, JwtSpec, Route};
 
 const ORIGIN: &str = "https://shop.example";
 
@@ -31,17 +28,14 @@ struct Api {
 
 impl Api {
     async fn start(handler: Handler) -> Self {
-        Self::with(handler, Duration::from_secs(10)).await
-    }
-
-    async fn with(handler: Handler, integration_timeout: Duration) -> Self {
-        Self::behind(AuthorizerSpec::Jwt(token_settings()), vec![("f", handler)], integration_timeout).await
+        let authorizer = AuthorizerSpec::Jwt(token_settings());
+        Self::behind(authorizer, vec![("f", handler)], INTEGRATION_TIMEOUT).await
     }
 
     /// With the function `guard` as authorizer.
     async fn guarded_by(guard: Handler) -> Self {
         let functions = vec![("f", echo()), ("guard", guard)];
-        Self::behind(AuthorizerSpec::Function("guard".into()), functions, Duration::from_secs(10)).await
+        Self::behind(AuthorizerSpec::Function("guard".into()), functions, INTEGRATION_TIMEOUT).await
     }
 
     async fn behind(
@@ -50,15 +44,12 @@ impl Api {
         integration_timeout: Duration,
     ) -> Self {
         let timeout = Duration::from_secs(20);
-        let lambda = LocalLambda::new(functions.into_iter().map(|(name, handler)| Function {
-            name: name.into(),
-            timeout,
-            handler,
-        }));
-        let settings = settings(authorizer, integration_timeout);
+        let functions = functions.into_iter();
+        let functions = functions.map(|(name, handler)| Function { name: name.into(), timeout, handler });
+        let lambda = LocalLambda::new(functions);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = router(settings, lambda.clone()).unwrap();
+        let service = router(&resources(authorizer), integration_timeout, lambda.clone()).unwrap();
         let service = service.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         Self { url: format!("http://{address}"), address, lambda, client: crate::http_client() }
@@ -74,8 +65,11 @@ impl Api {
     }
 }
 
-fn settings(authorizer: AuthorizerSpec, integration_timeout: Duration) -> Settings {
-    Settings {
+fn resources(authorizer: AuthorizerSpec) -> Resources {
+    Resources {
+        functions: vec![],
+        tables: vec![],
+        buckets: vec![],
         routes: vec![
             route("POST /call", false, "f"),
             route("GET /items/{id}", false, "f"),
@@ -87,10 +81,9 @@ fn settings(authorizer: AuthorizerSpec, integration_timeout: Duration) -> Settin
             allow_methods: vec!["GET".into(), "POST".into()],
             allow_headers: vec!["authorization".into(), "content-type".into()],
             expose_headers: vec!["idempotency-replayed".into()],
-            max_age: Some(Duration::from_secs(600)),
+            max_age: Some(600),
         },
         authorizer,
-        integration_timeout,
     }
 }
 
@@ -102,21 +95,6 @@ fn echo() -> Handler {
             json!({"statusCode": 200, "headers": headers, "body": event.payload.to_string(), "cookies": []});
         Ok::<_, FunctionError>(response)
     })
-}
-
-/// A function that runs until it is told to go on.
-fn waiting(go_on: &Arc<Notify>) -> (Handler, Arc<AtomicBool>) {
-    let (go_on, finished) = (Arc::clone(go_on), Arc::new(AtomicBool::new(false)));
-    let is_finished = Arc::clone(&finished);
-    let handler = event_handler(move |_: LambdaEvent<Value>| {
-        let (go_on, finished) = (Arc::clone(&go_on), Arc::clone(&finished));
-        async move {
-            go_on.notified().await;
-            finished.store(true, Ordering::SeqCst);
-            Ok::<_, FunctionError>(())
-        }
-    });
-    (handler, is_finished)
 }
 
 fn responding(response: Value) -> Handler {
@@ -139,7 +117,7 @@ fn token_settings() -> JwtSpec {
 }
 
 fn token() -> String {
-    tokens::issue("user-1", &token_settings(), Duration::from_secs(60)).unwrap()
+    tokens::issue("user-1", &token_settings(), 60).unwrap()
 }
 
 /// Asserts on a response that the gateway made itself.
