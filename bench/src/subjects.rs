@@ -126,7 +126,6 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
         Subject { name: "batch", latency: LATENCY, warm_events: 3, ..text_to_image.clone() },
         text_to_image.clone(),
         Subject { warm_events: 1, ..batch("photos", photos) },
-        batch("replay", fixture("generate-image/idempotent.json")?),
         simple("debug-last-prompt", 200, |body| body["status"] == "succeeded")?,
         subject(
             "generations",
