@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Potret, a_prompt};
+use crate::harness::{A_PROMPT, Potret};
 
 #[tokio::test]
 async fn a_repeated_payment_is_credited_once_and_has_the_same_output() {
@@ -11,10 +11,9 @@ async fn a_repeated_payment_is_credited_once_and_has_the_same_output() {
     let payment = json!({"user_id": "merchant", "coins": 100, "reference": "payment-123"});
     let credited = Ok(json!({"user_id": "merchant", "coins_balance": 110}));
     assert_eq!(potret.add_coins(&payment).await, credited);
-    assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
+    assert_eq!(merchant.generate(&A_PROMPT).await.status, 200);
     assert_eq!(potret.add_coins(&payment).await, credited);
-    assert_eq!(merchant.coins().await, (109, 109));
-    potret.audit().await;
+    potret.audit_with(&merchant, (109, 109)).await;
 }
 
 #[tokio::test]

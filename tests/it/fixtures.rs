@@ -5,7 +5,6 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use axum::body::Bytes;
 use futures::{StreamExt, stream};
 use local_stack::demo;
 use serde_json::{Value, json};
@@ -69,12 +68,11 @@ impl Fixture {
 
     /// The function's response on a stack of its own, prepared as `cargo dev invoke` prepares it.
     async fn run(&self) -> Value {
-        let stack = Potret::start().await.stack;
-        demo::prepare(&stack).await.expect("the demo users");
-        let invocation = stack.lambda.invoke(&self.function, Bytes::from(self.text.clone())).await;
-        match invocation.unwrap_or_else(|error| panic!("{}: {error}", self.path())).outcome {
+        let potret = Potret::start().await;
+        demo::prepare(&potret.stack).await.expect("the demo users");
+        match potret.call(&self.function, &self.json()).await {
             Err(error) => json!({"error": error}),
-            Ok(output) => shown(serde_json::from_slice(&output).expect("JSON")),
+            Ok(output) => shown(output),
         }
     }
 }

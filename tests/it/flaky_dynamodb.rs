@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use kit::trouble::{Failure, Plan, Trouble, Troubles, deliver, without_request_token};
 use serde_json::Value;
 use url::Url;
 
-use crate::harness::{Potret, Setup, serve};
+use crate::harness::{self, Potret, Setup, serve};
 
 /// A stack whose functions reach DynamoDB through the proxy.
 pub struct Flaky {
@@ -94,23 +94,14 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
 }
 
 async fn upstream(shared: Arc<Shared>, mut headers: HeaderMap, mut body: Bytes) -> Response {
-    headers.remove("host");
     if shared.forgets_tokens.load(Ordering::Relaxed) {
         body = without_request_token(&body);
         headers.remove("content-length");
     }
-    let response = shared.http.post(shared.upstream.clone()).headers(headers).body(body).send().await;
-    let response = response.expect("a response from DynamoDB");
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = response.bytes().await.expect("a body");
+    let to = (Method::POST, shared.upstream.clone());
+    let (status, headers, body) = harness::forward(&shared.http, to, headers, body).await;
     shared.items_read.fetch_add(items_read(&body), Ordering::Relaxed);
-    let mut response = (status, body).into_response();
-    for name in ["content-type", "x-amzn-requestid", "x-amz-crc32"] {
-        if let Some(value) = headers.get(name) {
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
-    response
+    (status, headers, body).into_response()
 }
 
 fn items_read(response: &[u8]) -> u64 {

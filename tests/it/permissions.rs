@@ -7,7 +7,7 @@ use fal_double::Fault;
 use local_stack::functions::{self, Deployed};
 use serde_json::{Value, json};
 
-use crate::harness::{Potret, Setup, User, a_prompt};
+use crate::harness::{A_PROMPT, Potret, Setup, User};
 use crate::pictures;
 use crate::recorder::Recorder;
 use crate::tidy::template::{resources, template};
@@ -133,7 +133,7 @@ impl Recorded {
 async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str) {
     potret.leave_an_expired_hold().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
-    for (key, body) in [("text", a_prompt()), ("photos", photos)] {
+    for (key, body) in [("text", A_PROMPT.clone()), ("photos", photos)] {
         for _ in 0..2 {
             assert_eq!(merchant.generate_with_key(key, &body).await.status, 200);
         }
@@ -141,7 +141,7 @@ async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str)
     let gone = json!({"prompt": "a bag", "face_image": format!("upload:{}", "0".repeat(32))});
     assert_eq!(merchant.generate_with_key("gone", &gone).await.status, 422);
     potret.fal_fails(Fault::InternalError);
-    assert_eq!(merchant.generate(&a_prompt()).await.status, 502);
+    assert_eq!(merchant.generate(&A_PROMPT).await.status, 502);
     potret.fal().clear_faults();
 }
 

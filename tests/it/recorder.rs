@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harness::serve;
+use crate::harness::{self, serve};
 
 /// The proxy. Without an upstream it acts as a Systems Manager in which every parameter exists, with a value
 /// that is valid for every key.
@@ -89,11 +89,6 @@ async fn forward(
         let parameter = json!({"Parameter": {"Value": format!("id:{}", "secret".repeat(8))}});
         return parameter.to_string().into_response();
     };
-    // The Host header stays, because it is signed.
     let url = upstream.join(uri.path_and_query().map_or("/", |path| path.as_str())).expect("a URL");
-    let request = shared.http.request(method, url).headers(headers).body(body);
-    let response = request.send().await.expect("a response");
-    let (status, mut headers) = (response.status(), response.headers().clone());
-    headers.remove("transfer-encoding");
-    (status, headers, response.bytes().await.expect("a body")).into_response()
+    harness::forward(&shared.http, (method, url), headers, body).await.into_response()
 }

@@ -33,13 +33,6 @@ fn requested_route(request: &lambda_http::Request) -> String {
 }
 
 #[test]
-fn every_fixture_is_a_json_object() {
-    let others = all().into_iter().filter(|fixture| !fixture.json().is_object());
-    let breaches: Vec<_> = others.map(|fixture| fixture.path()).collect();
-    refuse(&breaches, "write the event as a JSON object:");
-}
-
-#[test]
 fn every_http_fixture_is_a_request_to_the_route_of_its_function() {
     let mut breaches = Vec::new();
     for (fixture, route_key) in http_fixtures() {

@@ -62,17 +62,6 @@ fn every_function_has_the_routes_of_the_template() {
     refuse(&breaches, "make the function's Event in template.yaml and its ROUTES the same:");
 }
 
-#[test]
-fn every_route_needs_a_token_except_the_public_ones() {
-    let public = resources().routes.into_iter().filter(|route| route.public).map(|route| route.route_key);
-    let breaches =
-        differences("template.yaml as public", public, "FOR_ANYBODY", FOR_ANYBODY.map(str::to_owned));
-    refuse(
-        &breaches,
-        "remove `Authorizer: NONE`, or add the route to FOR_ANYBODY if it tells nothing about a user:",
-    );
-}
-
 #[tokio::test]
 async fn the_gateway_serves_the_routes_of_the_template_and_no_others() {
     let potret = Potret::start().await;
