@@ -61,7 +61,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         return regression::check(&root, &lab, &binaries, &subjects, update);
     }
 
-    let peers = if arguments.peers { peers::install(&root, &lab, &folder)? } else { Vec::new() };
+    let peers = if arguments.peers { peers::install(&root, &lab, &subjects, &folder)? } else { Vec::new() };
     let parts = arguments.parts();
     let mut measured = measure::run(&lab, &binaries, &subjects, &peers, &parts, arguments.rounds)?;
     if arguments.peers {

@@ -9,7 +9,7 @@ use crate::announce;
 use crate::arguments::Part;
 use crate::binaries::Binaries;
 use crate::environment;
-use crate::evicted::Evictable;
+use crate::evicted;
 use crate::peers::Peer;
 use crate::sample::{Lab, Program, Sample};
 use crate::statistics::{Spread, median};
@@ -80,7 +80,6 @@ struct Run {
     condition: Condition,
     program: Program,
     events: usize,
-    evictable: Option<Evictable>,
 }
 
 /// Measures the samples that `parts` need.
@@ -133,7 +132,7 @@ pub fn program(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Res
     Ok(Program {
         file: binaries.file(subject.binary)?,
         arguments: Vec::new(),
-        environment: environment::of_function(subject.binary, &lab.backends, subject.trusts_the_run),
+        environment: environment::of_function(subject.binary, &lab.backends, subject.trusts_the_run)?,
     })
 }
 
@@ -145,18 +144,15 @@ impl Run {
             Condition::Share => EVENTS_AT_A_SHARE,
             Condition::Evicted => 0,
         };
-        let mut evictable = None;
         if condition == Condition::Evicted {
-            let copy = Evictable::copy_of(&program.file, &lab.folder, subject.name)?;
-            program.file = copy.file().to_owned();
-            evictable = Some(copy);
+            program.file = evicted::copy(&program.file, &lab.folder, subject.name)?;
         }
-        Ok(Self { subject: subject.clone(), condition, program, events, evictable })
+        Ok(Self { subject: subject.clone(), condition, program, events })
     }
 
     fn sample(&self, lab: &Lab) -> anyhow::Result<Sample> {
-        if let Some(evictable) = &self.evictable {
-            evictable.evict().context("the file cannot be evicted from the page cache")?;
+        if self.condition == Condition::Evicted {
+            evicted::evict(&self.program.file).context("the file cannot be evicted from the page cache")?;
         }
         let memory_mb = (self.condition == Condition::Share).then_some(SMALLEST_MB);
         lab.sample(&self.program, &self.subject, self.events, memory_mb)

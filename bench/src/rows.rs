@@ -60,9 +60,10 @@ pub fn of_rounds(measured: &Measured, parts: &[Part]) -> Vec<Row> {
 
 /// A row for each target of `parts` without a row, to show that it is missing.
 pub fn not_measured(rows: &[Row], parts: &[Part]) -> Vec<Row> {
-    let is_there = |part, name| rows.iter().any(|row| row.part == part && row.name == name);
-    let missing = targets::rows().filter(|(part, name)| parts.contains(part) && !is_there(*part, *name));
-    missing.map(|(part, name)| Row::new(part, name, None, "")).collect()
+    let is_there = |part, name: &str| rows.iter().any(|row| row.part == part && row.name == name);
+    let missing =
+        targets::TARGETS.iter().filter(|(part, name, ..)| parts.contains(part) && !is_there(*part, name));
+    missing.map(|(part, name, ..)| Row::new(*part, *name, None, "")).collect()
 }
 
 /// A row for each function, compared with hello.

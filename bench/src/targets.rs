@@ -35,7 +35,7 @@ impl Target {
 }
 
 /// The part and the name of each row with a target, `must` and `reach`.
-const TARGETS: [(Part, &str, f64, f64); 18] = [
+pub const TARGETS: [(Part, &str, f64, f64); 18] = [
     (Part::Start, "generate-image", 1.8, 1.3),
     (Part::First, "coin-balance", 3.0, 2.3),
     (Part::Share, "coin-balance, first", 3.0, 1.5),
@@ -60,11 +60,6 @@ pub fn of(part: Part, name: &str) -> Option<Target> {
     let (.., must, reach) = *TARGETS.iter().find(|(of, named, ..)| (*of, *named) == (part, name))?;
     // The peers are to be slower.
     Some(Target { must, reach, at_least: part == Part::Peers })
-}
-
-/// The parts and names of all rows that have a target.
-pub fn rows() -> impl Iterator<Item = (Part, &'static str)> {
-    TARGETS.iter().map(|(part, name, ..)| (*part, *name))
 }
 
 #[cfg(test)]
