@@ -1,7 +1,7 @@
 //! `GET /api/debug/last-prompt`.
 
 use fal_double::Fault;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::Potret;
 use crate::pictures;
@@ -44,10 +44,9 @@ async fn the_newest_generation_is_shown_whether_it_succeeded_or_failed() {
 async fn another_users_generation_is_never_shown() {
     let potret = Potret::start().await;
     let (one, two) = (potret.user_with("one", 5).await, potret.user_with("two", 5).await);
-    let mine = |name: &str| -> Value { json!({"prompt": format!("the prompt of {name}")}) };
-    one.generate_with_key("same-key", &mine("one")).await;
+    one.generate_with_key("same-key", &json!({"prompt": "the prompt of one"})).await;
     assert_eq!(two.last_prompt().await.problem(), (404, "no_prompt_log"));
-    let response = two.generate_with_key("same-key", &mine("two")).await;
+    let response = two.generate_with_key("same-key", &json!({"prompt": "the prompt of two"})).await;
     assert_eq!((response.status, response.header("idempotency-replayed")), (200, None));
     assert_eq!(one.last_prompt().await.body["enhanced_prompt"], "the prompt of one");
     assert_eq!(two.last_prompt().await.body["enhanced_prompt"], "the prompt of two");

@@ -2,23 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
-use common::generations::{Generation, Generations};
-use common::identity::UserId;
+use common::generations::Generation;
 use common::ids::GenerationId;
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use jiff::SignedDuration;
 use reqwest::Method;
 
 use crate::flaky_dynamodb::{Flaky, FlakyDynamoDb};
 use crate::harness::{A_PROMPT, Potret, User};
 
-/// The most writes of one `BatchWriteItem`.
-const WRITES_A_CALL: usize = 25;
-
-/// How many of these calls run at the same time.
-const CALLS_AT_ONCE: usize = 8;
+/// How many generations are written at the same time.
+const WRITES_AT_ONCE: usize = 8;
 
 /// How often each request is measured.
 const ROUNDS: usize = 300;
@@ -29,24 +24,19 @@ const CROWD: u32 = 1_000;
 /// Gives the user `id`, who has generated once, `count` generations more, each a second older than the one
 /// before.
 async fn give_a_past(potret: &Potret, id: &str, count: i64) {
-    let (client, table) = (potret.dynamodb(), potret.tables().generations);
-    let user = UserId::parse(id).expect("a user id");
-    let newest = Generations::new(client.clone(), table.clone()).newest(&user).await;
-    let newest = newest.expect("a readable table").expect("a generation");
-    let write = |age: i64| {
+    let table = potret.tables().generations;
+    let rows = potret.snapshot().await.generations.into_iter();
+    let newest = rows.filter(|row| row["user_id"] == id).max_by_key(|row| row["created_at"].to_string());
+    let newest: Generation = serde_json::from_value(newest.expect("a generation")).expect("a record");
+    let write = async |age| {
         let older = Generation {
             generation_id: GenerationId::random(),
             created_at: newest.created_at - SignedDuration::from_secs(age),
             ..newest.clone()
         };
-        let put = PutRequest::builder().set_item(Some(serde_dynamo::to_item(older).expect("an item")));
-        WriteRequest::builder().put_request(put.build().expect("a put")).build()
+        potret.put(table.name(), serde_json::to_value(older).expect("JSON")).await;
     };
-    let writes: Vec<_> = (1..=count).map(write).collect();
-    let calls = stream::iter(writes.chunks(WRITES_A_CALL).map(<[_]>::to_vec)).map(|writes| async {
-        client.batch_write_item().request_items(table.name(), writes).send().await.map(drop)
-    });
-    calls.buffer_unordered(CALLS_AT_ONCE).try_collect::<()>().await.expect("written");
+    stream::iter(1..=count).for_each_concurrent(WRITES_AT_ONCE, write).await;
 }
 
 /// The DynamoDB calls of each request, and the items that they read.

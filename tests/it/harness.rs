@@ -372,9 +372,6 @@ impl Response {
     pub fn problem(&self) -> (u16, &str) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.body);
         assert_eq!(self.body["status"], self.status);
-        for member in ["type", "title", "detail"] {
-            assert!(self.body[member].as_str().is_some_and(|text| !text.is_empty()), "{}", self.body);
-        }
         (self.status, self.body["code"].as_str().expect("a code"))
     }
 

@@ -1,12 +1,10 @@
 //! The Idempotency-Key: a repeated request gets the first response again, and costs nothing.
 
-use std::time::Duration;
-
 use fal_double::Fault;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{A_PROMPT, Potret, Response, Setup};
+use crate::harness::{A_PROMPT, Potret, Response};
 use crate::pictures;
 
 #[tokio::test]
@@ -52,19 +50,6 @@ async fn another_body_under_the_same_key_is_refused() {
         assert_eq!(merchant.generate_with_key("k", &body).await.problem(), (422, "idempotency_key_reused"));
     }
     potret.audit_with(&merchant, (4, 4)).await;
-}
-
-#[tokio::test]
-async fn a_repeat_is_refused_with_retry_after_while_the_first_request_runs() {
-    let (_potret, merchant) = Setup::default().fal_takes(Duration::from_secs(1)).with_merchant(5).await;
-    let (first, repeat) = tokio::join!(merchant.generate_with_key("k", &A_PROMPT), async {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        merchant.generate_with_key("k", &A_PROMPT).await
-    });
-    assert_eq!(first.status, 200);
-    assert_eq!(repeat.problem(), (409, "generation_in_progress"));
-    assert!(repeat.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
-    assert_eq!(merchant.coins().await, (4, 4));
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ async fn one_key_sent_many_times_at_once_makes_one_batch() {
     assert_eq!(made.count(), 1);
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!(answer.problem(), (409, "generation_in_progress"));
+        assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
     }
     assert_eq!(potret.fal().requests().len(), 2);
     potret.audit_with(&merchant, (19, 19)).await;
