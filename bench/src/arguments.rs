@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use serde::Serialize;
 
 /// Measures the functions' release binaries beside a hello world.
 #[derive(Debug, Parser)]
@@ -23,9 +22,6 @@ pub struct Arguments {
     /// Measure these parts only.
     #[arg(long, value_name = "PART", num_args = 1.., value_delimiter = ',')]
     pub only: Vec<Part>,
-    /// Also write the figures to this file.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
     /// Fail if a figure misses its target.
     #[arg(long)]
     pub check: bool,
@@ -41,49 +37,35 @@ pub enum Command {
     },
 }
 
-/// A part of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A part of the table. Its help is its heading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Part {
-    /// From the start of a process until it asks for an event.
+    /// Start to ready for the first event
     Start,
-    /// From the start to the first response.
+    /// Start to the first response
     First,
-    /// A later response.
+    /// A warm response
     Warm,
-    /// Responses at a share of a processor.
+    /// With the processor share of 128 MB, from when it is ready
     Share,
-    /// A batch of pictures beyond the slower of its calls of fal.
+    /// A batch of two pictures, fal taking 300 and 500 ms
     Batch,
-    /// The start from a disk.
+    /// Start to ready, evicted from the page cache
     Evicted,
-    /// Processor instructions.
+    /// Millions of instructions
     Instructions,
-    /// Peak memory.
+    /// Peak memory
     Memory,
-    /// The size of a deployment.
+    /// Zipped
     Size,
-    /// Calls of DynamoDB, S3 and fal.
-    Calls,
-    /// A comparison with Python.
+    /// Python: start to first response, in multiples of ours
     Peers,
 }
 
 impl Part {
-    pub fn heading(self) -> &'static str {
-        match self {
-            Self::Start => "start to ready for the first event",
-            Self::First => "start to the first response",
-            Self::Warm => "a warm response",
-            Self::Share => "with a share of a processor, from when it is ready",
-            Self::Batch => "a batch of two pictures, fal taking 300 and 500 ms",
-            Self::Evicted => "start to ready, evicted from the page cache",
-            Self::Instructions => "millions of instructions",
-            Self::Memory => "peak memory",
-            Self::Size => "zipped",
-            Self::Calls => "calls a request",
-            Self::Peers => "Python: start to first response, in multiples of ours",
-        }
+    pub fn heading(self) -> String {
+        let help = self.to_possible_value().and_then(|value| value.get_help().cloned());
+        help.unwrap_or_default().to_string()
     }
 }
 

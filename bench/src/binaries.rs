@@ -1,11 +1,10 @@
 //! The release binaries: found, or built.
 
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 
 use crate::announce;
 
@@ -29,78 +28,59 @@ const OF_CARGO_RUN: [&str; 8] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
+/// The folders of the binaries.
 #[derive(Debug)]
 pub struct Binaries {
-    /// By name.
-    files: BTreeMap<String, PathBuf>,
+    functions: PathBuf,
+    yardstick: PathBuf,
 }
 
 impl Binaries {
-    /// The binaries in `folder`, or those that Cargo builds of the repository at `root`. If the yardstick is
-    /// needed and not in the folder, Cargo builds it.
-    pub fn find_or_build(root: &Path, folder: Option<&Path>, needs_yardstick: bool) -> anyhow::Result<Self> {
-        let mut files = match folder {
-            Some(folder) => find(folder)?,
-            None => {
-                let functions = find_packages(&root.join(FUNCTIONS))?;
-                build(root, functions.iter().flat_map(|function| ["--package", function]))?
-            }
-        };
-        if needs_yardstick && !files.contains_key(YARDSTICK) {
-            files.extend(build(root, ["--package", YARDSTICK])?);
+    /// The binaries in `folder`, or those that Cargo builds of the repository at `root` into `target`. If the
+    /// yardstick is needed and not in the folder, Cargo builds it.
+    pub fn find_or_build(
+        root: &Path,
+        target: &Path,
+        folder: Option<&Path>,
+        needs_yardstick: bool,
+    ) -> anyhow::Result<Self> {
+        let release = target.join("release");
+        if folder.is_none() {
+            let packages = root.join(FUNCTIONS).read_dir()?.map(|entry| Ok(entry?.file_name()));
+            build(root, target, &packages.collect::<anyhow::Result<Vec<_>>>()?)?;
         }
-        Ok(Self { files })
-    }
-
-    pub fn file(&self, name: &str) -> anyhow::Result<&Path> {
-        let file = self.files.get(name).map(PathBuf::as_path);
-        file.with_context(|| format!("there is neither a binary {name} nor {name}/bootstrap"))
-    }
-}
-
-/// Every `NAME` that is a file, and every `NAME/bootstrap`, in `folder`.
-fn find(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut files = BTreeMap::new();
-    let entries = folder.read_dir().with_context(|| format!("{} cannot be read", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path().canonicalize()?;
-        let bootstrap = path.join("bootstrap");
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if bootstrap.is_file() {
-            files.insert(name, bootstrap);
-        } else if path.is_file() {
-            files.insert(name, path);
+        let with_yardstick = folder.filter(|folder| find(folder, YARDSTICK).is_some());
+        if needs_yardstick && with_yardstick.is_none() {
+            build(root, target, &[YARDSTICK.into()])?;
         }
+        let yardstick = with_yardstick.unwrap_or(&release).to_owned();
+        Ok(Self { functions: folder.unwrap_or(&release).to_owned(), yardstick })
     }
-    Ok(files)
+
+    pub fn file(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = if name == YARDSTICK { &self.yardstick } else { &self.functions };
+        find(folder, name)
+            .with_context(|| format!("{} has neither {name} nor {name}/bootstrap", folder.display()))
+    }
 }
 
-fn find_packages(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let entries = folder.read_dir().with_context(|| format!("{} cannot be read", folder.display()))?;
-    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let file = folder.join(name);
+    [file.join("bootstrap"), file].into_iter().find(|file| file.is_file())
 }
 
-fn build<'a>(
-    root: &Path,
-    selection: impl IntoIterator<Item = &'a str>,
-) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+/// Builds the binaries of `packages` into `target`.
+fn build(root: &Path, target: &Path, packages: &[OsString]) -> anyhow::Result<()> {
+    announce("Building the release binaries, which takes some minutes the first time.");
     let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics"])
-        .args(selection);
+    cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(target).current_dir(root);
+    for package in packages {
+        cargo.arg("--package").arg(package);
+    }
     for name in OF_CARGO_RUN {
         cargo.env_remove(name);
     }
-    announce("Building the release binaries, which takes some minutes the first time.");
-    let messages = output_of(cargo.current_dir(root))?;
-    let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
-    let files = messages.filter_map(|message: Value| {
-        let file = message["executable"].as_str()?;
-        // A build script is an executable, too.
-        let is_program = message["target"]["kind"] == serde_json::json!(["bin"]);
-        is_program.then(|| Some((message["target"]["name"].as_str()?.to_owned(), file.into())))?
-    });
-    Ok(files.collect())
+    output_of(&mut cargo).map(drop)
 }
 
 /// The output of a command that must succeed, trimmed.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
+
 use crate::backends::{Backends, FAL_KEY, GENERATIONS, LEDGER, PROFILES};
 
 // The tokens that the authorizer accepts.
@@ -29,8 +31,10 @@ const CONSTANT: [(&str, &str); 15] = [
     ("JWT_SECRET", JWT_SECRET),
 ];
 
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
 /// `template.yaml` sets this for `generate-image` only.
-const OF_GENERATE_IMAGE: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
+const OF_GENERATE_IMAGE: &str = "MALLOC_MMAP_THRESHOLD_";
 
 /// The environment of a process of `function` that calls `backends`, and trusts their authority if it
 /// `trusts_the_run`.
@@ -38,7 +42,7 @@ pub fn of_function(
     function: &str,
     backends: &Backends,
     trusts_the_run: bool,
-) -> BTreeMap<&'static str, String> {
+) -> anyhow::Result<BTreeMap<&'static str, String>> {
     let mut environment = BTreeMap::from(runtime_api::environment("bench", 128));
     environment.extend(CONSTANT.map(|(name, value)| (name, value.to_owned())));
     let [dynamodb, s3, fal] = backends.urls.clone();
@@ -51,29 +55,11 @@ pub fn of_function(
         ("FAL_QUEUE_URL", fal),
     ]);
     if function == "generate-image" {
-        let (name, value) = OF_GENERATE_IMAGE;
-        environment.insert(name, value.to_owned());
+        let value = TEMPLATE.split_once(OF_GENERATE_IMAGE).and_then(|(_, rest)| rest.split('"').nth(1));
+        environment.insert(OF_GENERATE_IMAGE, value.context("template.yaml does not set it")?.to_owned());
     }
     if trusts_the_run {
         environment.insert("SSL_CERT_FILE", backends.authority.display().to_string());
     }
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn the_bench_and_the_template_set_the_same_for_generate_image() {
-        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-        let template = fs::read_to_string(template).expect("a template");
-        let (name, value) = OF_GENERATE_IMAGE;
-        let of_generate_image = template.split("\n  GenerateImage:\n").nth(1).expect("a function");
-        assert!(of_generate_image.contains(&format!("\n          {name}: \"{value}\"\n")));
-        assert_eq!(template.matches(name).count(), 1);
-    }
+    Ok(environment)
 }

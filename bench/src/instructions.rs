@@ -34,8 +34,9 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub fn named(self) -> [(&'static str, u64); 3] {
-        [("start", self.start), ("first", self.first), ("warm", self.warm)]
+    pub fn named(self) -> [(&'static str, u64); 4] {
+        let until_first = if self.first > 0 { self.start + self.first } else { 0 };
+        [("start", self.start), ("first", self.first), ("start and first", until_first), ("warm", self.warm)]
     }
 }
 
@@ -97,18 +98,12 @@ pub fn rows(lab: &Lab, binaries: &Binaries, subjects: &[Subject]) -> anyhow::Res
     for subject in COUNTED.iter().filter_map(|name| subjects.iter().find(|subject| subject.name == *name)) {
         let counts = count(lab, binaries, subject)?;
         let hello = *of_hello.get_or_insert(counts);
-        let mut row = |what: &str, of: fn(Counts) -> u64| {
-            let ratio = of(counts) as f64 / of(hello) as f64;
-            let millions = of(counts) as f64 / 1e6;
-            let name = format!("{}, {what}", subject.name);
-            let row = Row::new(Part::Instructions, name, Some(millions), "million");
-            rows.push(row.beside("hello", Spread::of(vec![ratio])));
-        };
-        row("start", |counts| counts.start);
-        if !subject.is_only_started() {
-            row("first", |counts| counts.first);
-            row("start and first", |counts| counts.start + counts.first);
-            row("warm", |counts| counts.warm);
+        for ((what, count), (_, of_hello)) in counts.named().into_iter().zip(hello.named()) {
+            if count > 0 {
+                let name = format!("{}, {what}", subject.name);
+                let row = Row::new(Part::Instructions, name, Some(count as f64 / 1e6), "million");
+                rows.push(row.beside("hello", Spread::of(vec![count as f64 / of_hello as f64])));
+            }
         }
     }
     Ok(rows)

@@ -44,13 +44,14 @@ use targets::Verdict;
 pub fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let binaries =
-        Binaries::find_or_build(&root, arguments.binaries.as_deref(), arguments.command.is_none())?;
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    // Of target/release/bench it is target/. The system's folder for temporary files may be in memory, where
-    // no file can be evicted.
+    // Of target/release/bench it is target/.
     let program = env::current_exe()?;
-    let folder = program.ancestors().nth(2).context("the bench is in no target folder")?.join("bench");
+    let target = program.ancestors().nth(2).context("the bench is in no target folder")?;
+    let (folder, needs_yardstick) = (arguments.binaries.as_deref(), arguments.command.is_none());
+    let binaries = Binaries::find_or_build(&root, target, folder, needs_yardstick)?;
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    // The system's folder for temporary files may be in memory, where no file can be evicted.
+    let folder = target.join("bench");
     fs::create_dir_all(&folder)?;
     let own_folder = tempfile::Builder::new().prefix("run-").tempdir_in(&folder)?;
     let backends = Backends::start(threads.handle(), own_folder.path())?;
@@ -60,7 +61,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         return regression::check(&root, &lab, &binaries, &subjects, update);
     }
 
-    let peers = if arguments.peers { peers::install(&root, &lab, &folder)? } else { Vec::new() };
+    let peers = if arguments.peers { peers::install(&root, &lab, &subjects, &folder)? } else { Vec::new() };
     let parts = arguments.parts();
     let mut measured = measure::run(&lab, &binaries, &subjects, &peers, &parts, arguments.rounds)?;
     if arguments.peers {
@@ -76,9 +77,6 @@ pub fn main() -> anyhow::Result<ExitCode> {
     rows.extend(rows::not_measured(&rows, &parts));
     let mut out = io::stdout().lock();
     table::print(&mut out, &rows, &measured.notes)?;
-    if let Some(file) = arguments.json {
-        fs::write(file, serde_json::to_string_pretty(&rows)?)?;
-    }
     let has_missed = rows.iter().any(|row| row.verdict() == Some(Verdict::Missed));
     out.flush()?;
     Ok(if arguments.check && has_missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -9,15 +9,14 @@ use crate::announce;
 use crate::arguments::Part;
 use crate::binaries::Binaries;
 use crate::environment;
-use crate::evicted::Evictable;
+use crate::evicted;
 use crate::peers::Peer;
 use crate::sample::{Lab, Program, Sample};
 use crate::statistics::{Spread, median};
 use crate::subjects::Subject;
 
-/// Memory settings whose processor share is measured, in MB: the smallest, and the first with a whole
-/// processor.
-pub const SHARES: [u32; 2] = [128, 1769];
+/// The smallest memory setting, whose processor share is measured.
+const SMALLEST_MB: u32 = 128;
 
 /// The subjects that are measured under all conditions.
 pub const THROUGHOUT: [&str; 3] = ["hello", "coin-balance", "text-to-image"];
@@ -30,8 +29,8 @@ const EVENTS_AT_A_SHARE: usize = 6;
 pub enum Condition {
     /// With the whole machine.
     Plain,
-    /// With the processor share of a function with so many MB, from when it is ready.
-    Share(u32),
+    /// With the processor share of the smallest memory setting, from when it is ready.
+    Share,
     /// Started from a file that is not in the page cache.
     Evicted,
 }
@@ -81,7 +80,6 @@ struct Run {
     condition: Condition,
     program: Program,
     events: usize,
-    evictable: Option<Evictable>,
 }
 
 /// Measures the samples that `parts` need.
@@ -100,7 +98,7 @@ pub fn run(
         }
     }
     for Peer { subject, program } in peers {
-        for condition in [Condition::Plain, Condition::Share(SHARES[0])] {
+        for condition in [Condition::Plain, Condition::Share] {
             runs.push(Run::new(lab, subject, condition, program.clone())?);
         }
     }
@@ -132,9 +130,9 @@ pub fn run(
 /// The binary of `subject` with its environment.
 pub fn program(lab: &Lab, binaries: &Binaries, subject: &Subject) -> anyhow::Result<Program> {
     Ok(Program {
-        file: binaries.file(subject.binary)?.to_owned(),
+        file: binaries.file(subject.binary)?,
         arguments: Vec::new(),
-        environment: environment::of_function(subject.binary, &lab.backends, subject.trusts_the_run),
+        environment: environment::of_function(subject.binary, &lab.backends, subject.trusts_the_run)?,
     })
 }
 
@@ -143,26 +141,20 @@ impl Run {
         let events = match condition {
             _ if subject.is_only_started() => 0,
             Condition::Plain => 1 + subject.warm_events,
-            Condition::Share(_) => EVENTS_AT_A_SHARE,
+            Condition::Share => EVENTS_AT_A_SHARE,
             Condition::Evicted => 0,
         };
-        let mut evictable = None;
         if condition == Condition::Evicted {
-            let copy = Evictable::copy_of(&program.file, &lab.folder, subject.name)?;
-            program.file = copy.file().to_owned();
-            evictable = Some(copy);
+            program.file = evicted::copy(&program.file, &lab.folder, subject.name)?;
         }
-        Ok(Self { subject: subject.clone(), condition, program, events, evictable })
+        Ok(Self { subject: subject.clone(), condition, program, events })
     }
 
     fn sample(&self, lab: &Lab) -> anyhow::Result<Sample> {
-        if let Some(evictable) = &self.evictable {
-            evictable.evict().context("the file cannot be evicted from the page cache")?;
+        if self.condition == Condition::Evicted {
+            evicted::evict(&self.program.file).context("the file cannot be evicted from the page cache")?;
         }
-        let memory_mb = match self.condition {
-            Condition::Share(memory_mb) => Some(memory_mb),
-            Condition::Plain | Condition::Evicted => None,
-        };
+        let memory_mb = (self.condition == Condition::Share).then_some(SMALLEST_MB);
         lab.sample(&self.program, &self.subject, self.events, memory_mb)
     }
 }
@@ -173,19 +165,15 @@ fn conditions(subject: &Subject, parts: &[Part]) -> Vec<Condition> {
     let is_throughout = THROUGHOUT.contains(&subject.name);
     let is_plain = match subject.name {
         "batch" => any(&[Part::Batch]),
-        "photos" => any(&[Part::Memory, Part::Calls]),
-        "replay" => any(&[Part::Calls]),
+        "photos" => any(&[Part::Memory]),
         _ if subject.is_only_started() => any(&[Part::Start]),
         _ if is_throughout && any(&[Part::Share, Part::Peers]) => true,
-        _ => any(&[Part::Start, Part::First, Part::Warm, Part::Memory, Part::Calls]),
+        _ => any(&[Part::Start, Part::First, Part::Warm, Part::Memory]),
     };
-    let mut conditions = Vec::new();
-    conditions.extend(is_plain.then_some(Condition::Plain));
-    if is_throughout && any(&[Part::Share]) {
-        conditions.extend(SHARES.map(Condition::Share));
-    } else if is_throughout && any(&[Part::Peers]) {
-        conditions.push(Condition::Share(SHARES[0]));
-    }
-    conditions.extend((is_throughout && any(&[Part::Evicted])).then_some(Condition::Evicted));
-    conditions
+    let conditions = [
+        (Condition::Plain, is_plain),
+        (Condition::Share, is_throughout && any(&[Part::Share, Part::Peers])),
+        (Condition::Evicted, is_throughout && any(&[Part::Evicted])),
+    ];
+    conditions.into_iter().filter(|(_, is_measured)| *is_measured).map(|(condition, _)| condition).collect()
 }

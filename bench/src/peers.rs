@@ -11,7 +11,7 @@ use crate::announce;
 use crate::binaries::output_of;
 use crate::environment;
 use crate::sample::{Lab, Program};
-use crate::subjects::{self, Subject};
+use crate::subjects::Subject;
 
 /// The packages from PyPI.
 const PACKAGES: [&str; 4] = ["awslambdaric==4.2.2", "boto3", "fastapi", "mangum"];
@@ -26,7 +26,7 @@ pub struct Peer {
 }
 
 /// Installs the peers into a virtual environment in `folder`.
-pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer>> {
+pub fn install(root: &Path, lab: &Lab, subjects: &[Subject], folder: &Path) -> anyhow::Result<Vec<Peer>> {
     let venv = folder.join("venv");
     let python = venv.join("bin/python");
     if !python.is_file() {
@@ -50,11 +50,10 @@ pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer
     let mut roots = fs::read(Path::new(&roots).join("cacert.pem"))?;
     roots.extend(fs::read(&lab.backends.authority)?);
     fs::write(&trusted, roots)?;
-    let subjects = subjects::all(root)?;
     let ours =
         subjects.iter().find(|subject| subject.name == "coin-balance").context("there is a coin-balance")?;
-    let peers = HANDLERS.map(|(name, handler)| {
-        let mut environment = environment::of_function("coin-balance", &lab.backends, true);
+    let peer = |(name, handler): (&'static str, &str)| {
+        let mut environment = environment::of_function("coin-balance", &lab.backends, true)?;
         environment.insert("AWS_CA_BUNDLE", trusted.display().to_string());
         environment.insert("_HANDLER", handler.to_owned());
         environment.insert("LAMBDA_TASK_ROOT", handlers.display().to_string());
@@ -64,9 +63,9 @@ pub fn install(root: &Path, lab: &Lab, folder: &Path) -> anyhow::Result<Vec<Peer
             arguments: ["-m", "awslambdaric", handler].map(Into::into).into(),
             environment,
         };
-        Peer { subject: Subject { name, ..ours.clone() }, program }
-    });
-    Ok(peers.into())
+        Ok(Peer { subject: Subject { name, ..ours.clone() }, program })
+    };
+    HANDLERS.into_iter().map(peer).collect()
 }
 
 /// The installed versions, for the reader of the figures.

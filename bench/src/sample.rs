@@ -1,5 +1,5 @@
-//! One process from its start to its end: the times until it is ready, of its first and its later responses,
-//! and its calls.
+//! One process from its start to its end: the times until it is ready, and of its first and its later
+//! responses.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use runtime_api::RuntimeApi;
 use tokio::runtime::Handle;
 
-use crate::backends::{Backends, Call, Service};
+use crate::backends::Backends;
 use crate::statistics::median;
 use crate::subjects::Subject;
 use crate::throttle::Throttle;
@@ -50,26 +50,24 @@ pub struct Sample {
 #[derive(Debug, Clone)]
 pub struct Responded {
     pub took: Duration,
-    /// The calls of the function meanwhile.
-    pub calls: Vec<Call>,
+    /// The time of fal for the slower picture. Zero if there was none.
+    pub fal: Duration,
 }
 
 impl Responded {
-    /// Milliseconds of fal for the slower picture, if there was one.
-    pub fn fal_ms(&self) -> f64 {
-        let of_fal = self.calls.iter().filter(|call| call.service == Service::Fal);
-        of_fal.map(|call| ms(call.took)).fold(0.0, f64::max)
-    }
-
     /// Milliseconds without fal.
     pub fn own_ms(&self) -> f64 {
-        ms(self.took) - self.fal_ms()
+        ms(self.took) - ms(self.fal)
     }
 }
 
 impl Sample {
     pub fn ready_ms(&self) -> f64 {
         ms(self.ready)
+    }
+
+    pub fn peak_megabytes(&self) -> f64 {
+        self.peak_bytes as f64 / 1e6
     }
 
     /// Milliseconds of the first response without fal.
@@ -153,7 +151,7 @@ impl Lab {
                 response.map_err(|error| anyhow!("{}: {}", error.error_type, error.error_message))?;
             self.wait(runtime_api.ready()).context("it did not ask for the next event")?;
             subject.check(&response.body)?;
-            responses.push(Responded { took: response.took, calls: self.backends.take_calls() });
+            responses.push(Responded { took: response.took, fal: self.backends.take_slowest_picture() });
         }
         let (peak_bytes, major_faults) = (peak_bytes(process.id())?, major_faults(process.id())?);
         Ok(Sample { ready, responses, peak_bytes, major_faults })

@@ -19,7 +19,7 @@ pub fn rows(binaries: &Binaries, subjects: &[Subject]) -> anyhow::Result<Vec<Row
     // Several subjects have one binary.
     let names: BTreeSet<_> = subjects.iter().map(|subject| subject.binary).collect();
     let rows = names.into_iter().map(|name| {
-        let megabytes = zipped_bytes(binaries.file(name)?)? as f64 / 1e6;
+        let megabytes = zipped_bytes(&binaries.file(name)?)? as f64 / 1e6;
         Ok(Row::new(Part::Size, name, Some(megabytes), "MB"))
     });
     rows.collect()

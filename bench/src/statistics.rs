@@ -1,8 +1,6 @@
 //! Medians, and the spread of the rounds around them.
 
-use serde::Serialize;
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// A tenth of the rounds is below.
     pub low: f64,

@@ -1,4 +1,4 @@
-//! The subjects: each function with an event from `events/` and the expected response.
+//! The subjects: each function with an event from `events/` and what its response must have.
 
 use std::fs;
 use std::path::Path;
@@ -26,20 +26,7 @@ const PHOTOS: usize = 4;
 const PHOTO_BYTES: usize = 806_000;
 
 /// The longest part of an unexpected response that is shown.
-const SHOWN_BYTES: usize = 1_000;
-
-type Check = fn(&Value) -> bool;
-
-/// The expected response.
-#[derive(Debug, Clone, Copy)]
-pub enum Expected {
-    /// The event itself.
-    Echo,
-    /// An HTTP status and body.
-    Http(u16, Check),
-    /// A response that is not of HTTP.
-    Bare(Check),
-}
+const SHOWN_CHARS: usize = 1_000;
 
 /// A function with its event.
 #[derive(Debug, Clone)]
@@ -48,7 +35,8 @@ pub struct Subject {
     pub name: &'static str,
     pub binary: &'static str,
     pub event: Bytes,
-    pub expected: Expected,
+    /// The part of a response that shows its success.
+    pub expected: String,
     /// How long fal takes for each of two pictures.
     pub latency: [Duration; 2],
     /// The number of events after the first.
@@ -70,19 +58,11 @@ impl Subject {
         event["body"].as_str().map_or(0, str::len)
     }
 
-    /// Refuses an unexpected response.
+    /// Refuses a response without the expected part.
     pub fn check(&self, response: &[u8]) -> anyhow::Result<()> {
-        let parsed: Value = serde_json::from_slice(response)?;
-        let is_expected = match self.expected {
-            Expected::Echo => serde_json::from_slice::<Value>(&self.event)? == parsed,
-            Expected::Bare(check) => check(&parsed),
-            Expected::Http(status, check) => {
-                let body = parsed["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
-                parsed["statusCode"] == status && check(&body.unwrap_or_default())
-            }
-        };
-        let beginning = &response[..response.len().min(SHOWN_BYTES)];
-        ensure!(is_expected, "it responded with {}", String::from_utf8_lossy(beginning));
+        let response = String::from_utf8_lossy(response);
+        let beginning: String = response.chars().take(SHOWN_CHARS).collect();
+        ensure!(response.contains(&self.expected), "it responded with {beginning}");
         Ok(())
     }
 }
@@ -94,7 +74,7 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
         let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(serde_json::from_slice(&text)?)
     };
-    let subject = |name, binary, event: Value, expected| Subject {
+    let subject = |name, binary, event: Value, expected: String| Subject {
         name,
         binary,
         event: event.to_string().into(),
@@ -103,43 +83,31 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
         warm_events: if binary == "generate-image" { 8 } else { 20 },
         trusts_the_run: true,
     };
-    let batch = |name, event| {
-        let has_pictures: Check = |body| body["images"].as_array().is_some_and(|images| images.len() == 2);
-        subject(name, "generate-image", event, Expected::Http(200, has_pictures))
-    };
-    let simple = |name, status, check: Check| {
+    let http = |status: u16| format!(r#""statusCode":{status},"#);
+    let simple = |name, status| {
         let event = fixture(&format!("{name}/success.json"))?;
-        anyhow::Ok(subject(name, name, event, Expected::Http(status, check)))
+        anyhow::Ok(subject(name, name, event, http(status)))
     };
-    let coin_balance = simple("coin-balance", 200, |body| body["coins_balance"] == COINS)?;
-    let text_to_image = batch("text-to-image", fixture("generate-image/text-to-image.json")?);
-    let photos = photos(fixture("generate-image/image-to-image.json")?);
-    let is_page: Check = |body| {
-        body["generations"].as_array().is_some_and(|page| page.len() == 5) && body["next_cursor"].is_string()
-    };
-    let has_more_coins: Check = |response| response["coins_balance"] == COINS + 100;
-    let is_authorized: Check = |response| response["isAuthorized"] == true;
+    let coin_balance = simple("coin-balance", 200)?;
+    let text_to_image = fixture("generate-image/text-to-image.json")?;
+    let text_to_image = subject("text-to-image", "generate-image", text_to_image, http(200));
+    let photos = photos(fixture("generate-image/image-to-image.json")?).to_string().into();
+    let (payment, balance) = (fixture("add-coins/success.json")?, COINS + 100);
     let token = with_token(fixture("authorizer/refused.json")?)?;
     Ok(vec![
-        subject("hello", "hello", fixture("coin-balance/success.json")?, Expected::Echo),
+        subject("hello", "hello", fixture("coin-balance/success.json")?, r#""rawPath":"#.to_owned()),
         coin_balance.clone(),
         Subject { name: "batch", latency: LATENCY, warm_events: 3, ..text_to_image.clone() },
         text_to_image.clone(),
-        Subject { warm_events: 1, ..batch("photos", photos) },
-        batch("replay", fixture("generate-image/idempotent.json")?),
-        simple("debug-last-prompt", 200, |body| body["status"] == "succeeded")?,
-        subject(
-            "generations",
-            "generations",
-            fixture("generations/list.json")?,
-            Expected::Http(200, is_page),
-        ),
-        simple("create-upload", 201, |body| body["url"].is_string())?,
-        simple("prompt-options", 200, |body| body["lists"].is_array())?,
-        simple("prompt-preview", 200, |body| body["prompt"].is_string())?,
-        simple("api-description", 200, |body| body["openapi"].is_string())?,
-        subject("add-coins", "add-coins", fixture("add-coins/success.json")?, Expected::Bare(has_more_coins)),
-        subject("authorizer", "authorizer", token, Expected::Bare(is_authorized)),
+        Subject { name: "photos", event: photos, warm_events: 1, ..text_to_image.clone() },
+        simple("debug-last-prompt", 200)?,
+        subject("generations", "generations", fixture("generations/list.json")?, http(200)),
+        simple("create-upload", 201)?,
+        simple("prompt-options", 200)?,
+        simple("prompt-preview", 200)?,
+        simple("api-description", 200)?,
+        subject("add-coins", "add-coins", payment, format!(r#""coins_balance":{balance}"#)),
+        subject("authorizer", "authorizer", token, r#""isAuthorized":true"#.to_owned()),
         Subject { name: "coin-balance, own roots", trusts_the_run: false, ..coin_balance },
         Subject { name: "generate-image, own roots", trusts_the_run: false, ..text_to_image },
     ])

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use crate::rows::Row;
 use crate::statistics::Spread;
-use crate::targets::Verdict;
 
 /// Prints `rows` under the headings of their parts, and the notes.
 pub fn print(out: &mut impl Write, rows: &[Row], notes: &[String]) -> io::Result<()> {
@@ -35,12 +34,7 @@ fn line(out: &mut impl Write, row: &Row, yardstick: &str) -> io::Result<()> {
     let (must, reach) = row
         .target
         .map_or_else(Default::default, |target| (target.must.to_string(), target.reach.to_string()));
-    let verdict = match row.verdict() {
-        Some(Verdict::Reached) => "reached",
-        Some(Verdict::Passed) => "passed",
-        Some(Verdict::Missed) => "MISSED",
-        None => "",
-    };
+    let verdict = row.verdict().map(|verdict| format!("{verdict:?}")).unwrap_or_default();
     let line = format!("  {name:<35} {figure:>20} {ratio:>15} {spread:>15} {must:>6} {reach:>6}  {verdict}");
     writeln!(out, "{}", line.trim_end())
 }

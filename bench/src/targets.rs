@@ -1,11 +1,9 @@
 //! The targets of the figures: what must be reached, and what we reach for. Each target belongs to one row of
 //! the table, and to its ratio, or to its figure if there is no ratio.
 
-use serde::Serialize;
-
 use crate::arguments::Part;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target {
     /// If missed, something is wrong.
     pub must: f64,
@@ -15,8 +13,7 @@ pub struct Target {
     pub at_least: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The value reaches `reach`.
     Reached,
@@ -38,10 +35,10 @@ impl Target {
 }
 
 /// The part and the name of each row with a target, `must` and `reach`.
-const TARGETS: [(Part, &str, f64, f64); 31] = [
+pub const TARGETS: [(Part, &str, f64, f64); 18] = [
     (Part::Start, "generate-image", 1.8, 1.3),
     (Part::First, "coin-balance", 3.0, 2.3),
-    (Part::Share, "coin-balance, first, 128 MB", 3.0, 1.5),
+    (Part::Share, "coin-balance, first", 3.0, 1.5),
     (Part::Batch, "warm", 1.01, 1.006),
     (Part::Batch, "first", 10.0, 6.0),
     (Part::Evicted, "generate-image", 3.5, 2.6),
@@ -54,19 +51,6 @@ const TARGETS: [(Part, &str, f64, f64); 31] = [
     (Part::Size, "generate-image", 4.0, 3.0),
     (Part::Size, "coin-balance", 2.8, 1.9),
     (Part::Size, "debug-last-prompt", 2.8, 1.9),
-    (Part::Calls, "coin-balance, DynamoDB", 1.0, 1.0),
-    (Part::Calls, "coin-balance, S3", 0.0, 0.0),
-    (Part::Calls, "coin-balance, fal", 0.0, 0.0),
-    (Part::Calls, "debug-last-prompt, DynamoDB", 1.0, 1.0),
-    (Part::Calls, "debug-last-prompt, S3", 0.0, 0.0),
-    (Part::Calls, "debug-last-prompt, fal", 0.0, 0.0),
-    (Part::Calls, "replay, DynamoDB", 1.0, 1.0),
-    (Part::Calls, "replay, S3", 0.0, 0.0),
-    (Part::Calls, "replay, fal", 0.0, 0.0),
-    (Part::Calls, "text-to-image, DynamoDB", 3.0, 3.0),
-    (Part::Calls, "text-to-image, S3", 0.0, 0.0),
-    (Part::Calls, "text-to-image, fal", 2.0, 2.0),
-    (Part::Calls, "scans, all functions", 0.0, 0.0),
     (Part::Peers, "FastAPI", 80.0, 105.0),
     (Part::Peers, "FastAPI, 128 MB", 100.0, 180.0),
     (Part::Peers, "boto3", 40.0, 55.0),
@@ -76,11 +60,6 @@ pub fn of(part: Part, name: &str) -> Option<Target> {
     let (.., must, reach) = *TARGETS.iter().find(|(of, named, ..)| (*of, *named) == (part, name))?;
     // The peers are to be slower.
     Some(Target { must, reach, at_least: part == Part::Peers })
-}
-
-/// The parts and names of all rows that have a target.
-pub fn rows() -> impl Iterator<Item = (Part, &'static str)> {
-    TARGETS.iter().map(|(part, name, ..)| (*part, *name))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Throttle {
         let clock = ClockId::pid_cpu_clock_id(process)?;
         // A process that has ended uses no more.
         let used = move || clock.now().map(Duration::from).unwrap_or_default();
-        let is_over = Arc::new(AtomicBool::new(share >= 1.0));
+        let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {

@@ -1,43 +1,10 @@
 //! `GET /api/debug/last-prompt`.
 
 use fal_double::Fault;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Potret, a_prompt};
+use crate::harness::Potret;
 use crate::pictures;
-
-#[tokio::test]
-async fn a_user_without_generations_gets_404() {
-    let (_potret, merchant) = Potret::with_merchant(5).await;
-    assert_eq!(merchant.last_prompt().await.problem(), (404, "no_prompt_log"));
-}
-
-#[tokio::test]
-async fn text_to_image_is_shown_as_it_was_sent() {
-    let (_potret, merchant) = Potret::with_merchant(5).await;
-    let created = merchant.generate(&a_prompt()).await;
-    let mut shown = merchant.last_prompt().await.body;
-    let timestamp = shown["timestamp"].take();
-    assert_eq!(timestamp.as_str().map(str::len), Some("2026-01-11T06:35:30.766926Z".len()));
-    let prompt = &a_prompt()["prompt"];
-    let (model, size) = ("fal-ai/flux/schnell", "square_hd");
-    let expected = json!({
-        "generation_id": created.body["generation_id"], "timestamp": null, "status": "succeeded",
-        "generation_mode": "text-to-image", "model": model,
-        "request": {
-            "has_product_images": false, "num_product_images": 0, "has_face_image": false,
-            "has_background_image": false, "has_image_url": false, "image_url": null,
-            "original_prompt": prompt
-        },
-        "enhanced_prompt": prompt, "prompt_length": 54,
-        "fal_request": {
-            "model": model, "prompt": prompt, "image_size": size, "num_inference_steps": 7,
-            "guidance_scale": 3.5
-        },
-        "payload": {"prompt": prompt, "image_size": size, "num_inference_steps": 7, "guidance_scale": 3.5}
-    });
-    assert_eq!(shown, expected);
-}
 
 #[tokio::test]
 async fn image_to_image_is_shown_without_signatures() {
@@ -77,10 +44,9 @@ async fn the_newest_generation_is_shown_whether_it_succeeded_or_failed() {
 async fn another_users_generation_is_never_shown() {
     let potret = Potret::start().await;
     let (one, two) = (potret.user_with("one", 5).await, potret.user_with("two", 5).await);
-    let mine = |name: &str| -> Value { json!({"prompt": format!("the prompt of {name}")}) };
-    one.generate_with_key("same-key", &mine("one")).await;
+    one.generate_with_key("same-key", &json!({"prompt": "the prompt of one"})).await;
     assert_eq!(two.last_prompt().await.problem(), (404, "no_prompt_log"));
-    let response = two.generate_with_key("same-key", &mine("two")).await;
+    let response = two.generate_with_key("same-key", &json!({"prompt": "the prompt of two"})).await;
     assert_eq!((response.status, response.header("idempotency-replayed")), (200, None));
     assert_eq!(one.last_prompt().await.body["enhanced_prompt"], "the prompt of one");
     assert_eq!(two.last_prompt().await.body["enhanced_prompt"], "the prompt of two");

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use kit::events::HttpApiEvent;
 use serde_json::{Value, json};
 
-use crate::harness::{self, Potret, Setup, a_prompt};
+use crate::harness::{self, A_PROMPT, Potret, Setup};
 
 /// Short, because the test waits for the end of the lease, which is a minute longer.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(4);
@@ -30,12 +30,6 @@ fn processes(potret: &Potret, function: &str) -> Vec<u32> {
     all.filter(is_one).filter_map(|process| process.file_name()?.to_str()?.parse().ok()).collect()
 }
 
-async fn until(is_so: impl AsyncFn() -> bool) {
-    while !is_so().await {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs the output of sam build, and AWS's emulator; .ci/run has both"]
 async fn the_coin_of_a_batch_that_is_killed_at_the_timeout_pays_for_the_next_batch() {
@@ -43,23 +37,24 @@ async fn the_coin_of_a_batch_that_is_killed_at_the_timeout_pays_for_the_next_bat
     let (potret, merchant) = setup.with_merchant(1).await;
 
     let freeze = async {
-        until(async || potret.fal().requests().len() == 2).await;
+        potret.fal_receives(2).await;
         let instances = processes(&potret, "GenerateImage");
         let [instance] = instances[..] else { panic!("one instance expected: {instances:?}") };
         let stopped = Command::new("kill").args(["-STOP", &instance.to_string()]).status();
         assert!(stopped.expect("kill").success());
         instance
     };
-    let prompt = a_prompt();
-    let (response, frozen) = tokio::join!(merchant.generate(&prompt), freeze);
+    let (response, frozen) = tokio::join!(merchant.generate(&A_PROMPT), freeze);
     // The response of API Gateway for a function that fails.
     assert_eq!((response.status, response.text.as_str()), (500, r#"{"message":"Internal Server Error"}"#));
     assert!(!processes(&potret, "GenerateImage").contains(&frozen), "killed");
     assert_eq!(merchant.coins().await, (1, 0), "the hold remains");
 
-    until(async || merchant.coins().await == (1, 1)).await;
+    while merchant.coins().await != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     potret.fal().set_latency(Duration::ZERO);
-    let response = merchant.generate(&a_prompt()).await;
+    let response = merchant.generate(&A_PROMPT).await;
     assert_eq!((response.status, &response.body["remaining_coins"]), (200, &json!(0)), "{}", response.body);
     potret.audit().await;
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use fal_double::Fault;
+use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Potret, Response, Setup, a_prompt, serve};
+use crate::harness::{A_PROMPT, Potret, Setup, serve};
 use crate::pictures;
 
 const FAILED: (u16, &str) = (502, "image_provider_failed");
@@ -62,6 +63,8 @@ async fn a_failed_batch_costs_nothing_and_says_what_is_wrong() {
         let requests = potret.fal().requests().len() - before;
         assert!((max_tries_a_picture..=2 * max_tries_a_picture).contains(&requests), "{fault:?}: {requests}");
     }
+    let requests = potret.fal().requests();
+    assert!(requests.iter().all(|request| request.endpoint != "redirected"), "no redirect is followed");
     potret.audit().await;
 }
 
@@ -70,7 +73,7 @@ async fn one_failed_picture_of_two_fails_the_batch() {
     let (potret, merchant) = Potret::with_merchant(1).await;
     for fault in [Fault::BlackPicture, Fault::InternalError, Fault::ContentPolicyViolation] {
         potret.fal_fails_once(fault, 1);
-        assert_ne!(merchant.generate(&a_prompt()).await.status, 200, "{fault:?}");
+        assert_ne!(merchant.generate(&A_PROMPT).await.status, 200, "{fault:?}");
         assert_eq!(merchant.coins().await, (1, 1), "{fault:?}");
     }
     potret.audit().await;
@@ -82,11 +85,10 @@ async fn a_request_that_fal_did_not_run_is_retried() {
     for fault in [Fault::ConcurrencyLimit, Fault::Unavailable, Fault::InternalErrorRetryable] {
         potret.fal_fails_once(fault, 0);
         let before = potret.fal().requests().len();
-        assert_eq!(merchant.generate(&a_prompt()).await.status, 200, "{fault:?}");
+        assert_eq!(merchant.generate(&A_PROMPT).await.status, 200, "{fault:?}");
         assert_eq!(potret.fal().requests().len() - before, 3, "{fault:?}");
     }
-    assert_eq!(merchant.coins().await, (2, 2));
-    potret.audit().await;
+    potret.audit_with(&merchant, (2, 2)).await;
 }
 
 #[tokio::test]
@@ -94,15 +96,14 @@ async fn pictures_are_found_in_every_form_of_response_and_in_the_queue() {
     let (potret, merchant) = Potret::with_merchant(5).await;
     for fault in [Fault::SingleImage, Fault::BareUrl, Fault::Queued, Fault::QueuedWithUrls] {
         potret.fal_fails(fault);
-        let response = merchant.generate(&a_prompt()).await;
+        let response = merchant.generate(&A_PROMPT).await;
         assert_eq!(response.status, 200, "{fault:?}: {}", response.body);
         for url in response.body["images"].as_array().unwrap() {
             let picture = potret.http.get(url.as_str().unwrap()).send().await.unwrap();
             assert_eq!(picture.status(), 200, "{fault:?}");
         }
     }
-    assert_eq!(merchant.coins().await, (1, 1));
-    potret.audit().await;
+    potret.audit_with(&merchant, (1, 1)).await;
 }
 
 /// A fal that queues every request, and fails the first `GET` of every path.
@@ -127,65 +128,45 @@ async fn stumbling_queue() -> String {
 #[tokio::test]
 async fn a_failed_look_into_the_queue_is_repeated() {
     let (potret, merchant) = with_fal_at(stumbling_queue().await).with_merchant(1).await;
-    let response = merchant.generate(&a_prompt()).await;
+    let response = merchant.generate(&A_PROMPT).await;
     assert_eq!(response.status, 200, "{}", response.body);
-    assert_eq!(merchant.coins().await, (0, 0));
-    potret.audit().await;
+    potret.audit_with(&merchant, (0, 0)).await;
 }
 
 #[tokio::test]
 async fn a_request_to_fal_carries_our_timeout() {
     let potret = Potret::start().await;
-    potret.user_with("merchant", 1).await.generate(&a_prompt()).await;
+    potret.user_with("merchant", 1).await.generate(&A_PROMPT).await;
     for request in potret.fal().requests() {
         let seconds: u64 = request.request_timeout.expect("the header").parse().expect("seconds");
         assert!((20..=26).contains(&seconds), "{seconds}");
     }
 }
 
-/// Generates on a stack of this setup. The batch fails, and costs nothing.
-async fn refused(setup: Setup, fault: Option<Fault>) -> Response {
-    let (potret, merchant) = setup.with_merchant(1).await;
-    fault.into_iter().for_each(|fault| potret.fal_fails(fault));
-    let refused = merchant.generate(&a_prompt()).await;
-    assert_eq!(merchant.coins().await, (1, 1));
-    assert_eq!(merchant.last_prompt().await.body["status"], "failed");
-    potret.audit().await;
-    refused
-}
-
 #[tokio::test]
-async fn a_lasting_concurrency_limit_becomes_busy_with_retry_after() {
-    let setup = Setup::default().function_timeout(Duration::from_secs(5));
-    let refused = refused(setup, Some(Fault::ConcurrencyLimit)).await;
-    assert_eq!(refused.problem(), BUSY);
-    assert!(refused.header("retry-after").is_some());
-}
-
-#[tokio::test]
-async fn balance_is_unchanged_when_fal_times_out() {
-    let setup = Setup::default().function_timeout(Duration::from_secs(5));
-    assert_eq!(refused(setup, Some(Fault::Slow)).await.problem(), TIMED_OUT);
-}
-
-#[tokio::test]
-async fn a_fal_timeout_shorter_than_the_functions_is_kept() {
-    let setup = Setup::default().setting("FAL_TIMEOUT_SECONDS", "1");
-    assert_eq!(refused(setup, Some(Fault::Slow)).await.problem(), TIMED_OUT);
-}
-
-#[tokio::test]
-async fn a_batch_costs_nothing_when_fal_cannot_be_reached() {
+async fn a_fal_that_is_too_slow_or_cannot_be_used_costs_nothing() {
+    let five_seconds = || Setup::default().function_timeout(Duration::from_secs(5));
+    let one_second_for_fal = Setup::default().setting("FAL_TIMEOUT_SECONDS", "1");
     // Port 9 of the loopback is closed on any machine that runs tests.
-    let setup = with_fal_at("http://127.0.0.1:9").function_timeout(Duration::from_secs(5));
-    assert_eq!(refused(setup, None).await.problem(), FAILED);
-}
-
-#[tokio::test]
-async fn a_refused_fal_key_costs_nothing_and_is_not_mentioned_to_the_client() {
+    let unreachable = with_fal_at("http://127.0.0.1:9").function_timeout(Duration::from_secs(5));
     let other = Potret::start().await;
-    let setup = with_fal_at(other.url("/_local/fal")).setting("FAL_KEY", "wrong:key-of-this-test");
-    let refused = refused(setup, None).await;
-    assert_eq!(refused.problem(), FAILED);
-    assert!(!refused.body.to_string().contains("key"), "{}", refused.body);
+    let wrong_key = with_fal_at(other.url("/_local/fal")).setting("FAL_KEY", "wrong:key-of-this-test");
+    let table = [
+        ("a lasting concurrency limit", five_seconds(), Some(Fault::ConcurrencyLimit), BUSY),
+        ("no response in the function's time", five_seconds(), Some(Fault::Slow), TIMED_OUT),
+        ("no response in the shorter time for fal", one_second_for_fal, Some(Fault::Slow), TIMED_OUT),
+        ("no connection", unreachable, None, FAILED),
+        ("a refused key", wrong_key, None, FAILED),
+    ];
+    join_all(table.map(async |(name, setup, fault, problem)| {
+        let (potret, merchant) = setup.with_merchant(1).await;
+        fault.into_iter().for_each(|fault| potret.fal_fails(fault));
+        let refused = merchant.generate(&A_PROMPT).await;
+        assert_eq!(refused.problem(), problem, "{name}");
+        assert_eq!(refused.header("retry-after").is_some(), problem == BUSY, "{name}");
+        assert!(!refused.body.to_string().contains("key"), "{name}: {}", refused.body);
+        assert_eq!(merchant.last_prompt().await.body["status"], "failed", "{name}");
+        potret.audit_with(&merchant, (1, 1)).await;
+    }))
+    .await;
 }

@@ -5,7 +5,6 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use axum::body::Bytes;
 use futures::{StreamExt, stream};
 use local_stack::demo;
 use serde_json::{Value, json};
@@ -69,12 +68,11 @@ impl Fixture {
 
     /// The function's response on a stack of its own, prepared as `cargo dev invoke` prepares it.
     async fn run(&self) -> Value {
-        let stack = Potret::start().await.stack;
-        demo::prepare(&stack).await.expect("the demo users");
-        let invocation = stack.lambda.invoke(&self.function, Bytes::from(self.text.clone())).await;
-        match invocation.unwrap_or_else(|error| panic!("{}: {error}", self.path())).outcome {
+        let potret = Potret::start().await;
+        demo::prepare(&potret.stack).await.expect("the demo users");
+        match potret.call(&self.function, &self.json()).await {
             Err(error) => json!({"error": error}),
-            Ok(output) => shown(serde_json::from_slice(&output).expect("JSON")),
+            Ok(output) => shown(output),
         }
     }
 }
@@ -172,16 +170,15 @@ async fn every_http_function_has_fixtures_with_a_success_and_a_refusal() {
     let potret = Potret::start().await;
     let mut statuses: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (fixture, response) in responses().await {
-        statuses.entry(fixture.function.as_str()).or_default().push(response["status"].as_u64());
+        statuses
+            .entry(fixture.function.as_str())
+            .or_default()
+            .push(response["status"].as_u64().unwrap_or_default());
     }
     for route in &potret.stack.resources.routes {
-        let statuses = &statuses[route.function.as_str()];
-        let is_refused = statuses.iter().any(|status| status.is_some_and(|status| status >= 400));
-        let succeeds = statuses.iter().any(|status| matches!(status, Some(200..300)));
-        assert!(
-            statuses.len() >= MIN_FIXTURES_OF_AN_HTTP_FUNCTION && is_refused && succeeds,
-            "events/{} needs {MIN_FIXTURES_OF_AN_HTTP_FUNCTION} fixtures, with a success and an error",
-            route.function
-        );
+        let (function, statuses) = (&route.function, &statuses[route.function.as_str()]);
+        assert!(statuses.len() >= MIN_FIXTURES_OF_AN_HTTP_FUNCTION, "events/{function}: {statuses:?}");
+        assert!(statuses.iter().any(|status| (200..300).contains(status)), "{function} has no success");
+        assert!(statuses.iter().any(|status| *status >= 400), "{function} has no refusal");
     }
 }

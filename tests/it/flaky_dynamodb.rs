@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use kit::trouble::{Failure, Plan, Trouble, Troubles, deliver, without_request_token};
 use serde_json::Value;
 use url::Url;
 
-use crate::harness::{Potret, Setup, serve};
+use crate::harness::{self, Potret, Setup, serve};
 
 /// A stack whose functions reach DynamoDB through the proxy.
 pub struct Flaky {
     pub potret: Potret,
-    pub dynamodb: FlakyDynamoDb,
+    pub dynamodb: Arc<FlakyDynamoDb>,
     /// Has the tables.
     pub behind: Potret,
 }
@@ -29,8 +29,15 @@ impl Flaky {
 
     pub async fn with(setup: Setup) -> Self {
         let behind = Potret::start().await;
-        let dynamodb = FlakyDynamoDb::before(behind.stack.dynamodb.endpoint()).await;
-        let setup = setup.setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint.as_str());
+        let dynamodb = Arc::new(FlakyDynamoDb {
+            upstream: behind.stack.dynamodb.endpoint().clone(),
+            http: aws_double::http_client(),
+            troubles: Mutex::default(),
+            items_read: AtomicU64::default(),
+            forgets_tokens: AtomicBool::default(),
+        });
+        let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&dynamodb))).await;
+        let setup = setup.setting("AWS_ENDPOINT_URL_DYNAMODB", endpoint);
         Self { potret: setup.start().await, dynamodb, behind }
     }
 
@@ -42,11 +49,6 @@ impl Flaky {
 
 /// The proxy.
 pub struct FlakyDynamoDb {
-    endpoint: Url,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     upstream: Url,
     http: reqwest::Client,
     troubles: Mutex<Troubles>,
@@ -55,62 +57,41 @@ struct Shared {
 }
 
 impl FlakyDynamoDb {
-    async fn before(upstream: &Url) -> Self {
-        let shared = Arc::new(Shared {
-            upstream: upstream.clone(),
-            http: aws_double::http_client(),
-            troubles: Mutex::default(),
-            items_read: AtomicU64::default(),
-            forgets_tokens: AtomicBool::default(),
-        });
-        let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&shared))).await;
-        Self { endpoint: endpoint.parse().expect("a URL"), shared }
-    }
-
     pub fn troubles(&self) -> MutexGuard<'_, Troubles> {
-        self.shared.troubles.lock().expect("no panic")
+        self.troubles.lock().expect("no panic")
     }
 
     /// From now on DynamoDB gets no request token, as if it had been restarted.
     pub fn forget_tokens(&self) {
-        self.shared.forgets_tokens.store(true, Ordering::Relaxed);
+        self.forgets_tokens.store(true, Ordering::Relaxed);
     }
 
     /// How many items DynamoDB has read since the last time this was asked, whether or not it returned them.
     pub fn take_items_read(&self) -> u64 {
-        self.shared.items_read.swap(0, Ordering::Relaxed)
+        self.items_read.swap(0, Ordering::Relaxed)
     }
 }
 
-async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn forward(State(proxy): State<Arc<FlakyDynamoDb>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
-    let trouble = shared.troubles.lock().expect("no panic").next(operation);
-    match deliver(trouble, upstream(shared, headers, body)).await {
+    let trouble = proxy.troubles.lock().expect("no panic").next(operation);
+    match deliver(trouble, upstream(proxy, headers, body)).await {
         Ok(response) => response,
         Err(Failure::NotSent | Failure::ReplyLost) => cut(),
         Err(Failure::Refused(refusal)) => refusal.of_dynamodb().map(Into::<Body>::into),
     }
 }
 
-async fn upstream(shared: Arc<Shared>, mut headers: HeaderMap, mut body: Bytes) -> Response {
-    headers.remove("host");
-    if shared.forgets_tokens.load(Ordering::Relaxed) {
+async fn upstream(proxy: Arc<FlakyDynamoDb>, mut headers: HeaderMap, mut body: Bytes) -> Response {
+    if proxy.forgets_tokens.load(Ordering::Relaxed) {
         body = without_request_token(&body);
         headers.remove("content-length");
     }
-    let response = shared.http.post(shared.upstream.clone()).headers(headers).body(body).send().await;
-    let response = response.expect("a response from DynamoDB");
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = response.bytes().await.expect("a body");
-    shared.items_read.fetch_add(items_read(&body), Ordering::Relaxed);
-    let mut response = (status, body).into_response();
-    for name in ["content-type", "x-amzn-requestid", "x-amz-crc32"] {
-        if let Some(value) = headers.get(name) {
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
-    response
+    let to = (Method::POST, proxy.upstream.clone());
+    let (status, headers, body) = harness::forward(&proxy.http, to, headers, body).await;
+    proxy.items_read.fetch_add(items_read(&body), Ordering::Relaxed);
+    (status, headers, body).into_response()
 }
 
 fn items_read(response: &[u8]) -> u64 {

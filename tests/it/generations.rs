@@ -5,7 +5,7 @@ use std::time::Duration;
 use fal_double::Fault;
 use serde_json::{Value, json};
 
-use crate::harness::{Potret, Response, Setup, a_prompt};
+use crate::harness::{A_PROMPT, Potret, Response, Setup};
 use crate::pictures;
 
 const LIST: &str = "/api/generations";
@@ -55,12 +55,9 @@ async fn pages_list_every_generation_newest_first() {
 async fn failed_and_running_generations_are_listed_and_cost_nothing() {
     let (potret, merchant) = Setup::default().fal_takes(Duration::from_millis(500)).with_merchant(5).await;
     potret.fal_fails_once(Fault::ContentPolicyViolation, 0);
-    merchant.generate(&a_prompt()).await;
-    let prompt = a_prompt();
-    let (_, list) = tokio::join!(merchant.generate(&prompt), async {
-        while potret.fal().requests().len() < 3 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    merchant.generate(&A_PROMPT).await;
+    let (_, list) = tokio::join!(merchant.generate(&A_PROMPT), async {
+        potret.fal_receives(3).await;
         merchant.get(LIST).await
     });
     for (index, status, error_code) in [(0, "pending", Value::Null), (1, "failed", json!("content_rejected"))]
@@ -76,8 +73,8 @@ async fn failed_and_running_generations_are_listed_and_cost_nothing() {
 async fn another_users_generations_are_not_found_and_cursors_are_refused() {
     let potret = Potret::start().await;
     let (one, two) = (potret.user_with("one", 5).await, potret.user_with("two", 5).await);
-    let location = one.generate(&a_prompt()).await.header("location").expect("a location").to_owned();
-    one.generate(&a_prompt()).await;
+    let location = one.generate(&A_PROMPT).await.header("location").expect("a location").to_owned();
+    one.generate(&A_PROMPT).await;
     assert_eq!(two.get(&location).await.problem(), (404, "not_found"));
     assert!(prompts(&two.get(LIST).await).is_empty());
     let page = one.get(&format!("{LIST}?limit=1")).await;

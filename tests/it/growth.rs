@@ -5,7 +5,7 @@ use common::identity::UserId;
 use tests::give_a_past;
 
 use crate::flaky_dynamodb::{Flaky, FlakyDynamoDb};
-use crate::harness::{User, a_prompt};
+use crate::harness::{A_PROMPT, User};
 
 /// The DynamoDB calls of each request, and the items that they read.
 async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)> {
@@ -23,8 +23,8 @@ async fn costs(user: &User, dynamodb: &FlakyDynamoDb) -> Vec<(Vec<String>, u64)>
 async fn a_balance_the_last_prompt_and_a_page_cost_the_same_after_ten_generations_and_after_a_thousand() {
     let Flaky { potret, dynamodb, behind: _behind } = Flaky::start().await;
     let merchant = potret.user_with("merchant", 1).await;
-    assert_eq!(merchant.generate(&a_prompt()).await.status, 200);
-    let (client, table) = (potret.stack.dynamodb.dynamodb(), potret.tables().generations);
+    assert_eq!(merchant.generate(&A_PROMPT).await.status, 200);
+    let (client, table) = (potret.dynamodb(), potret.tables().generations);
     let id = UserId::parse("merchant").expect("a user id");
 
     give_a_past(&client, &table, &id, 9).await;

@@ -1,7 +1,6 @@
 //! Every condition of the ledger by itself. Each test changes the tables by hand, so that one condition alone prevents a
 //! change. Some of these states cannot occur while the other conditions hold.
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::Generation;
@@ -9,6 +8,7 @@ use common::ids::AttemptId;
 use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
+use serde_json::{Value, json};
 
 use crate::harness::Potret;
 
@@ -34,19 +34,17 @@ impl Held {
         Self { potret, hold, generation, now }
     }
 
-    async fn change_generation(&self, attribute: &str, value: AttributeValue) {
-        let update = self.potret.stack.dynamodb.dynamodb().update_item();
-        let update = update.table_name(self.potret.tables().generations.name());
-        let update = update.key("generation_id", text(&self.generation.generation_id.to_string()));
-        let update =
-            update.update_expression("SET #name = :v").expression_attribute_names("#name", attribute);
-        send(update, value).await;
+    async fn change_generation(&self, attribute: &str, value: Value) {
+        let mut generation = self.potret.snapshot().await.generations.remove(0);
+        generation[attribute] = value;
+        self.potret.put(self.potret.tables().generations.name(), generation).await;
     }
 
     async fn change_profile(&self, expression: &str, value: AttributeValue) {
-        let update = self.potret.stack.dynamodb.dynamodb().update_item();
+        let update = self.potret.dynamodb().update_item();
         let update = update.table_name(self.potret.tables().profiles.name()).update_expression(expression);
-        send(update, value).await;
+        let update = update.key("user_id", AttributeValue::S("merchant".to_owned()));
+        update.expression_attribute_values(":v", value).send().await.expect("an update");
     }
 
     async fn settle(&self) -> Result<Coins, SettleRefused> {
@@ -59,21 +57,14 @@ impl Held {
         assert_eq!(self.potret.snapshot().await, before);
     }
 
-    async fn releasing_changes_nothing(&self) {
+    /// Neither settling nor releasing does.
+    async fn ending_changes_nothing(&self) {
+        self.settling_changes_nothing().await;
         let before = self.potret.snapshot().await;
         let released = self.potret.ledger().release(&self.hold, "code", self.now).await;
         assert!(!matches!(released, Ok(Released::WasSettled(_))));
         assert_eq!(self.potret.snapshot().await, before);
     }
-}
-
-async fn send(update: UpdateItemFluentBuilder, value: AttributeValue) {
-    let update = update.key("user_id", text("merchant")).expression_attribute_values(":v", value);
-    update.send().await.expect("an update");
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
 }
 
 /// Another attempt's id.
@@ -82,16 +73,15 @@ const ANOTHER: &str = "00000000-0000-4000-8000-000000000007";
 #[tokio::test]
 async fn a_generation_of_another_attempt_is_neither_settled_nor_released() {
     let held = Held::begin().await;
-    held.change_generation("attempt_id", text(ANOTHER)).await;
-    held.settling_changes_nothing().await;
-    held.releasing_changes_nothing().await;
+    held.change_generation("attempt_id", json!(ANOTHER)).await;
+    held.ending_changes_nothing().await;
 }
 
 #[tokio::test]
 async fn a_generation_that_has_ended_is_neither_settled_nor_released() {
     for status in ["FAILED", "EXPIRED", "SUCCEEDED"] {
         let held = Held::begin().await;
-        held.change_generation("status", text(status)).await;
+        held.change_generation("status", json!(status)).await;
         let before = held.potret.snapshot().await;
         drop(held.settle().await);
         drop(held.potret.ledger().release(&held.hold, "code", held.now).await);
@@ -104,17 +94,15 @@ async fn a_generation_without_its_hold_is_neither_settled_nor_released() {
     let held = Held::begin().await;
     let hold = AttributeValue::Ss(vec![held.hold.to_string()]);
     held.change_profile("DELETE holds :v", hold).await;
-    held.settling_changes_nothing().await;
-    held.releasing_changes_nothing().await;
+    held.ending_changes_nothing().await;
 }
 
 #[tokio::test]
 async fn an_attempt_that_was_charged_is_not_charged_again() {
     let held = Held::begin().await;
-    let client = held.potret.stack.dynamodb.dynamodb();
-    let entry = client.put_item().table_name(held.potret.tables().ledger.name());
-    let entry = entry.item("entry_id", text(&format!("charge#{}", held.hold.attempt_id)));
-    entry.item("user_id", text("merchant")).item("at", text("now")).send().await.expect("an entry");
+    let entry_id = format!("charge#{}", held.hold.attempt_id);
+    let entry = json!({"entry_id": entry_id, "user_id": "merchant", "at": "now"});
+    held.potret.put(held.potret.tables().ledger.name(), entry).await;
     held.settling_changes_nothing().await;
 }
 
@@ -131,9 +119,8 @@ async fn a_settle_subtracts_from_the_balance_in_the_table() {
 async fn coins_are_not_taken_back_within_the_lease_of_the_record() {
     let long_ago = Timestamp::now() - SignedDuration::from_secs(1_000);
     let held = Held::begin_at(long_ago).await;
-    let later = (Timestamp::now() + SignedDuration::from_secs(1_000)).as_millisecond();
-    let later = AttributeValue::N(later.to_string());
-    held.change_generation("lease_until", later).await;
+    let later = Timestamp::now() + SignedDuration::from_secs(1_000);
+    held.change_generation("lease_until", json!(later.as_millisecond())).await;
     let before = held.potret.snapshot().await;
     let now = Timestamp::now();
     // Two coins are not available, so the ledger looks for holds past their lease.

@@ -5,7 +5,6 @@ mod flaky_dynamodb;
 mod harness;
 mod pictures;
 mod recorder;
-mod rows;
 
 mod add_coins;
 mod api_description;

@@ -101,13 +101,3 @@ async fn a_repeated_payment_is_counted_once() {
     let repeat = potret.invoke("add-coins", &payment).await.metrics;
     assert_eq!(values(&repeat), json!({"Invocations": 1.0}));
 }
-
-#[tokio::test]
-async fn no_line_of_metrics_names_a_user() {
-    let potret = Potret::start().await;
-    potret.user_with("merchant", 1).await;
-    for (function, fixture) in [("generate-image", "text-to-image"), ("coin-balance", "success")] {
-        let line = potret.invoke(function, &event(function, fixture, "merchant")).await.metrics;
-        assert!(!line.to_string().contains("merchant"), "{line}");
-    }
-}

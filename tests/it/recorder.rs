@@ -11,33 +11,27 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harness::serve;
+use crate::harness::{self, serve};
 
 /// The proxy. Without an upstream it acts as a Systems Manager in which every parameter exists, with a value
 /// that is valid for every key.
-#[derive(Clone)]
 pub struct Recorder {
-    pub endpoint: Url,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     upstream: Option<Url>,
     http: reqwest::Client,
     needed: Mutex<BTreeSet<String>>,
 }
 
 impl Recorder {
-    pub async fn before(upstream: Option<&Url>) -> Self {
+    /// Starts the proxy, and returns its URL as well.
+    pub async fn before(upstream: Option<&Url>) -> (String, Arc<Self>) {
         let http = aws_double::http_client();
-        let shared = Arc::new(Shared { upstream: upstream.cloned(), http, needed: Mutex::default() });
-        let endpoint = serve(Router::new().fallback(forward).with_state(Arc::clone(&shared))).await;
-        Self { endpoint: endpoint.parse().expect("a URL"), shared }
+        let recorder = Arc::new(Self { upstream: upstream.cloned(), http, needed: Mutex::default() });
+        (serve(Router::new().fallback(forward).with_state(Arc::clone(&recorder))).await, recorder)
     }
 
     /// Returns the actions since the last call, such as `dynamodb:GetItem on <table>`.
     pub fn take_needed(&self) -> BTreeSet<String> {
-        std::mem::take(&mut self.shared.needed.lock().expect("no panic"))
+        std::mem::take(&mut self.needed.lock().expect("no panic"))
     }
 }
 
@@ -78,22 +72,17 @@ fn needs(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<St
 }
 
 async fn forward(
-    State(shared): State<Arc<Shared>>,
+    State(recorder): State<Arc<Recorder>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    shared.needed.lock().expect("no panic").extend(needs(&method, &uri, &headers, &body));
-    let Some(upstream) = &shared.upstream else {
+    recorder.needed.lock().expect("no panic").extend(needs(&method, &uri, &headers, &body));
+    let Some(upstream) = &recorder.upstream else {
         let parameter = json!({"Parameter": {"Value": format!("id:{}", "secret".repeat(8))}});
         return parameter.to_string().into_response();
     };
-    // The Host header stays, because it is signed.
     let url = upstream.join(uri.path_and_query().map_or("/", |path| path.as_str())).expect("a URL");
-    let request = shared.http.request(method, url).headers(headers).body(body);
-    let response = request.send().await.expect("a response");
-    let (status, mut headers) = (response.status(), response.headers().clone());
-    headers.remove("transfer-encoding");
-    (status, headers, response.bytes().await.expect("a body")).into_response()
+    harness::forward(&recorder.http, (method, url), headers, body).await.into_response()
 }

@@ -1,12 +1,9 @@
-//! DynamoDB, as far as the functions use it. Every user has coins and a full page of generations. A
-//! generation that was written is found again, so that a replay is a real one.
+//! DynamoDB, as far as the functions use it. Every user has coins and a full page of generations.
 
-use std::collections::BTreeMap;
-
-use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::PICTURE;
 
@@ -18,61 +15,21 @@ pub const LEDGER: &str = "ledger";
 /// The balance of every user.
 pub const COINS: u64 = 1_000_000;
 
-/// The generations of every user: more than a page.
-const GENERATIONS_OF_A_USER: u64 = 10_000;
-
-/// The written generations by id.
-#[derive(Debug, Default)]
-pub(super) struct Tables(BTreeMap<String, Map<String, Value>>);
-
-impl Tables {
-    /// The operation of a request and its response.
-    pub fn respond(&mut self, head: &Parts, body: &[u8]) -> (String, Response) {
-        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-        let operation = target.unwrap_or_default().trim_start_matches("DynamoDB_20120810.");
-        let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let (status, response) = match (operation, request["TableName"].as_str()) {
-            ("GetItem", Some(PROFILES)) => (StatusCode::OK, json!({"Item": profile(&request)})),
-            ("Query", Some(GENERATIONS)) => (StatusCode::OK, page(&request)),
-            ("TransactWriteItems", _) => self.transact(&request),
-            _ => {
-                let message = format!("the bench does not know this {operation}");
-                let code = "com.amazon.coral.validate#ValidationException";
-                (StatusCode::BAD_REQUEST, json!({"__type": code, "message": message}))
-            }
-        };
-        let headers = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
-        (operation.to_owned(), (status, headers, response.to_string()).into_response())
-    }
-
-    fn transact(&mut self, request: &Value) -> (StatusCode, Value) {
-        let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
-        for action in actions {
-            let (put, update) = (&action["Put"], &action["Update"]);
-            if put["TableName"] == GENERATIONS {
-                let id = text(&put["Item"]["generation_id"]);
-                if let Some(existing) = self.0.get(&id) {
-                    return (StatusCode::BAD_REQUEST, refusal(existing, actions.len()));
-                }
-                self.0.insert(id, put["Item"].as_object().cloned().unwrap_or_default());
-            }
-            if update["TableName"] == GENERATIONS
-                && let Some(generation) = self.0.get_mut(&text(&update["Key"]["generation_id"]))
-            {
-                let values = &update["ExpressionAttributeValues"];
-                for (name, value) in
-                    [("status", ":status"), ("images", ":images"), ("remaining_coins", ":remaining")]
-                {
-                    generation.insert(name.to_owned(), values[value].clone());
-                }
-            }
+pub(super) async fn respond(headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let operation = target.unwrap_or_default().trim_start_matches("DynamoDB_20120810.");
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (status, response) = match (operation, request["TableName"].as_str()) {
+        ("GetItem", Some(PROFILES)) => (StatusCode::OK, json!({"Item": profile(&request)})),
+        ("Query", Some(GENERATIONS)) => (StatusCode::OK, page(&request)),
+        ("TransactWriteItems", _) => (StatusCode::OK, json!({})),
+        _ => {
+            let message = format!("the bench does not know this {operation}");
+            let code = "com.amazon.coral.validate#ValidationException";
+            (StatusCode::BAD_REQUEST, json!({"__type": code, "message": message}))
         }
-        (StatusCode::OK, json!({}))
-    }
-}
-
-fn text(attribute: &Value) -> String {
-    attribute["S"].as_str().unwrap_or_default().to_owned()
+    };
+    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], response.to_string()).into_response()
 }
 
 fn profile(request: &Value) -> Value {
@@ -80,28 +37,15 @@ fn profile(request: &Value) -> Value {
     json!({"user_id": request["Key"]["user_id"], "coins_balance": coins, "coins_available": coins})
 }
 
-/// The condition of the first action was false.
-fn refusal(existing: &Map<String, Value>, actions: usize) -> Value {
-    let mut reasons = vec![json!({"Code": "None"}); actions];
-    reasons[0] = json!({
-        "Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": existing
-    });
-    json!({
-        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons \
-            [ConditionalCheckFailed, None]",
-        "CancellationReasons": reasons
-    })
-}
-
-/// As many generations as the request's limit.
+/// As many generations as the request's limit. There are always more.
 fn page(request: &Value) -> Value {
-    let limit = request["Limit"].as_u64().unwrap_or(GENERATIONS_OF_A_USER).min(GENERATIONS_OF_A_USER);
     let user = &request["ExpressionAttributeValues"][":user"];
+    let limit = request["Limit"].as_u64().unwrap_or_default();
     let items: Vec<_> = (0..limit).map(|age| generation(user, age)).collect();
-    let last = &items[items.len() - 1];
-    let key = json!({
-        "user_id": user, "generation_id": last["generation_id"], "created_at": last["created_at"]
+    let key = items.last().map(|last| {
+        json!({
+            "user_id": user, "generation_id": last["generation_id"], "created_at": last["created_at"]
+        })
     });
     json!({"Items": items, "Count": limit, "ScannedCount": limit, "LastEvaluatedKey": key})
 }

@@ -1,5 +1,5 @@
 //! Stand-ins for DynamoDB, S3 and fal over TLS, as fast as this machine can be. They respond as the services
-//! do, record every call, and refuse what they do not know, so that no function is measured while it fails.
+//! do, and refuse what they do not know, so that no function is measured while it fails.
 
 mod dynamodb;
 mod tls;
@@ -17,7 +17,6 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use dynamodb::Tables;
 use tls::Identity;
 
 pub use dynamodb::{COINS, GENERATIONS, LEDGER, PROFILES};
@@ -29,23 +28,6 @@ pub const FAL_KEY: &str = "bench-id:bench-secret";
 const PICTURE: &str =
     "https://v3.fal.media/files/penguin/WXy3MYxHUZ4ZJwl2Zg3oQ_0b6e8f2d7c9a4f1e8d3b5a7c9e1f2d4b.jpg";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    DynamoDb,
-    S3,
-    Fal,
-}
-
-/// One call by a function.
-#[derive(Debug, Clone)]
-pub struct Call {
-    pub service: Service,
-    /// DynamoDB's operation, or the method.
-    pub operation: String,
-    /// From having read the request to the response.
-    pub took: Duration,
-}
-
 /// The running servers.
 #[derive(Debug)]
 pub struct Backends {
@@ -53,70 +35,52 @@ pub struct Backends {
     pub urls: [String; 3],
     /// The file with the certificate of the authority of all three.
     pub authority: PathBuf,
-    shared: Arc<Mutex<Shared>>,
+    fal: Fal,
 }
 
+type Fal = Arc<Mutex<Pictures>>;
+
+/// The pictures that fal has made.
 #[derive(Debug, Default)]
-struct Shared {
-    calls: Vec<Call>,
-    tables: Tables,
+struct Pictures {
     /// How long fal takes for the first and for the second picture of a batch.
     latency: [Duration; 2],
-    pictures: usize,
+    begun: usize,
+    /// The time of the slowest since the last event.
+    slowest: Duration,
 }
 
 impl Backends {
     /// Starts the servers with a certificate made for this run. Its authority is written into `folder`.
     pub fn start(threads: &Handle, folder: &Path) -> anyhow::Result<Self> {
         let identity = Identity::make(folder)?;
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let start = |service: Service| -> anyhow::Result<_> {
-            let router = Router::new().fallback(respond).layer(DefaultBodyLimit::disable());
-            let router = router.with_state((service, Arc::clone(&shared)));
+        let fal = Fal::default();
+        let start = |router: Router| -> anyhow::Result<_> {
+            let router = router.layer(DefaultBodyLimit::disable());
             let address = threads.block_on(tls::serve(identity.acceptor()?, router))?;
             Ok(format!("https://{address}"))
         };
-        let urls = [start(Service::DynamoDb)?, start(Service::S3)?, start(Service::Fal)?];
-        Ok(Self { urls, authority: identity.authority, shared })
+        let urls = [
+            start(Router::new().fallback(dynamodb::respond))?,
+            start(Router::new().fallback(put_photo))?,
+            start(Router::new().fallback(make_picture).with_state(Arc::clone(&fal)))?,
+        ];
+        Ok(Self { urls, authority: identity.authority, fal })
     }
 
-    /// Forgets all data and calls, and sets how long fal takes for the two pictures of a batch.
+    /// Sets how long fal takes for the two pictures of a batch.
     pub fn reset(&self, latency: [Duration; 2]) {
-        *locked(&self.shared) = Shared { latency, ..Shared::default() };
+        *locked(&self.fal) = Pictures { latency, ..Pictures::default() };
     }
 
-    /// The calls since the last time.
-    pub fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut locked(&self.shared).calls)
+    /// How long fal took for the slowest picture since the last time: from having read the request to the
+    /// response.
+    pub fn take_slowest_picture(&self) -> Duration {
+        std::mem::take(&mut locked(&self.fal).slowest)
     }
 }
 
-async fn respond(
-    State((service, shared)): State<(Service, Arc<Mutex<Shared>>)>,
-    head: Parts,
-    body: Bytes,
-) -> Response {
-    let begun = Instant::now();
-    let (operation, response) = match service {
-        Service::DynamoDb => locked(&shared).tables.respond(&head, &body),
-        Service::S3 => (head.method.to_string(), put_photo(&head, &body)),
-        Service::Fal => {
-            let latency = {
-                let mut shared = locked(&shared);
-                shared.pictures += 1;
-                shared.latency[(shared.pictures - 1) % 2]
-            };
-            if !latency.is_zero() {
-                tokio::time::sleep(latency).await;
-            }
-            (head.method.to_string(), make_picture(&head, &body))
-        }
-    };
-    locked(&shared).calls.push(Call { service, operation, took: begun.elapsed() });
-    response
-}
-
-fn put_photo(head: &Parts, body: &[u8]) -> Response {
+async fn put_photo(head: Parts, body: Bytes) -> Response {
     let is_signed = head.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
     if head.method != Method::PUT || body.is_empty() || !is_signed {
         return (StatusCode::BAD_REQUEST, "a signed PUT of a photo expected").into_response();
@@ -126,14 +90,21 @@ fn put_photo(head: &Parts, body: &[u8]) -> Response {
     (headers, "").into_response()
 }
 
-fn make_picture(head: &Parts, body: &[u8]) -> Response {
-    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+async fn make_picture(State(fal): State<Fal>, head: Parts, body: Bytes) -> Response {
+    let begun = Instant::now();
+    let latency = {
+        let mut pictures = locked(&fal);
+        pictures.begun += 1;
+        pictures.latency[(pictures.begun - 1) % 2]
+    };
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let has_key =
         head.headers.get(header::AUTHORIZATION).is_some_and(|key| *key == *format!("Key {FAL_KEY}"));
     let is_for_a_picture = head.method == Method::POST && head.uri.path().starts_with("/fal-ai/");
     if !has_key || !is_for_a_picture || !request["prompt"].is_string() {
         return (StatusCode::BAD_REQUEST, "a prompt with the key expected").into_response();
     }
+    tokio::time::sleep(latency).await;
     let picture = json!({
         "images": [{"url": PICTURE, "width": 1024, "height": 1024, "content_type": "image/jpeg"}],
         "timings": {"inference": 0.3_f64},
@@ -141,9 +112,13 @@ fn make_picture(head: &Parts, body: &[u8]) -> Response {
         "has_nsfw_concepts": [false],
         "prompt": request["prompt"]
     });
-    ([("x-fal-request-id", "764cabcf-b745-4b3e-ae38-1200304cf45b")], Json(picture)).into_response()
+    let response =
+        ([("x-fal-request-id", "764cabcf-b745-4b3e-ae38-1200304cf45b")], Json(picture)).into_response();
+    let mut pictures = locked(&fal);
+    pictures.slowest = pictures.slowest.max(begun.elapsed());
+    response
 }
 
-fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(fal: &Mutex<Pictures>) -> MutexGuard<'_, Pictures> {
+    fal.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,5 @@
 //! What the tables really have of a user, in the model's terms. It shares no code with the ledger.
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::Generation;
 use common::identity::UserId;
@@ -14,13 +12,6 @@ use serde_json::Value;
 /// A number of coins as the model has it.
 pub fn small(coins: Coins) -> i8 {
     i8::try_from(coins.count()).expect("few coins")
-}
-
-/// Makes the profile of a user who had coins before there was a ledger.
-pub async fn import(client: &Client, profiles: &str, user: &UserId, coins: i8) {
-    let put = client.put_item().table_name(profiles);
-    let put = put.item("user_id", AttributeValue::S(user.to_string()));
-    put.item("coins_balance", AttributeValue::N(coins.to_string())).send().await.expect("a row");
 }
 
 /// All items of `user`, who made these attempts.

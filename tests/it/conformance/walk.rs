@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kit::records;
 use model::state::{ATTEMPTS, Actor, Attempt, Attempts, Items, Reason, Response, Stage, State};
 use model::{Model, Scenario};
+use serde_json::json;
 
 use super::tables;
 use crate::harness::Potret;
@@ -43,8 +44,9 @@ impl<'p> Walk<'p> {
         let attempts = Attempt::all().map(|attempt| pending(&user, &scenario, attempt, began)).collect();
         let (model, state) = (Model::new(scenario), scenario.start());
         if let Some(coins) = scenario.opening_balance {
-            let client = potret.stack.dynamodb.dynamodb();
-            tables::import(&client, potret.tables().profiles.name(), &user, coins).await;
+            // A user who had coins before there was a ledger.
+            let profile = json!({"user_id": user.as_str(), "coins_balance": coins});
+            potret.put(potret.tables().profiles.name(), profile).await;
         }
         Self {
             potret,
@@ -145,7 +147,7 @@ impl<'p> Walk<'p> {
         let (number, coins) = (0, 2);
         let reference = format!("payment of {}", self.user);
         let tables = self.potret.tables();
-        let client = self.potret.stack.dynamodb.dynamodb();
+        let client = self.potret.dynamodb();
         let top_ups = TopUps::new(client, tables.profiles, tables.ledger);
         let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
         let balance = top_ups.credit(&top_up, self.now).await.expect("credited");

@@ -61,6 +61,8 @@ impl Potret {
             .filter(|line| line["function_request_id"] == id)
             .partition(|line| line.get("_aws").is_some());
         assert_eq!(metrics.len(), 1, "each invocation logs one line of metrics");
-        Lines { events, metrics: metrics.remove(0) }
+        let metrics = metrics.remove(0);
+        assert!(!metrics.to_string().contains("merchant"), "no line of metrics names a user: {metrics}");
+        Lines { events, metrics }
     }
 }

@@ -156,19 +156,15 @@ fn every_alarm_notifies_the_topic_and_is_on_the_dashboard_and_in_the_manual() {
     let (dashboard, manual) = (dashboard().to_string(), file("docs/operate.md"));
     let mut breaches = Vec::new();
     for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
-        if alarm["AlarmActions"] != json!([{"Ref": "AlarmTopic"}]) {
-            breaches.push(format!("{name} must notify AlarmTopic and nobody else"));
-        }
-        // Without requests there are no metrics.
-        if alarm["TreatMissingData"] != "notBreaching" {
-            breaches.push(format!("{name} must not fire on missing data"));
-        }
-        if !dashboard.contains(&format!("${{{name}.Arn}}")) {
-            breaches.push(format!("{name} is not on the dashboard"));
-        }
-        if !manual.contains(&format!("`{name}`")) {
-            breaches.push(format!("{name} is not in docs/operate.md"));
-        }
+        let facts = [
+            ("notifies AlarmTopic and nobody else", alarm["AlarmActions"] == json!([{"Ref": "AlarmTopic"}])),
+            // Without requests there are no metrics.
+            ("does not fire on missing data", alarm["TreatMissingData"] == "notBreaching"),
+            ("is on the dashboard", dashboard.contains(&format!("${{{name}.Arn}}"))),
+            ("is in docs/operate.md", manual.contains(&format!("`{name}`"))),
+        ];
+        let wrong = facts.into_iter().filter(|(_, is_so)| !is_so);
+        breaches.extend(wrong.map(|(fact, _)| format!("{name}: {fact}")));
     }
-    refuse(&breaches, "complete these alarms:");
+    refuse(&breaches, "complete these alarms, so that each is as it says here:");
 }
