@@ -18,36 +18,19 @@ use crate::tables::Tables;
 /// Longest time between two requests to fal about one batch.
 const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(5);
 
-/// The times of an asynchronous batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueTimes {
-    /// How long the coins of a batch are held for fal's queue.
-    pub lease: SignedDuration,
-    /// How old a batch is before a request about it asks fal itself.
-    pub pull_after: SignedDuration,
+/// How old a batch is before a request about it asks fal itself: `PULL_AFTER_SECONDS`, 60 by default.
+pub fn pull_after(settings: &mut Settings<'_>) -> Option<SignedDuration> {
+    settings.parsed("PULL_AFTER_SECONDS", SignedDuration::from_secs(60), |text| {
+        let seconds = text.parse().ok().filter(|seconds| (1..=900).contains(seconds));
+        seconds.map(SignedDuration::from_secs).ok_or("must be a whole number of seconds from 1 to 900")
+    })
 }
 
-impl QueueTimes {
-    /// Reads `ASYNC_LEASE_SECONDS` (900) and `PULL_AFTER_SECONDS` (60).
-    pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
-        let mut seconds = |name, default: i64, most: i64| {
-            let seconds = settings.parsed(name, default, |text| {
-                let seconds = text.parse().ok().filter(|seconds| (1..=most).contains(seconds));
-                seconds.ok_or_else(|| format!("must be a whole number of seconds from 1 to {most}"))
-            });
-            seconds.map(SignedDuration::from_secs)
-        };
-        let (lease, pull_after) =
-            (seconds("ASYNC_LEASE_SECONDS", 900, 3_600), seconds("PULL_AFTER_SECONDS", 60, 900));
-        Some(Self { lease: lease?, pull_after: pull_after? })
-    }
-
-    /// When to ask fal about a batch that began at `created_at` and is pending at `now`: first after
-    /// `pull_after`, and then each time after half of the batch's age.
-    pub fn next_check(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
-        let age = now.duration_since(created_at);
-        if age < self.pull_after { created_at + self.pull_after } else { now + (age / 2).min(LONGEST_STEP) }
-    }
+/// When to ask fal about a batch that began at `created_at` and is pending at `now`: first after `pull_after`, and
+/// then each time after half of the batch's age.
+fn next_check(pull_after: SignedDuration, created_at: Timestamp, now: Timestamp) -> Timestamp {
+    let age = now.duration_since(created_at);
+    if age < pull_after { created_at + pull_after } else { now + (age / 2).min(LONGEST_STEP) }
 }
 
 /// After how many seconds a client should ask again about a batch that began at `created_at`.
@@ -62,7 +45,7 @@ pub struct Batches {
     generations: Generations,
     ledger: Ledger,
     fal: FalClient,
-    times: QueueTimes,
+    pull_after: SignedDuration,
 }
 
 impl Batches {
@@ -74,7 +57,7 @@ impl Batches {
     pub async fn connect(
         tables: Tables,
         fal: FalConfig,
-        times: QueueTimes,
+        pull_after: SignedDuration,
         platform: &Platform<'_>,
     ) -> Result<Self, StartError> {
         let key = platform.secret(fal.key).await?;
@@ -82,8 +65,8 @@ impl Batches {
         Ok(Self {
             generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
             ledger: Ledger::new(dynamodb, tables),
-            fal: FalClient::new(platform.http()?, fal.hosts, &key, fal.timeout),
-            times,
+            fal: FalClient::new(platform.http()?, fal.hosts, &key),
+            pull_after,
         })
     }
 
@@ -99,8 +82,9 @@ impl Batches {
         &self.fal
     }
 
-    pub fn times(&self) -> &QueueTimes {
-        &self.times
+    /// When to ask fal first about a batch that begins at `now`.
+    pub fn first_check(&self, now: Timestamp) -> Timestamp {
+        now + self.pull_after
     }
 
     /// Takes in what became of one job: its picture, or why there will be none. A repeat, or a job of an attempt
@@ -196,7 +180,7 @@ impl Batches {
         let (Status::Pending, Some(due)) = (generation.status, generation.check_at) else {
             return Ok(generation);
         };
-        let next = self.times.next_check(generation.created_at, now);
+        let next = next_check(self.pull_after, generation.created_at, now);
         if due > now || !self.ledger.take_turn(&Hold::of(&generation), due, next).await? {
             return Ok(generation);
         }
@@ -260,10 +244,9 @@ mod tests {
 
     #[test]
     fn checks_come_at_growing_steps() {
-        let times =
-            QueueTimes { lease: SignedDuration::from_mins(15), pull_after: SignedDuration::from_secs(60) };
+        let pull_after = SignedDuration::from_secs(60);
         let start = Timestamp::UNIX_EPOCH;
-        let next = |age| times.next_check(start, start + SignedDuration::from_secs(age)).as_second();
+        let next = |age| next_check(pull_after, start, start + SignedDuration::from_secs(age)).as_second();
         assert_eq!([0, 59, 60, 90, 600, 3_600].map(next), [60, 60, 90, 135, 900, 3_900]);
         let wait = |age| retry_after(start, start + SignedDuration::from_secs(age)).as_secs();
         assert_eq!([0, 10, 30, 600].map(wait), [2, 2, 6, 20]);

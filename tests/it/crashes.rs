@@ -198,7 +198,7 @@ async fn a_key_whose_function_died_runs_again_after_the_lease() {
     assert!(matches!(ledger.hold(&begun_at(then), then).await, Ok(HoldOutcome::Held(_))));
     let within_lease = then + SignedDuration::from_secs(50);
     let again = ledger.hold(&begun_at(within_lease), within_lease).await;
-    assert!(matches!(again, Err(HoldRefused::InProgress)));
+    assert!(matches!(again, Err(HoldRefused::InProgress(_))));
     let now = Timestamp::now();
     let Ok(HoldOutcome::Held(hold)) = ledger.hold(&begun_at(now), now).await else { panic!("a hold") };
     ledger.settle(&hold, &images(), None, now).await.expect("settled");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use rusty_s3::S3Action;
 use serde_json::json;
 
@@ -20,6 +21,30 @@ async fn a_large_photo_is_put_and_then_used() {
     let sent = potret.sent_to_fal()[0]["image_urls"][1].as_str().unwrap().to_owned();
     assert!(sent.starts_with(shown) && sent.contains("X-Amz-Signature="), "{sent}");
     potret.audit_with(&merchant, (1, 1)).await;
+}
+
+#[tokio::test]
+async fn only_a_file_of_the_signed_type_and_length_may_be_put() {
+    let potret = Potret::start().await;
+    let created = potret.user("merchant").create_upload("image/jpeg", 10).await;
+    assert_eq!((created.status, created.header("cache-control")), (201, Some("no-store")));
+    let (method, headers) = (&created.body["method"], &created.body["headers"]);
+    assert_eq!((method, headers), (&json!("PUT"), &json!({"content-type": "image/jpeg"})));
+    let url = created.body["url"].as_str().unwrap();
+    let later = url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000");
+    assert_ne!(url, later);
+    for (url, content_type, length, difference) in [
+        (url, "image/jpeg", 11, "a longer body"),
+        (url, "image/jpeg", 9, "a shorter body"),
+        (url, "text/html", 10, "another type"),
+        (&later, "image/jpeg", 10, "a later expiry"),
+    ] {
+        let put = potret.http.put(url).header("content-type", content_type).body(vec![1; length]);
+        assert_eq!(put.send().await.unwrap().status(), 403, "{difference}");
+    }
+    let preflight = potret.http.request(Method::OPTIONS, url).header("origin", "https://shop.example");
+    let preflight = preflight.header("access-control-request-method", "PUT").send().await.unwrap();
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
 }
 
 #[tokio::test]

@@ -44,16 +44,15 @@ pub struct FalClient {
     http: HttpClient,
     pub(super) hosts: FalHosts,
     authorization: HeaderValue,
-    timeout: Duration,
 }
 
 impl FalClient {
-    /// Calls `hosts` with `key` over `http`, and waits at most `timeout` for one picture.
-    pub fn new(http: HttpClient, hosts: FalHosts, key: &FalKey, timeout: Duration) -> Self {
+    /// Calls `hosts` with `key` over `http`.
+    pub fn new(http: HttpClient, hosts: FalHosts, key: &FalKey) -> Self {
         // A key is visible ASCII, which every header value may be.
         let mut authorization = HeaderValue::from_str(&key.header()).unwrap_or(HeaderValue::from_static(""));
         authorization.set_sensitive(true);
-        Self { http, hosts, authorization, timeout }
+        Self { http, hosts, authorization }
     }
 
     /// Has fal make one picture before `deadline`. A request that fal queues meanwhile is in `tickets`, until its
@@ -65,7 +64,6 @@ impl FalClient {
         tickets: &Tickets,
     ) -> Result<Picture, FalError> {
         let asked = Instant::now();
-        let deadline = deadline.min(asked + self.timeout);
         let request = || self.picture_once(input, deadline, tickets);
         let made = timeout_at(deadline, with_retries(request, deadline)).await;
         let made = made.unwrap_or_else(|_| Err(FalError::timeout()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use url::Url;
 
 use super::client::{FalClient, Picture, RequestError, with_retries};
@@ -13,6 +13,9 @@ use super::error::{FalError, FalErrorKind, Retry, safe};
 use super::response::{Accepted, Ticket, read};
 use super::{Input, join};
 use crate::metrics::{self, Metric};
+
+/// Longest wait for what the queue responds at once.
+const RESPONSE_WITHIN: Duration = Duration::from_secs(4);
 
 /// The pause between two requests for a ticket's status.
 const POLL_EVERY: Duration = Duration::from_millis(300);
@@ -69,7 +72,8 @@ impl FalClient {
     ) -> Result<Submission, FalError> {
         let mut url = join(&self.hosts.queue, input.endpoint());
         url.query_pairs_mut().append_pair("fal_webhook", webhook.as_str());
-        let submitted = with_retries(|| self.submit_once(&url, input), deadline).await;
+        let submitted = timeout_at(deadline, with_retries(|| self.submit_once(&url, input), deadline)).await;
+        let submitted = submitted.unwrap_or(Ok(Submission::Unknown));
         match &submitted {
             Ok(_) => metrics::measure(Metric::FalCost, input.estimated_usd()),
             Err(error) => metrics::count(error.kind.metric(), 1),
@@ -109,6 +113,11 @@ impl FalClient {
     ///
     /// When fal does not tell now, or does not know the job.
     pub async fn job(&self, endpoint: &str, request_id: &str) -> Result<JobState, FalError> {
+        let told = timeout(RESPONSE_WITHIN, self.job_now(endpoint, request_id)).await;
+        told.unwrap_or_else(|_| Err(FalError::timeout()))
+    }
+
+    async fn job_now(&self, endpoint: &str, request_id: &str) -> Result<JobState, FalError> {
         let place = self.place(request_id, endpoint)?;
         let progress = progress(&self.get(&join(&place, "status")).await?)?;
         if progress.status != "COMPLETED" {
@@ -134,10 +143,8 @@ impl FalClient {
 
     /// Asks fal not to run the job, or to stop it. Nothing depends on whether fal does.
     pub async fn cancel(&self, endpoint: &str, request_id: &str) {
-        let cancelled = match self.place(request_id, endpoint) {
-            Ok(place) => self.put(&join(&place, "cancel")).await.map_err(FalError::from),
-            Err(error) => Err(error),
-        };
+        let cancel = async { Ok(self.put(&join(&self.place(request_id, endpoint)?, "cancel")).await?) };
+        let cancelled = timeout(RESPONSE_WITHIN, cancel).await.unwrap_or_else(|_| Err(FalError::timeout()));
         let outcome = cancelled.map_or_else(|error| error.to_string(), |()| "fal accepted it".to_owned());
         tracing::info!(fal_request_id = request_id, outcome, "job cancelled");
     }

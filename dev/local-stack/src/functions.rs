@@ -17,26 +17,30 @@ use common::net::HttpClient;
 use common::settings::{self, Lookup};
 use create_upload::CreateUpload;
 use debug_last_prompt::DebugLastPrompt;
+use fal_webhook::FalWebhook;
 use futures::future::{FutureExt, LocalBoxFuture};
 use generate_image::GenerateImage;
 use generations::ListGenerations;
+use heal_batches::HealBatches;
 use jiff::Timestamp;
 use prompt_options::PromptOptions;
 use prompt_preview::PromptPreview;
 use sam_template::FunctionSpec;
 
 /// Every function that is deployed.
-pub const ALL: [Deployed; 10] = [
+pub const ALL: [Deployed; 12] = [
     endpoint::<GenerateImage>(),
     endpoint::<CoinBalance>(),
     endpoint::<CreateUpload>(),
     endpoint::<ListGenerations>(),
+    endpoint::<FalWebhook>(),
     endpoint::<DebugLastPrompt>(),
     endpoint::<PromptOptions>(),
     endpoint::<PromptPreview>(),
     endpoint::<ApiDescription>(),
     event_function::<AddCoins>(),
     event_function::<Authorizer>(),
+    event_function::<HealBatches>(),
 ];
 
 /// A function that is deployed, as the type that it was made of says.

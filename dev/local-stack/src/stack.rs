@@ -9,6 +9,7 @@ use aws_double::backends::Connection;
 use aws_double::gateway::{self, INTEGRATION_TIMEOUT};
 use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
 use aws_double::{invoke_api, tokens};
+use axum::body::Bytes;
 use axum::routing::get;
 use axum::{Json, Router};
 use common::net::{self, Trust};
@@ -17,7 +18,8 @@ use fal_double::{FalDouble, USUAL_LATENCY};
 use generate_image::BatchConfig;
 use sam_template::{LocalStack, Resources, Template};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, interval_at};
 use url::Url;
 
 use crate::binaries::{RunFunctions, local_environment};
@@ -82,6 +84,8 @@ pub struct Stack {
     /// The environment that functions need when they run elsewhere, of all functions together.
     pub environment: BTreeMap<String, String>,
     storage: Storage,
+    /// Runs the functions that EventBridge would run; ends when dropped.
+    schedules: JoinSet<()>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -125,6 +129,7 @@ impl Stack {
         }
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener::serve(listener, router, stopped));
+        let schedules = schedules(&resources, &lambda);
         let (dynamodb, s3) = (storage.dynamodb.clone(), storage.s3.clone());
         Ok(Self {
             url,
@@ -137,6 +142,7 @@ impl Stack {
             settings,
             environment,
             storage,
+            schedules,
             stop,
             server,
         })
@@ -148,6 +154,7 @@ impl Stack {
     ///
     /// When a server had failed, or a temporary folder cannot be deleted.
     pub async fn stop(self) -> anyhow::Result<()> {
+        drop(self.schedules);
         // The listener stops later, because a running batch still needs the fal double behind it.
         self.lambda.drain(LONGEST_DRAIN).await;
         self.processes.stop().await;
@@ -158,6 +165,25 @@ impl Stack {
         }
         self.storage.stop().await
     }
+}
+
+/// Invokes each function with a schedule as often as the template says.
+fn schedules(resources: &Resources, lambda: &LocalLambda) -> JoinSet<()> {
+    let mut schedules = JoinSet::new();
+    for function in &resources.functions {
+        let Some(every) = function.every else { continue };
+        let (name, lambda) = (function.name.clone(), lambda.clone());
+        schedules.spawn(async move {
+            let mut ticks = interval_at(Instant::now() + every, every);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = lambda.invoke(&name, Bytes::new()).await {
+                    tracing::warn!(%error, name, "the scheduled function was not invoked");
+                }
+            }
+        });
+    }
+    schedules
 }
 
 /// The functions of the template, with the settings `local` beside the template's or in their place.

@@ -44,10 +44,28 @@ pub(super) fn resolve(template: &Plain) -> anyhow::Result<Vec<FunctionSpec>> {
             timeout: Duration::from_secs(timeout.into()),
             memory_mb: number("MemorySize")?.unwrap_or(DEFAULT_MEMORY_MB),
             environment,
+            every: schedule(template, &own)?,
         });
     }
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(functions)
+}
+
+/// How often the function runs by itself, from its event of type `Schedule`.
+fn schedule(template: &Plain, properties: &str) -> anyhow::Result<Option<Duration>> {
+    let events = format!("{properties}/Events");
+    for event in template.names(&events)?.into_iter().map(|name| format!("{events}/{name}")) {
+        if template.text(&format!("{event}/Type"))? == "Schedule" {
+            let rate = template.text(&format!("{event}/Properties/Schedule"))?;
+            ensure!(
+                rate == "rate(1 minute)",
+                "{}: `rate(1 minute)` expected: no other is known here",
+                shown(&event)
+            );
+            return Ok(Some(Duration::from_secs(60)));
+        }
+    }
+    Ok(None)
 }
 
 /// All routes, from the `HttpApi` events of the functions.

@@ -116,6 +116,8 @@ pub struct FunctionSpec {
     pub memory_mb: u32,
     /// Its settings, with those that all functions share.
     pub environment: BTreeMap<String, String>,
+    /// How often EventBridge runs it, if it does.
+    pub every: Option<Duration>,
 }
 
 /// One route of the HTTP API.

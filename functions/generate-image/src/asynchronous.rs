@@ -56,7 +56,7 @@ impl GenerateImage {
     ) -> Result<Response, Problem> {
         let wait_until = order.clock.before_deadline(RESPOND_MARGIN, 4);
         let wait_until = wait_until.min(Instant::now() + preference.wait.unwrap_or_default());
-        let lease_until = order.clock.arrived_at() + self.batches.times().lease;
+        let lease_until = order.clock.arrived_at() + self.batch.async_lease;
         let found = match self.prepare(order, request, lease_until).await? {
             Prepared::Delivered(generation) => Found::Delivered(generation),
             Prepared::New(pending, plan) => self.start_or_find(order, *pending, &plan, public_url).await?,
@@ -87,7 +87,7 @@ impl GenerateImage {
             Callback { user_id, generation_id: pending.generation_id, slot, token }.address(public_url)
         });
         pending.queued = Some(tokens.each_ref().map(QueuedPicture::new));
-        pending.check_at = Some(self.batches.times().next_check(now, now));
+        pending.check_at = Some(self.batches.first_check(now));
         match self.batches.ledger().hold(&pending, now).await {
             Ok(HoldOutcome::Held(hold)) => {
                 let started = AssertUnwindSafe(self.submit(order, &hold, &mut pending, plan, &addresses));

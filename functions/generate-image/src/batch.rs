@@ -1,8 +1,12 @@
 //! What the operator chooses about batches.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use common::coins::Coins;
 use common::fal::{ImageToImageModel, Steps};
 use common::settings::Settings;
+use jiff::SignedDuration;
 
 /// Highest price of a batch; a guard against a slip of the finger.
 const MAX_COINS_PER_BATCH: u64 = 1_000;
@@ -16,10 +20,16 @@ pub struct BatchConfig {
     pub image_to_image: ImageToImageModel,
     /// How many inference steps every picture gets.
     pub steps: Steps,
+    /// The longest wait for one picture of a synchronous batch. Behind an HTTP API the function's own deadline is
+    /// shorter and wins.
+    pub picture_within: Duration,
+    /// How long the coins of an asynchronous batch are held.
+    pub async_lease: SignedDuration,
 }
 
 impl BatchConfig {
-    /// Reads `COINS_PER_BATCH`, `IMAGE_TO_IMAGE_MODEL` and `NUM_INFERENCE_STEPS`.
+    /// Reads `COINS_PER_BATCH`, `IMAGE_TO_IMAGE_MODEL`, `NUM_INFERENCE_STEPS`, `FAL_TIMEOUT_SECONDS` and
+    /// `ASYNC_LEASE_SECONDS`.
     pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
         let coins = settings.parsed("COINS_PER_BATCH", Coins::new(1), |text| {
             let coins = text.parse().ok().filter(|coins| (1..=MAX_COINS_PER_BATCH).contains(coins));
@@ -27,8 +37,29 @@ impl BatchConfig {
         });
         let model = settings.parsed("IMAGE_TO_IMAGE_MODEL", ImageToImageModel::default(), str::parse);
         let steps = settings.parsed("NUM_INFERENCE_STEPS", Steps::default(), str::parse);
-        Some(Self { coins: coins?, image_to_image: model?, steps: steps? })
+        let picture_within = seconds(settings, "FAL_TIMEOUT_SECONDS", 180, 1..=180);
+        let async_lease = seconds(settings, "ASYNC_LEASE_SECONDS", 900, 1..=3_600);
+        Some(Self {
+            coins: coins?,
+            image_to_image: model?,
+            steps: steps?,
+            picture_within: Duration::from_secs(picture_within?.into()),
+            async_lease: SignedDuration::from_secs(async_lease?.into()),
+        })
     }
+}
+
+fn seconds(
+    settings: &mut Settings<'_>,
+    name: &str,
+    default: u32,
+    allowed: RangeInclusive<u32>,
+) -> Option<u32> {
+    let (least, most) = (allowed.start(), allowed.end());
+    settings.parsed(name, default, |text| {
+        let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
+        seconds.ok_or_else(|| format!("must be a whole number of seconds from {least} to {most}"))
+    })
 }
 
 /// How fal gets the photos.

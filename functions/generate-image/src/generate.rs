@@ -192,6 +192,7 @@ impl GenerateImage {
         tickets: &Tickets,
     ) -> Result<Picture, FalError> {
         let started = Instant::now();
+        let until = until.min(started + self.batch.picture_within);
         let picture = self.batches.fal().picture(input, until, tickets).await?;
         let duration_ms = started.elapsed().as_millis() as u64;
         let Picture { request_id, served_from, billable_units, .. } = &picture;

@@ -9,7 +9,7 @@ mod request;
 mod uploaded;
 
 use common::api::{Call, Endpoint, Problem, RespondAsync, Response, Route};
-use common::batches::{Batches, QueueTimes};
+use common::batches::{Batches, pull_after};
 use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
 use common::idempotency::IdempotencyKey;
@@ -17,6 +17,7 @@ use common::identity::UserId;
 use common::settings::{Settings, http_url};
 use common::tables::Tables;
 use common::uploads::{self, Uploads};
+use jiff::SignedDuration;
 use url::Url;
 
 pub use batch::{BatchConfig, PhotoDelivery};
@@ -32,7 +33,7 @@ pub struct Config {
     photo_delivery: PhotoDelivery,
     batch: BatchConfig,
     fal: FalConfig,
-    times: QueueTimes,
+    pull_after: SignedDuration,
     /// Where fal reaches this API, if not at the host that the event names.
     public_url: Option<Url>,
 }
@@ -55,22 +56,22 @@ impl Function for GenerateImage {
         let photo_delivery = PhotoDelivery::load(settings);
         let (batch, fal) = (BatchConfig::load(settings), FalConfig::load(settings));
         let public_url = settings.parsed("PUBLIC_URL", None, |text| http_url(text).map(Some));
-        let times = QueueTimes::load(settings);
+        let pull_after = pull_after(settings);
         Some(Config {
             tables: tables?,
             bucket: bucket?,
             photo_delivery: photo_delivery?,
             batch: batch?,
             fal: fal?,
-            times: times?,
+            pull_after: pull_after?,
             public_url: public_url?,
         })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, bucket, photo_delivery, batch, fal, times, public_url } = config;
+        let Config { tables, bucket, photo_delivery, batch, fal, pull_after, public_url } = config;
         Ok(Self {
-            batches: Batches::connect(tables, fal, times, platform).await?,
+            batches: Batches::connect(tables, fal, pull_after, platform).await?,
             uploads: Uploads::new(platform.aws()?.bucket(bucket)?),
             photo_delivery,
             batch,
@@ -130,8 +131,8 @@ mod tests {
         COINS_PER_BATCH must be a whole number from 1 to 1000
         IMAGE_TO_IMAGE_MODEL must be fal-ai/flux-2/lora/edit or fal-ai/flux-general/image-to-image: fal has no endpoint fal-ai/flux-1.1/image-to-image, which was used once
         NUM_INFERENCE_STEPS must be 7, or 4 for the lowest cost
-        FAL_BASE_URL must be an http or https URL
         FAL_TIMEOUT_SECONDS must be a whole number of seconds from 1 to 180
+        FAL_BASE_URL must be an http or https URL
         FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
         ");
     }
@@ -145,10 +146,11 @@ mod tests {
             ("UPLOADS_BUCKET", "b"),
             ("FAL_KEY_PARAMETER", "/potret/fal-key"),
         ]);
-        let Config { photo_delivery, batch, fal, .. } = config.expect("a configuration");
+        let Config { photo_delivery, batch, fal, pull_after, .. } = config.expect("a configuration");
         assert_eq!((photo_delivery, batch.coins.count()), (PhotoDelivery::PresignedUrl, 1));
         assert_eq!(batch.image_to_image.endpoint(), "fal-ai/flux-2/lora/edit");
-        assert_eq!((batch.steps.count(), fal.timeout.as_secs()), (7, 180));
+        assert_eq!((batch.steps.count(), batch.picture_within.as_secs()), (7, 180));
+        assert_eq!((batch.async_lease.as_secs(), pull_after.as_secs()), (900, 60));
         assert!(matches!(fal.key, common::secrets::Source::Parameter(name) if name == "/potret/fal-key"));
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /api/generations` and `GET /api/generations/{generation_id}`: the caller's generations.
 
 use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route, ShownGeneration};
-use common::batches::{Batches, QueueTimes, retry_after};
+use common::batches::{Batches, pull_after, retry_after};
 use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
 use common::generations::{CursorKey, Cursors, Generations, Position, Status};
@@ -10,6 +10,7 @@ use common::ids::GenerationId;
 use common::secrets::Source;
 use common::settings::Settings;
 use common::tables::Tables;
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,7 +24,7 @@ pub struct Config {
     tables: Tables,
     cursor_key: Source<CursorKey>,
     fal: FalConfig,
-    times: QueueTimes,
+    pull_after: SignedDuration,
 }
 
 #[derive(Debug)]
@@ -39,14 +40,14 @@ impl Function for ListGenerations {
 
     fn load(settings: &mut Settings<'_>) -> Option<Config> {
         let (tables, cursor_key) = (Tables::load(settings), Source::load(settings, "CURSOR_KEY"));
-        let (fal, times) = (FalConfig::load(settings), QueueTimes::load(settings));
-        Some(Config { tables: tables?, cursor_key: cursor_key?, fal: fal?, times: times? })
+        let (fal, pull_after) = (FalConfig::load(settings), pull_after(settings));
+        Some(Config { tables: tables?, cursor_key: cursor_key?, fal: fal?, pull_after: pull_after? })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, cursor_key, fal, times } = config;
+        let Config { tables, cursor_key, fal, pull_after } = config;
         let cursors = Cursors::new(&platform.secret(cursor_key).await?);
-        let batches = Batches::connect(tables, fal, times, platform).await?;
+        let batches = Batches::connect(tables, fal, pull_after, platform).await?;
         Ok(Self { generations: batches.generations().clone(), batches, cursors })
     }
 }

@@ -1,7 +1,7 @@
 //! heal-batches: once a minute, ends the asynchronous batches of which no webhook has told and for which no merchant
 //! has asked: fal made them, or failed, or never got them.
 
-use common::batches::{Batches, QueueTimes};
+use common::batches::{Batches, pull_after};
 use common::events::EventFunction;
 use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
@@ -30,7 +30,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(10);
 pub struct Config {
     tables: Tables,
     fal: FalConfig,
-    times: QueueTimes,
+    pull_after: SignedDuration,
 }
 
 pub struct HealBatches {
@@ -64,14 +64,14 @@ impl Function for HealBatches {
     type Config = Config;
 
     fn load(settings: &mut Settings<'_>) -> Option<Config> {
-        let (tables, fal, times) =
-            (Tables::load(settings), FalConfig::load(settings), QueueTimes::load(settings));
-        Some(Config { tables: tables?, fal: fal?, times: times? })
+        let (tables, fal, pull_after) =
+            (Tables::load(settings), FalConfig::load(settings), pull_after(settings));
+        Some(Config { tables: tables?, fal: fal?, pull_after: pull_after? })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, fal, times } = config;
-        Ok(Self { batches: Batches::connect(tables, fal, times, platform).await? })
+        let Config { tables, fal, pull_after } = config;
+        Ok(Self { batches: Batches::connect(tables, fal, pull_after, platform).await? })
     }
 }
 

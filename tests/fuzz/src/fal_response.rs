@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use common::fal::{FalClient, FalConfig, FalError, Input, Picture, Schnell};
+use common::fal::{FalClient, FalConfig, FalError, Input, Picture, Schnell, Tickets};
 use common::net::HttpClient;
 use common::secrets::Source;
 use common::settings;
@@ -57,11 +57,11 @@ pub fn run(data: &[u8]) {
     let config = settings::load(&setting, FalConfig::load).expect("a configuration");
     let Source::Value(key) = config.key else { unreachable!("the key is a value") };
     let fal = Fal(Arc::new(Mutex::new(FalState { responses: split(data), posts: 0 })));
-    let client = FalClient::new(HttpClient::new(fal.clone()), config.hosts, &key, config.timeout);
+    let client = FalClient::new(HttpClient::new(fal.clone()), config.hosts, &key);
     let input = Input::Schnell(Schnell::new("a bag".to_owned(), 4));
     block_on(async {
         let began = Instant::now();
-        match client.picture(&input, began + TIME_LIMIT).await {
+        match client.picture(&input, began + TIME_LIMIT, &Tickets::default()).await {
             Ok(picture) => check_picture(&picture),
             Err(error) => check_error(&error),
         }

@@ -108,7 +108,7 @@ impl<'p> Walk<'p> {
             Ok(HoldOutcome::Replay(found)) => Stage::Done(Response::Replayed(remaining(&found))),
             Err(HoldRefused::InsufficientCoins { .. }) => Stage::Done(Response::InsufficientCoins),
             Err(HoldRefused::TooManyGenerations) => Stage::Done(Response::TooManyGenerations),
-            Err(HoldRefused::InProgress) => Stage::Done(Response::InProgress),
+            Err(HoldRefused::InProgress(_)) => Stage::Done(Response::InProgress),
             Err(HoldRefused::KeyReused) => Stage::Done(Response::KeyReused),
             // The ledger gives up after some tries.
             Err(HoldRefused::Unavailable(_)) => Stage::Hold,

@@ -31,6 +31,8 @@ pub fn pending(user: &str, now: Timestamp) -> Generation {
         },
         images: Vec::new(),
         remaining_coins: None,
+        queued: None,
+        check_at: None,
         error_code: None,
     }
 }
