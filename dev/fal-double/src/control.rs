@@ -9,9 +9,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post, put};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::faults::{Fault, Injection};
+use super::faults::Fault;
 use super::requests::RecordedRequest;
 use super::{FalDouble, locked};
 
@@ -32,7 +33,7 @@ async fn overview(State(fal): State<FalDouble>) -> Json<Value> {
             "from": latency.start().as_millis() as u64,
             "to": latency.end().as_millis() as u64,
         },
-        "active_faults": locked(&fal.0.faults).active(),
+        "active_faults": *locked(&fal.0.faults),
         "faults": Map::from_iter(known),
     }))
 }
@@ -44,24 +45,14 @@ struct Latency {
 }
 
 async fn set_latency(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    match serde_json::from_slice::<Latency>(&body) {
-        Ok(latency) => {
-            fal.set_latency(Duration::from_millis(latency.milliseconds));
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Err(error) => bad_request(&error, "{\"milliseconds\": 1500}"),
-    }
+    apply(&body, "{\"milliseconds\": 1500}", |Latency { milliseconds }| {
+        fal.set_latency(Duration::from_millis(milliseconds));
+    })
 }
 
 async fn inject(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    match serde_json::from_slice::<Injection>(&body) {
-        Ok(injection) => {
-            fal.inject(injection);
-            StatusCode::NO_CONTENT.into_response()
-        }
-        // For an unknown fault the error itself lists the allowed names.
-        Err(error) => bad_request(&error, "{\"fault\": \"account_locked\", \"skip\": 0, \"times\": 1}"),
-    }
+    let example = "{\"fault\": \"account_locked\", \"skip\": 0, \"times\": 1}";
+    apply(&body, example, |injection| fal.inject(injection))
 }
 
 async fn clear_faults(State(fal): State<FalDouble>) -> StatusCode {
@@ -78,7 +69,16 @@ async fn clear_requests(State(fal): State<FalDouble>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn bad_request(error: &serde_json::Error, example: &str) -> Response {
-    let body = json!({ "error": error.to_string(), "example": example });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+/// Sets what the body says. For an unknown name the error itself lists the known ones.
+fn apply<T: DeserializeOwned>(body: &[u8], example: &str, set: impl FnOnce(T)) -> Response {
+    match serde_json::from_slice(body) {
+        Ok(value) => {
+            set(value);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => {
+            let body = json!({ "error": error.to_string(), "example": example });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+    }
 }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::faults::Fault;
-use super::fields::Violation;
 use super::lax::Refusal;
 use super::models::Job;
-use super::photos::PhotoError;
+use super::photos;
 use super::responses::FalResponse;
+use super::schema::Violation;
 
 /// The responses of fal's edge and scheduler, which come at once, before the model sees the request.
 pub fn before_the_run(fault: Option<Fault>, endpoint: &str, public_url: &Url) -> Option<FalResponse> {
@@ -56,11 +56,11 @@ pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> O
                 input: json!(job.prompt),
             }])
         }
-        Fault::ImageLoadError => photo_refused(job, 0, PhotoError::Load),
-        Fault::FileDownloadError => photo_refused(job, 0, PhotoError::Download),
-        Fault::ImageTooLarge => photo_refused(job, 0, PhotoError::TooManyPixels),
+        Fault::ImageLoadError => photo_refused(job, 0, photos::not_loaded()),
+        Fault::FileDownloadError => photo_refused(job, 0, photos::not_downloaded()),
+        Fault::ImageTooLarge => photo_refused(job, 0, photos::too_many_pixels()),
         Fault::ImageUrlEcho => {
-            let url = job.photos.first().map_or("", |photo| &photo.url);
+            let url = job.photos().next().unwrap_or_default();
             let detail = format!("Could not load image from url: {url}");
             FalResponse::bare(StatusCode::UNPROCESSABLE_ENTITY, &detail)
         }
@@ -121,11 +121,7 @@ pub fn start_timeout() -> FalResponse {
 }
 
 /// 422 for the photo at `index`, with its URL.
-pub fn photo_refused(job: &Job, index: usize, error: PhotoError) -> FalResponse {
-    let photo = job.photos.get(index);
-    FalResponse::violations(&[Violation {
-        loc: photo.map_or_else(|| vec![json!("body")], |photo| photo.loc.clone()),
-        refusal: error.refusal(),
-        input: photo.map_or(Value::Null, |photo| json!(photo.url)),
-    }])
+pub fn photo_refused(job: &Job, index: usize, refusal: Refusal) -> FalResponse {
+    let input = job.photos().nth(index).map_or(Value::Null, Value::from);
+    FalResponse::violations(&[Violation { loc: job.loc_of_photo(index), refusal, input }])
 }

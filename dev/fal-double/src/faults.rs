@@ -98,37 +98,18 @@ pub struct Injection {
     pub times: Option<u32>,
 }
 
-/// The injections that are active, oldest first.
-#[derive(Default)]
-pub struct Injections(Vec<Injection>);
-
-impl Injections {
-    pub fn add(&mut self, injection: Injection) {
-        self.0.push(injection);
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The injections with the counts that are left.
-    pub fn active(&self) -> &[Injection] {
-        &self.0
-    }
-
-    /// The fault of the request that arrives now. Every injection with a `skip` left skips the request; the
-    /// oldest of the others hits it.
-    pub fn next(&mut self) -> Option<Fault> {
-        let mut hit = None;
-        for injection in &mut self.0 {
-            if injection.skip > 0 {
-                injection.skip -= 1;
-            } else if hit.is_none() && injection.times != Some(0) {
-                hit = Some(injection.fault);
-                injection.times = injection.times.map(|times| times - 1);
-            }
+/// The fault of the request that arrives now. Every injection with a `skip` left skips the request; the
+/// oldest of the others hits it. `active` keeps the injections with the counts that are left, oldest first.
+pub fn next(active: &mut Vec<Injection>) -> Option<Fault> {
+    let mut hit = None;
+    for injection in active.iter_mut() {
+        if injection.skip > 0 {
+            injection.skip -= 1;
+        } else if hit.is_none() && injection.times != Some(0) {
+            hit = Some(injection.fault);
+            injection.times = injection.times.map(|times| times - 1);
         }
-        self.0.retain(|injection| injection.times != Some(0));
-        hit
     }
+    active.retain(|injection| injection.times != Some(0));
+    hit
 }

@@ -16,9 +16,8 @@ use super::models::{Endpoint, Job};
 use super::photos::Photo;
 use super::requests::Entry;
 use super::responses::FalResponse;
-use super::sizes::{self, Size};
-use super::validation::check;
-use super::{FalDouble, failures, locked, pictures, queue};
+use super::sizes::Size;
+use super::{FalDouble, failures, faults, locked, pictures, queue};
 
 /// How much longer a request takes under `Fault::Slow`.
 const SLOW: Duration = Duration::from_secs(60);
@@ -69,7 +68,7 @@ impl FalDouble {
         let Some(endpoint) = Endpoint::from_id(path) else {
             return Some(failures::unknown_endpoint(path));
         };
-        let fault = locked(&self.0.faults).next();
+        let fault = faults::next(&mut locked(&self.0.faults));
         entry.update(|record| record.fault = fault);
         if let Some(response) = failures::before_the_run(fault, path, &self.0.public_url) {
             return Some(response);
@@ -78,7 +77,7 @@ impl FalDouble {
             return Some(failures::start_timeout());
         }
 
-        let checked = check(endpoint, body);
+        let checked = endpoint.check(body);
         entry.update(|record| record.dropped_fields = checked.dropped);
         let job = match checked.job {
             Ok(job) => job,
@@ -146,7 +145,7 @@ impl FalDouble {
     }
 
     async fn photos(&self, job: &Job) -> Result<Vec<Arc<Photo>>, FalResponse> {
-        let fetched = join_all(job.photos.iter().map(|photo| self.0.photos.fetch(&photo.url))).await;
+        let fetched = join_all(job.photos().map(|url| self.0.photos.fetch(url))).await;
         let numbered = fetched.into_iter().enumerate();
         numbered
             .map(|(index, photo)| photo.map_err(|error| failures::photo_refused(job, index, error)))
@@ -157,10 +156,7 @@ impl FalDouble {
     async fn draw(&self, job: Job, photos: Vec<Arc<Photo>>, black: bool) -> anyhow::Result<Value> {
         let fal = self.clone();
         let work = move || {
-            let size = job.size.unwrap_or_else(|| {
-                let first = photos.first().map_or(sizes::LANDSCAPE_4_3, |photo| photo.size);
-                sizes::of_photo(first)
-            });
+            let size = job.size(photos.first().map(|photo| photo.size));
             let seed = job.seed.unwrap_or_else(|| fastrand::u64(..));
             let mut images = Vec::new();
             for number in 0..job.count {
@@ -170,7 +166,7 @@ impl FalDouble {
                     true => pictures::black(size),
                     false => pictures::draw(&job, size, seed, &photos),
                 };
-                images.push(fal.deliver(&job, size, pictures::encode(&picture, job.format)?)?);
+                images.push(fal.deliver(&job, size, pictures::encode(&picture, job.format())?)?);
             }
             Ok(json!({
                 "has_nsfw_concepts": vec![black; images.len()],
@@ -184,13 +180,13 @@ impl FalDouble {
 
     /// One entry of `images`: a link to the stored file, or the file itself as a data URI.
     fn deliver(&self, job: &Job, size: Size, file: Vec<u8>) -> std::io::Result<Value> {
-        let content_type = job.format.to_mime_type();
+        let content_type = job.format().to_mime_type();
         let file_size = file.len();
         let (url, file_name) = if job.inline {
             let encoded = base64::engine::general_purpose::STANDARD.encode(&file);
-            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", pictures::name(job.format)))
+            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", job.format))
         } else {
-            let name = self.0.files.keep(job.format, file.into())?;
+            let name = self.0.files.keep(&job.format, file.into())?;
             let base = self.0.public_url.as_str().trim_end_matches('/');
             (format!("{base}/files/{name}"), name)
         };

@@ -8,7 +8,6 @@
 mod control;
 mod failures;
 mod faults;
-mod fields;
 mod files;
 mod generate;
 mod lax;
@@ -18,8 +17,8 @@ mod pictures;
 mod queue;
 mod requests;
 mod responses;
+mod schema;
 mod sizes;
-mod validation;
 
 #[cfg(test)]
 mod tests;
@@ -68,7 +67,8 @@ struct Inner {
     public_url: Url,
     key: SecretString,
     latency: Mutex<RangeInclusive<Duration>>,
-    faults: Mutex<faults::Injections>,
+    /// Oldest first.
+    faults: Mutex<Vec<Injection>>,
     log: requests::RequestLog,
     queue: queue::Queue,
     photos: photos::Photos,
@@ -104,7 +104,7 @@ impl FalDouble {
     /// Makes coming generation requests fail. Only requests with the right key and a known model count.
     /// Injections are independent; when two would hit the same request, the older one does.
     pub fn inject(&self, injection: Injection) {
-        locked(&self.0.faults).add(injection);
+        locked(&self.0.faults).push(injection);
     }
 
     pub fn clear_faults(&self) {

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::fields::Violation;
+use super::schema::Violation;
 
 /// A whole response, held as bytes so that the queue can replay it.
 #[derive(Clone, Debug)]

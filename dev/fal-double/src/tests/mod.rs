@@ -24,9 +24,8 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::models::Endpoint;
+use super::models::{Checked, Endpoint};
 use super::photos::client_without_tls;
-use super::validation::{Checked, check};
 use super::{FalDouble, Fault, Injection, Settings};
 
 const KEY: &str = "3f2c:topsecret";
@@ -147,5 +146,5 @@ fn checked(endpoint: Endpoint, changes: Value) -> Checked {
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
     }
-    check(endpoint, body.to_string().as_bytes())
+    endpoint.check(body.to_string().as_bytes())
 }
