@@ -6,15 +6,16 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::Json;
 use axum::routing::{get, post, put};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
-use super::queue::{QueueSettings, WebhookBehaviour};
+use super::queue::{Delivery, QueueSettings, WebhookBehaviour};
 use super::requests::RecordedRequest;
+use super::responses::FalResponse;
 use super::{FalDouble, locked};
 
 /// The routes below `/_control`.
@@ -49,15 +50,15 @@ struct Latency {
     milliseconds: u64,
 }
 
-async fn set_latency(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    apply(&body, "{\"milliseconds\": 1500}", |Latency { milliseconds }| {
-        fal.set_latency(Duration::from_millis(milliseconds));
-    })
+async fn set_latency(State(fal): State<FalDouble>, body: Bytes) -> Result<StatusCode, FalResponse> {
+    let Latency { milliseconds } = read(&body, r#"{"milliseconds": 1500}"#)?;
+    fal.set_latency(Duration::from_millis(milliseconds));
+    Ok(StatusCode::NO_CONTENT)
 }
 
-async fn inject(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    let example = "{\"fault\": \"account_locked\", \"skip\": 0, \"times\": 1}";
-    apply(&body, example, |injection| fal.inject(injection))
+async fn inject(State(fal): State<FalDouble>, body: Bytes) -> Result<StatusCode, FalResponse> {
+    fal.inject(read(&body, r#"{"fault": "account_locked", "skip": 0, "times": 1}"#)?);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn clear_faults(State(fal): State<FalDouble>) -> StatusCode {
@@ -74,20 +75,20 @@ async fn clear_requests(State(fal): State<FalDouble>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn set_queue(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    let example = "{\"concurrency\": 1, \"result_ttl_milliseconds\": null}";
-    apply(&body, example, |settings: QueueSettings| {
-        fal.set_result_ttl(settings.result_ttl_milliseconds.map(Duration::from_millis));
-        fal.set_concurrency(settings.concurrency);
-    })
+async fn set_queue(State(fal): State<FalDouble>, body: Bytes) -> Result<StatusCode, FalResponse> {
+    let settings: QueueSettings = read(&body, r#"{"concurrency": 1, "result_ttl_milliseconds": null}"#)?;
+    fal.set_result_ttl(settings.result_ttl_milliseconds.map(Duration::from_millis));
+    fal.set_concurrency(settings.concurrency);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn webhooks(State(fal): State<FalDouble>) -> Json<Value> {
     Json(json!({ "behaviour": fal.0.webhooks.behaviour(), "deliveries": fal.deliveries() }))
 }
 
-async fn set_webhooks(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    apply(&body, "{\"duplicated\": true, \"delay_milliseconds\": 500}", |behaviour| fal.webhooks(behaviour))
+async fn set_webhooks(State(fal): State<FalDouble>, body: Bytes) -> Result<StatusCode, FalResponse> {
+    fal.webhooks(read(&body, r#"{"duplicated": true, "delay_milliseconds": 500}"#)?);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn clear_webhooks(State(fal): State<FalDouble>) -> StatusCode {
@@ -96,25 +97,15 @@ async fn clear_webhooks(State(fal): State<FalDouble>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn send_webhook(State(fal): State<FalDouble>, body: Bytes) -> Response {
-    match read(&body, "{\"url\": \"http://127.0.0.1/\", \"request_id\": \"1\", \"body\": {}}") {
-        Ok(webhook) => Json(fal.send_webhook(webhook).await).into_response(),
-        Err(refusal) => refusal,
-    }
-}
-
-/// Sets what the body says.
-fn apply<T: DeserializeOwned>(body: &[u8], example: &str, set: impl FnOnce(T)) -> Response {
-    match read(body, example).map(set) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => refusal,
-    }
+async fn send_webhook(State(fal): State<FalDouble>, body: Bytes) -> Result<Json<Delivery>, FalResponse> {
+    let webhook = read(&body, r#"{"url": "http://127.0.0.1/", "request_id": "1", "body": {}}"#)?;
+    Ok(Json(fal.send_webhook(webhook).await))
 }
 
 /// Reads the body. For an unknown name the error itself lists the known ones.
-fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Response> {
+fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, FalResponse> {
     serde_json::from_slice(body).map_err(|error| {
         let body = json!({ "error": error.to_string(), "example": example });
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        FalResponse::json(StatusCode::BAD_REQUEST, &body)
     })
 }

@@ -78,7 +78,7 @@ pub fn edge(fault: Option<Fault>) -> Option<FalResponse> {
         true => FalResponse::json(*status, &json!({ "message": status.canonical_reason() })),
         false => FalResponse::edge_page(*status),
     };
-    Some(page.from_edge())
+    Some(page.without_id())
 }
 
 /// The response of an error of the platform; for any other fault, that of an internal error.

@@ -71,35 +71,32 @@ async fn follow(
     Path(path): Path<String>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, FalResponse> {
     let logs = matches!(asked.logs.as_str(), "1" | "true");
-    let (wanted, view) = match fal.find(&path, &headers) {
-        Ok(found) => found,
-        Err(refusal) => return refusal.into_response(),
-    };
+    let (wanted, view) = fal.find(&path, &headers)?;
     let response = match wanted.part {
         "status" => fal.status(wanted.id, &view, logs),
-        "status/stream" => return stream::of_statuses(fal, wanted.id, logs),
+        "status/stream" => return Ok(stream::of_statuses(fal, wanted.id, logs)),
         "" | "response" => match view.stage {
             Stage::Completed { response, .. } => response,
             _ => FalResponse::bare(StatusCode::BAD_REQUEST, "Request is still in progress"),
         },
         _ => not_found(),
     };
-    response.with_id(wanted.id).into_response()
+    Ok(response.with_id(wanted.id).into_response())
 }
 
 /// `PUT /{app}/requests/{id}/cancel`.
-async fn cancel(State(fal): State<FalDouble>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+async fn cancel(State(fal): State<FalDouble>, Path(path): Path<String>, headers: HeaderMap) -> FalResponse {
     let (status, word) = match fal.find(&path, &headers) {
-        Err(refusal) if refusal.status != StatusCode::NOT_FOUND => return refusal.into_response(),
+        Err(refusal) if refusal.status != StatusCode::NOT_FOUND => return refusal,
         Ok((Wanted { id, part: "cancel", .. }, _)) => match fal.0.jobs.cancel(id) {
             Cancellation::Requested => (StatusCode::ACCEPTED, "CANCELLATION_REQUESTED"),
             Cancellation::TooLate => (StatusCode::BAD_REQUEST, "ALREADY_COMPLETED"),
         },
         _ => (StatusCode::NOT_FOUND, "NOT_FOUND"),
     };
-    FalResponse::json(status, &json!({ "status": word })).into_response()
+    FalResponse::json(status, &json!({ "status": word }))
 }
 
 fn not_found() -> FalResponse {

@@ -58,8 +58,8 @@ impl FalResponse {
         Self::raw(status, "text/html", page)
     }
 
-    /// The same response as the edge sends it: without a request id.
-    pub fn from_edge(self) -> Self {
+    /// The same response as the edge sends it, which knows no request id.
+    pub fn without_id(self) -> Self {
         Self { from_edge: true, ..self }
     }
 

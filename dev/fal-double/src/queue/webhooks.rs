@@ -45,7 +45,7 @@ pub struct WebhookBehaviour {
     pub delay_milliseconds: u64,
     /// It is sent a second time although the first was accepted.
     pub duplicated: bool,
-    /// It is held until the next job's webhook was delivered.
+    /// It is held until the webhook of the next such job was delivered.
     pub reversed: bool,
     /// It is delivered before the submission is answered.
     pub before_reply: bool,
