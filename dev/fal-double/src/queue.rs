@@ -156,7 +156,11 @@ impl FalDouble {
         let id = entry.request_id;
         let webhook = webhook.map(|url| (url, self.0.webhooks.behaviour()));
         let before_reply = webhook.as_ref().is_some_and(|(_, behaviour)| behaviour.comes_before_the_reply());
-        let position = self.enqueue(Work { id, endpoint, body, fault, webhook }, start_within);
+        let edge = failures::edge(fault);
+        // Only the reply is lost at the edge: the job is well.
+        let fault_of_job = fault.filter(|_| edge.is_none());
+        let work = Work { id, endpoint, body, fault: fault_of_job, webhook };
+        let position = self.enqueue(work, start_within);
         if before_reply {
             self.0.webhooks.delivered(id).await;
         }
@@ -167,7 +171,7 @@ impl FalDouble {
         ticket["queue_position"] = json!(position);
         match fault {
             Some(Fault::ConnectionClosed) => None,
-            _ => Some(failures::edge(fault).unwrap_or_else(|| FalResponse::json(StatusCode::OK, &ticket))),
+            _ => Some(edge.unwrap_or_else(|| FalResponse::json(StatusCode::OK, &ticket))),
         }
     }
 

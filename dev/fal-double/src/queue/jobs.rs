@@ -40,7 +40,7 @@ pub struct QueueSettings {
 pub struct Jobs(watch::Sender<State>);
 
 #[derive(Default)]
-struct State {
+pub struct State {
     /// In the order of their submission.
     jobs: IndexMap<Uuid, Job>,
     settings: QueueSettings,
@@ -177,8 +177,8 @@ impl Jobs {
     }
 
     /// Wakes after every change.
-    pub fn changes(&self) -> Changes {
-        Changes(self.0.subscribe())
+    pub fn changes(&self) -> watch::Receiver<State> {
+        self.0.subscribe()
     }
 
     pub fn settings(&self) -> QueueSettings {
@@ -187,16 +187,6 @@ impl Jobs {
 
     pub fn change_settings(&self, change: impl FnOnce(&mut QueueSettings)) {
         self.0.send_modify(|state| change(&mut state.settings));
-    }
-}
-
-pub struct Changes(watch::Receiver<State>);
-
-impl Changes {
-    /// Awaits a change that has not been seen.
-    pub async fn next(&mut self) {
-        // The sender lives as long as the double, which whoever waits here shares.
-        let _ = self.0.changed().await;
     }
 }
 

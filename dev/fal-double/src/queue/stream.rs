@@ -6,9 +6,10 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::jobs::{Changes, Stage};
+use super::jobs::{Stage, State};
 use crate::FalDouble;
 
 /// The response whose body lasts until the job is completed.
@@ -25,7 +26,7 @@ struct Follower {
     fal: FalDouble,
     id: Uuid,
     logs: bool,
-    changes: Changes,
+    changes: watch::Receiver<State>,
     /// The status that was sent last; `None` after the one that completed the job.
     last: Option<Bytes>,
 }
@@ -41,7 +42,7 @@ impl Follower {
                 self.last = (!matches!(view.stage, Stage::Completed { .. })).then_some(status);
                 return Some(event.into());
             }
-            self.changes.next().await;
+            self.changes.changed().await.ok()?;
         }
     }
 }

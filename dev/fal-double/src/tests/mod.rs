@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use image::{DynamicImage, ImageFormat, RgbImage};
-use reqwest::Response;
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use super::models::{Checked, Endpoint};
@@ -136,49 +136,47 @@ fn data_uri(file: &[u8]) -> String {
 }
 
 impl Running {
+    fn keyed(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url).header("authorization", format!("Key {KEY}"))
+    }
+
+    fn request(&self, endpoint: &str) -> RequestBuilder {
+        self.keyed(Method::POST, &format!("{}/{endpoint}", self.base))
+    }
+
     async fn post(&self, endpoint: &str, body: Value) -> Response {
         self.request(endpoint).json(&body).send().await.unwrap()
     }
 
-    fn request(&self, endpoint: &str) -> reqwest::RequestBuilder {
-        let request = self.http.post(format!("{}/{endpoint}", self.base));
-        request.header("authorization", format!("Key {KEY}"))
-    }
-
     async fn get(&self, url: &str) -> Response {
-        let request = self.http.get(url).header("authorization", format!("Key {KEY}"));
-        request.send().await.unwrap()
+        self.keyed(Method::GET, url).send().await.unwrap()
     }
 
     /// Posts and returns status and body.
     async fn ask(&self, endpoint: &str, body: Value) -> (u16, Value) {
-        let response = self.post(endpoint, body).await;
-        (response.status().as_u16(), response.json().await.unwrap())
+        read(self.request(endpoint).json(&body)).await
+    }
+
+    /// The status and body behind a URL.
+    async fn get_json(&self, url: &Value) -> (u16, Value) {
+        read(self.keyed(Method::GET, url.as_str().unwrap())).await
+    }
+
+    async fn cancel(&self, url: &Value) -> (u16, Value) {
+        read(self.keyed(Method::PUT, url.as_str().unwrap())).await
     }
 
     /// Submits a job to the queue, and returns the response's status and body.
     async fn submit(&self, body: Value, webhook: Option<&str>) -> (u16, Value) {
-        let response = self.submission(body, webhook).send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap_or_default())
+        read(self.submission(body, webhook)).await
     }
 
-    fn submission(&self, body: Value, webhook: Option<&str>) -> reqwest::RequestBuilder {
+    fn submission(&self, body: Value, webhook: Option<&str>) -> RequestBuilder {
         let mut url: url::Url = format!("{}/{SCHNELL}", self.fal.queue_url()).parse().unwrap();
         if let Some(webhook) = webhook {
             url.query_pairs_mut().append_pair("fal_webhook", &format!("{}/hooks/{webhook}", self.host));
         }
-        self.http.post(url).header("authorization", format!("Key {KEY}")).json(&body)
-    }
-
-    async fn get_json(&self, url: &Value) -> (u16, Value) {
-        let response = self.get(url.as_str().unwrap()).await;
-        (response.status().as_u16(), response.json().await.unwrap())
-    }
-
-    async fn cancel(&self, url: &Value) -> (u16, Value) {
-        let request = self.http.put(url.as_str().unwrap()).header("authorization", format!("Key {KEY}"));
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
+        self.keyed(Method::POST, url.as_str()).json(&body)
     }
 
     /// The last status of a job.
@@ -199,6 +197,12 @@ impl Running {
     fn inject(&self, fault: Fault) {
         self.fal.inject(Injection { fault, skip: 0, times: Some(1) });
     }
+}
+
+/// The status and the JSON of the response.
+async fn read(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// A valid body for the endpoint.
