@@ -30,13 +30,13 @@ const STRANGER: &str = "someone-else";
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a webhook is repeated until it is answered with 2xx.
 const REPEATS: u32 = 10;
-/// The pause before the first repeat. It doubles, so that the ten repeats take two hours.
-const FIRST_PAUSE: Duration = Duration::from_millis(7_038);
+/// The pause before the first repeat, in milliseconds. It doubles, so that the ten repeats take two hours.
+const FIRST_PAUSE: u64 = 7_038;
 /// The age of a stale timestamp, in seconds: twice what a receiver accepts.
 const STALE: i64 = 600;
 
 /// How webhooks are delivered. The default is how fal does it on a good day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookBehaviour {
     /// The webhook is never sent.
@@ -56,25 +56,9 @@ pub struct WebhookBehaviour {
     pub signer: Signer,
     /// Repeats have the timestamp and the signature of the first attempt.
     pub repeats_keep_signature: bool,
-    /// What the pauses between repeats are multiplied by.
-    pub time_scale: f64,
-}
-
-impl Default for WebhookBehaviour {
-    fn default() -> Self {
-        Self {
-            lost: false,
-            delay_milliseconds: 0,
-            duplicated: false,
-            reversed: false,
-            before_reply: false,
-            stale: false,
-            payload_null: false,
-            signer: Signer::Fal,
-            repeats_keep_signature: false,
-            time_scale: 1.0,
-        }
-    }
+    /// The pause before the first repeat; each further one is twice as long. `None` means fal's, with which the
+    /// ten repeats take two hours.
+    pub first_pause_milliseconds: Option<u64>,
 }
 
 impl WebhookBehaviour {
@@ -223,7 +207,8 @@ impl Webhooks {
 
     async fn repeat_until_accepted(&self, webhook: &Webhook) {
         let mut signature = self.sign(webhook);
-        let mut pause = FIRST_PAUSE.mul_f64(webhook.behaviour.time_scale);
+        let first = webhook.behaviour.first_pause_milliseconds.unwrap_or(FIRST_PAUSE);
+        let mut pause = Duration::from_millis(first);
         for attempt in 1.. {
             let status = self.attempt(webhook, &signature, attempt).await.status;
             if matches!(status, Some(200..300)) || attempt > REPEATS {

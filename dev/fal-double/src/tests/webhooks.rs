@@ -168,7 +168,7 @@ async fn a_webhook_can_come_before_the_reply_to_the_submission() {
 #[tokio::test]
 async fn a_webhook_is_repeated_until_it_is_accepted() {
     let running = start().await;
-    let quick = WebhookBehaviour { time_scale: 1e-4, ..WebhookBehaviour::default() };
+    let quick = WebhookBehaviour { first_pause_milliseconds: Some(0), ..WebhookBehaviour::default() };
     running.fal.webhooks(quick);
     running.submit(valid(), Some("3/accepted")).await;
     running.received(4).await;
@@ -185,7 +185,7 @@ async fn a_webhook_is_repeated_until_it_is_accepted() {
 async fn a_repeat_is_signed_anew_unless_it_keeps_the_first_signature() {
     let running = start().await;
     // The first pause is longer than a second, so a new timestamp differs.
-    let anew = WebhookBehaviour { time_scale: 0.15, ..WebhookBehaviour::default() };
+    let anew = WebhookBehaviour { first_pause_milliseconds: Some(1_050), ..WebhookBehaviour::default() };
     running.fal.webhooks(anew.clone());
     running.submit(valid(), Some("1/anew")).await;
     running.fal.webhooks(WebhookBehaviour { repeats_keep_signature: true, ..anew });
