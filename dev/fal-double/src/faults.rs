@@ -51,12 +51,44 @@ faults! {
         "500 with error_type and nothing that invites a second try.",
     BadGateway "bad_gateway"
         "502 with a page of HTML from the edge; the picture may have been made all the same.",
+    RunnerServerError "runner_server_error"
+        "500 with error_type: the runner had an internal error.",
+    RunnerIncompleteResponse "runner_incomplete_response"
+        "502 with error_type: the runner sent only a part of its response.",
     Unavailable "unavailable"
         "503 with error_type: no runner was there, nothing was started, a second try is safe.",
+    RunnerConnectionTimeout "runner_connection_timeout"
+        "503 with error_type: connecting to the runner took too long; nothing was started.",
+    RunnerConnectionRefused "runner_connection_refused"
+        "503 with error_type: the runner refused the connection; nothing was started.",
+    RunnerConnectionError "runner_connection_error"
+        "503 with error_type: the connection to the runner failed; nothing was started.",
+    RunnerDisconnected "runner_disconnected"
+        "503 with error_type: the runner went away while it worked.",
+    RequestTimeout "request_timeout"
+        "504 with error_type: the model took longer than it may.",
+    ClientDisconnected "client_disconnected"
+        "499 with error_type: fal believes that the client closed the connection.",
+    ClientCancelled "client_cancelled"
+        "499 with error_type: the request was cancelled.",
+    BadRequest "bad_request"
+        "400 with error_type, as for a malformed header.",
     GatewayTimeout "gateway_timeout"
         "504 with a page of HTML from the edge; the picture may have been made all the same.",
     StartTimeout "start_timeout"
         "504 with X-Fal-Request-Timeout-Type: user: the request did not start within the time the client set.",
+    EdgeBadGateway "edge_bad_gateway"
+        "502 with a page of HTML and without a request id; a job that was submitted runs all the same.",
+    EdgeUnavailable "edge_unavailable"
+        "503 with a page of HTML and without a request id; nothing was started.",
+    EdgeGatewayTimeout "edge_gateway_timeout"
+        "504 with a page of HTML and without a request id; a job that was submitted runs all the same.",
+    EdgeBadGatewayJson "edge_bad_gateway_json"
+        "The same as edge_bad_gateway with JSON.",
+    EdgeUnavailableJson "edge_unavailable_json"
+        "The same as edge_unavailable with JSON.",
+    EdgeGatewayTimeoutJson "edge_gateway_timeout_json"
+        "The same as edge_gateway_timeout with JSON.",
     BlackPicture "black_picture"
         "200 with has_nsfw_concepts true and a picture that is really black.",
     Queued "queued"
@@ -76,7 +108,7 @@ faults! {
     ForeignScheme "foreign_scheme"
         "200 with a script where the picture's URL should be.",
     ConnectionClosed "connection_closed"
-        "The request is taken and the connection closed without an answer.",
+        "The connection is closed without an answer, after the picture was made or the job accepted.",
     Slow "slow"
         "A good answer, 60 seconds later than usual.",
     Redirect "redirect"
@@ -98,37 +130,18 @@ pub struct Injection {
     pub times: Option<u32>,
 }
 
-/// The injections that are active, oldest first.
-#[derive(Default)]
-pub struct Injections(Vec<Injection>);
-
-impl Injections {
-    pub fn add(&mut self, injection: Injection) {
-        self.0.push(injection);
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The injections with the counts that are left.
-    pub fn active(&self) -> &[Injection] {
-        &self.0
-    }
-
-    /// The fault of the request that arrives now. Every injection with a `skip` left skips the request; the
-    /// oldest of the others hits it.
-    pub fn next(&mut self) -> Option<Fault> {
-        let mut hit = None;
-        for injection in &mut self.0 {
-            if injection.skip > 0 {
-                injection.skip -= 1;
-            } else if hit.is_none() && injection.times != Some(0) {
-                hit = Some(injection.fault);
-                injection.times = injection.times.map(|times| times - 1);
-            }
+/// The fault of the request that arrives now. Every injection with a `skip` left skips the request; the
+/// oldest of the others hits it. `active` keeps the injections with the counts that are left, oldest first.
+pub fn next(active: &mut Vec<Injection>) -> Option<Fault> {
+    let mut hit = None;
+    for injection in active.iter_mut() {
+        if injection.skip > 0 {
+            injection.skip -= 1;
+        } else if hit.is_none() && injection.times != Some(0) {
+            hit = Some(injection.fault);
+            injection.times = injection.times.map(|times| times - 1);
         }
-        self.0.retain(|injection| injection.times != Some(0));
-        hit
     }
+    active.retain(|injection| injection.times != Some(0));
+    hit
 }

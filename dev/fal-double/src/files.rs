@@ -11,7 +11,7 @@ use image::ImageFormat;
 use indexmap::IndexMap;
 
 use super::responses::FalResponse;
-use super::{FalDouble, locked, pictures};
+use super::{FalDouble, locked};
 
 /// How many pictures are kept; the oldest go first.
 const MOST_FILES: usize = 500;
@@ -40,8 +40,8 @@ impl Files {
     }
 
     /// Keeps a picture and returns its name. Blocks when a folder is used.
-    pub fn keep(&self, format: ImageFormat, bytes: Bytes) -> std::io::Result<String> {
-        let name = format!("{}.{}", uuid::Uuid::new_v4().simple(), pictures::name(format));
+    pub fn keep(&self, extension: &str, bytes: Bytes) -> std::io::Result<String> {
+        let name = format!("{}.{extension}", uuid::Uuid::new_v4().simple());
         let in_memory = match &self.folder {
             Some(folder) => std::fs::write(folder.join(&name), bytes).map(|()| None)?,
             None => Some(bytes),

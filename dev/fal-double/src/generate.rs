@@ -5,21 +5,24 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::faults::Fault;
 use super::models::{Endpoint, Job};
 use super::photos::Photo;
+use super::queue::Work;
 use super::requests::Entry;
 use super::responses::FalResponse;
-use super::sizes::{self, Size};
-use super::validation::check;
-use super::{FalDouble, failures, locked, pictures, queue};
+use super::sizes::Size;
+use super::{FalDouble, failures, faults, locked, pictures};
 
+/// `X-Fal-Request-Timeout` must be longer.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 /// How much longer a request takes under `Fault::Slow`.
 const SLOW: Duration = Duration::from_secs(60);
 
@@ -31,10 +34,16 @@ pub async fn generate(
     body: Bytes,
 ) -> Response {
     let entry = fal.0.log.open(&endpoint, &headers, &body);
-    match fal.respond(&entry, &endpoint, &headers, &body).await {
+    let response = fal.respond(&entry, &endpoint, &headers, body).await;
+    respond_with(&entry, response)
+}
+
+/// Records and sends the response; `None` closes the connection without one.
+pub fn respond_with(entry: &Entry, response: Option<FalResponse>) -> Response {
+    match response {
         Some(response) => {
             entry.update(|record| record.status = Some(response.status.as_u16()));
-            response.with("x-fal-request-id", &entry.request_id.to_string()).into_response()
+            response.with_id(entry.request_id).into_response()
         }
         None => connection_closed(),
     }
@@ -54,65 +63,80 @@ fn connection_closed() -> Response {
     Response::new(Body::from_stream(failing))
 }
 
+/// Reads `X-Fal-Request-Timeout`.
+fn start_timeout(seconds: &HeaderValue) -> Option<Duration> {
+    let seconds: f64 = seconds.to_str().ok()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|timeout| *timeout > SHORTEST_TIMEOUT)
+}
+
 impl FalDouble {
+    /// What fal checks before a request is given to a model or to the queue: the key, the endpoint, and the
+    /// time within which it must start.
+    pub(crate) fn admit(
+        &self,
+        entry: &Entry,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(Endpoint, Option<Fault>, Option<Duration>), FalResponse> {
+        self.check_key(headers, path)?;
+        let endpoint = Endpoint::from_id(path).ok_or_else(|| failures::unknown_endpoint(path))?;
+        let fault = faults::next(&mut locked(&self.0.faults));
+        entry.update(|record| record.fault = fault);
+        if let Some(refusal) = failures::at_the_door(fault, path, &self.below("/redirected")) {
+            return Err(refusal);
+        }
+        let start_within = match headers.get("x-fal-request-timeout") {
+            None => None,
+            Some(seconds) => Some(start_timeout(seconds).ok_or_else(failures::bad_timeout)?),
+        };
+        Ok((endpoint, fault, start_within))
+    }
+
     /// The response, or `None` to close the connection without one.
     async fn respond(
         &self,
         entry: &Entry,
         path: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: Bytes,
     ) -> Option<FalResponse> {
-        if let Err(refusal) = self.check_key(headers, path) {
-            return Some(refusal);
-        }
-        let Some(endpoint) = Endpoint::from_id(path) else {
-            return Some(failures::unknown_endpoint(path));
+        // A model starts at once here, so the time within which it must start never passes.
+        let (endpoint, fault, _) = match self.admit(entry, path, headers) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Some(refusal),
         };
-        let fault = locked(&self.0.faults).next();
-        entry.update(|record| record.fault = fault);
-        if let Some(response) = failures::before_the_run(fault, path, &self.0.public_url) {
-            return Some(response);
+        let id = entry.request_id;
+        if let Some(Fault::Queued | Fault::QueuedWithUrls | Fault::QueuedFailing) = fault {
+            let mut ticket = match fault {
+                Some(Fault::Queued) => json!({}),
+                _ => self.urls(id, endpoint),
+            };
+            ticket["request_id"] = json!(id);
+            ticket["status"] = json!("IN_PROGRESS");
+            self.enqueue(Work { id, endpoint, body, fault, webhook: None }, None);
+            return Some(FalResponse::json(StatusCode::OK, &ticket));
         }
-        if headers.get("x-fal-request-timeout").is_some_and(|seconds| seconds == "0") {
-            return Some(failures::start_timeout());
-        }
-
-        let checked = check(endpoint, body);
-        entry.update(|record| record.dropped_fields = checked.dropped);
-        let job = match checked.job {
-            Ok(job) => job,
-            Err(violations) => return Some(FalResponse::violations(&violations)),
-        };
-        let input = serde_json::from_slice(body).unwrap_or_default();
-        match fault {
-            Some(Fault::Queued | Fault::QueuedWithUrls | Fault::QueuedFailing) => {
-                Some(self.enqueue(entry, job, input, fault))
-            }
-            Some(Fault::ConnectionClosed) => {
-                tokio::time::sleep(self.duration(&job, fault)).await;
-                None
-            }
-            _ => Some(self.run(job, input, fault).await),
-        }
+        let response = self.work(id, endpoint, &body, fault).await;
+        (fault != Some(Fault::ConnectionClosed)).then_some(response)
     }
 
-    /// Starts the job in the background; the response says where its result will be.
-    fn enqueue(&self, entry: &Entry, job: Job, input: Value, fault: Option<Fault>) -> FalResponse {
-        let id = entry.request_id;
-        let mut body = json!({ "request_id": id, "status": "IN_PROGRESS" });
-        if fault != Some(Fault::Queued)
-            && let Some(body) = body.as_object_mut()
-        {
-            body.append(&mut queue::urls(id, job.endpoint, &self.0.public_url));
+    /// The runner's part: check the input and make the pictures.
+    pub(crate) async fn work(
+        &self,
+        id: Uuid,
+        endpoint: Endpoint,
+        body: &[u8],
+        fault: Option<Fault>,
+    ) -> FalResponse {
+        if let Some(response) = failures::before_the_run(fault) {
+            return response;
         }
-        self.0.queue.start(id, job.endpoint);
-        let fal = self.clone();
-        tokio::spawn(async move {
-            let response = fal.run(job, input, fault).await;
-            fal.0.queue.complete(id, response);
-        });
-        FalResponse::json(StatusCode::OK, &body)
+        let checked = endpoint.check(body);
+        self.0.log.update(id, |record| record.dropped_fields = checked.dropped);
+        match checked.job {
+            Ok(job) => self.run(job, serde_json::from_slice(body).unwrap_or_default(), fault).await,
+            Err(violations) => FalResponse::violations(&violations),
+        }
     }
 
     /// The model's part: fetch the photos, draw, and respond after the set time.
@@ -127,26 +151,27 @@ impl FalDouble {
             tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
             return response;
         }
-        let drawn = self.draw(job, photos, fault == Some(Fault::BlackPicture)).await;
+        let endpoint = job.endpoint.id();
+        let size = job.size(photos.first().map(|photo| photo.size));
+        let megapixels = f64::from(size.width) * f64::from(size.height) * job.count as f64 / 1e6;
+        let drawn = self.draw(job, size, photos, fault == Some(Fault::BlackPicture)).await;
         tokio::time::sleep(duration.saturating_sub(started.elapsed())).await;
         match drawn {
             Ok(mut body) => {
                 body["timings"] = json!({ "inference": started.elapsed().as_secs_f64() });
                 FalResponse::json(StatusCode::OK, &failures::reshape(fault, body))
+                    .with("x-fal-served-from", endpoint)
+                    .with("x-fal-billable-units", &megapixels.to_string())
             }
             Err(error) => {
                 tracing::error!(%error, "the fal double could not draw");
-                FalResponse::platform(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "Internal Server Error",
-                    "internal_error",
-                )
+                failures::internal_error()
             }
         }
     }
 
     async fn photos(&self, job: &Job) -> Result<Vec<Arc<Photo>>, FalResponse> {
-        let fetched = join_all(job.photos.iter().map(|photo| self.0.photos.fetch(&photo.url))).await;
+        let fetched = join_all(job.photos().map(|url| self.0.photos.fetch(url))).await;
         let numbered = fetched.into_iter().enumerate();
         numbered
             .map(|(index, photo)| photo.map_err(|error| failures::photo_refused(job, index, error)))
@@ -154,13 +179,15 @@ impl FalDouble {
     }
 
     /// Draws every picture of the job and returns the body of the response, without its timings.
-    async fn draw(&self, job: Job, photos: Vec<Arc<Photo>>, black: bool) -> anyhow::Result<Value> {
+    async fn draw(
+        &self,
+        job: Job,
+        size: Size,
+        photos: Vec<Arc<Photo>>,
+        black: bool,
+    ) -> anyhow::Result<Value> {
         let fal = self.clone();
         let work = move || {
-            let size = job.size.unwrap_or_else(|| {
-                let first = photos.first().map_or(sizes::LANDSCAPE_4_3, |photo| photo.size);
-                sizes::of_photo(first)
-            });
             let seed = job.seed.unwrap_or_else(|| fastrand::u64(..));
             let mut images = Vec::new();
             for number in 0..job.count {
@@ -170,7 +197,7 @@ impl FalDouble {
                     true => pictures::black(size),
                     false => pictures::draw(&job, size, seed, &photos),
                 };
-                images.push(fal.deliver(&job, size, pictures::encode(&picture, job.format)?)?);
+                images.push(fal.deliver(&job, size, pictures::encode(&picture, job.format())?)?);
             }
             Ok(json!({
                 "has_nsfw_concepts": vec![black; images.len()],
@@ -184,15 +211,14 @@ impl FalDouble {
 
     /// One entry of `images`: a link to the stored file, or the file itself as a data URI.
     fn deliver(&self, job: &Job, size: Size, file: Vec<u8>) -> std::io::Result<Value> {
-        let content_type = job.format.to_mime_type();
+        let content_type = job.format().to_mime_type();
         let file_size = file.len();
         let (url, file_name) = if job.inline {
             let encoded = base64::engine::general_purpose::STANDARD.encode(&file);
-            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", pictures::name(job.format)))
+            (format!("data:{content_type};base64,{encoded}"), format!("image.{}", job.format))
         } else {
-            let name = self.0.files.keep(job.format, file.into())?;
-            let base = self.0.public_url.as_str().trim_end_matches('/');
-            (format!("{base}/files/{name}"), name)
+            let name = self.0.files.keep(&job.format, file.into())?;
+            (self.below(&format!("/files/{name}")).into(), name)
         };
         Ok(json!({
             "url": url,

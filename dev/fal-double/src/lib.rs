@@ -4,11 +4,36 @@
 //! to it and cannot tell the difference, except that the pictures are drawn and not generated. It follows
 //! fal's documentation and published schemas. Every documented failure (see [`Fault`]) can be injected, by
 //! [`FalDouble::inject`] or over the `/_control` routes. The words of a prompt never change what it does.
+//!
+//! One router, mounted at [`Settings::public_url`], plays three hosts of fal:
+//!
+//! | fal | here | what |
+//! | --- | --- | --- |
+//! | `https://fal.run` | [`Settings::public_url`] | responds with the pictures on the same connection |
+//! | `https://queue.fal.run` | [`FalDouble::queue_url`] | accepts a job; status, stream, result, cancellation |
+//! | `https://rest.fal.ai/.well-known/jwks.json` | [`FalDouble::jwks_url`] | the keys of webhooks |
+//!
+//! # The queue
+//!
+//! A job takes as long as [`FalDouble::set_latency`] says, and its submitter may go away. All jobs run at once
+//! until [`FalDouble::set_concurrency`] limits them; 0 stops the queue. Results stay as long as the double,
+//! or as [`FalDouble::set_result_ttl`] says. A waiting job that is cancelled never runs: it is completed, its
+//! result is 499 with `client_cancelled`, and no webhook announces it. fal does not document this case.
+//!
+//! A fault hits one request of either host. On the queue, the faults of the door (`bad_key`, `account_locked`,
+//! `unknown_endpoint`, `concurrency_limit`, `edge_unavailable`, `redirect`) refuse the submission. After
+//! `connection_closed` and the other faults of the edge the job runs although the submission failed. All
+//! others are the job's.
+//!
+//! # Webhooks
+//!
+//! [`FalDouble::webhooks`] sets what goes wrong with the webhooks of the jobs that are submitted afterwards
+//! (see [`WebhookBehaviour`]), [`FalDouble::deliveries`] lists every attempt, and [`FalDouble::send_webhook`]
+//! sends a well-signed webhook with any content.
 
 mod control;
 mod failures;
 mod faults;
-mod fields;
 mod files;
 mod generate;
 mod lax;
@@ -18,8 +43,8 @@ mod pictures;
 mod queue;
 mod requests;
 mod responses;
+mod schema;
 mod sizes;
-mod validation;
 
 #[cfg(test)]
 mod tests;
@@ -30,13 +55,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Json;
 use axum::routing::{any, get, post};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::faults::{Fault, Injection};
+pub use self::queue::{Delivery, QUEUE_PATH, Signer, StrangeWebhook, WEBHOOK_USER, WebhookBehaviour};
 pub use self::requests::RecordedRequest;
 
 use self::responses::FalResponse;
@@ -68,9 +95,11 @@ struct Inner {
     public_url: Url,
     key: SecretString,
     latency: Mutex<RangeInclusive<Duration>>,
-    faults: Mutex<faults::Injections>,
+    /// Oldest first.
+    faults: Mutex<Vec<Injection>>,
     log: requests::RequestLog,
-    queue: queue::Queue,
+    jobs: queue::Jobs,
+    webhooks: queue::Webhooks,
     photos: photos::Photos,
     files: files::Files,
 }
@@ -84,7 +113,8 @@ impl FalDouble {
             latency: Mutex::new(settings.latency),
             faults: Mutex::default(),
             log: requests::RequestLog::default(),
-            queue: queue::Queue::default(),
+            jobs: queue::Jobs::default(),
+            webhooks: queue::Webhooks::new(),
             photos: photos::Photos::new(),
             files: files::Files::new(settings.files),
         }))
@@ -95,7 +125,9 @@ impl FalDouble {
         Router::new()
             .route("/files/{name}", get(files::serve))
             .route("/redirected", any(generate::redirected))
-            .route("/{*path}", post(generate::generate).get(queue::respond).put(queue::respond))
+            .route("/{*path}", post(generate::generate))
+            .route(queue::JWKS_PATH, get(async |State(fal): State<Self>| Json(fal.jwks())))
+            .nest(QUEUE_PATH, queue::routes())
             .merge(control::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.clone())
@@ -104,7 +136,7 @@ impl FalDouble {
     /// Makes coming generation requests fail. Only requests with the right key and a known model count.
     /// Injections are independent; when two would hit the same request, the older one does.
     pub fn inject(&self, injection: Injection) {
-        locked(&self.0.faults).add(injection);
+        locked(&self.0.faults).push(injection);
     }
 
     pub fn clear_faults(&self) {
@@ -128,6 +160,18 @@ impl FalDouble {
     /// Sets how long every picture takes from now on.
     pub fn set_latency(&self, latency: Duration) {
         *locked(&self.0.latency) = latency..=latency;
+    }
+
+    /// The base URL of the direct host, in the place of `https://fal.run`.
+    pub fn url(&self) -> Url {
+        self.0.public_url.clone()
+    }
+
+    /// The URL of a path below this double's own, such as `/redirected`.
+    fn below(&self, path: &str) -> Url {
+        let mut url = self.0.public_url.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        url
     }
 
     /// Requires exactly `Key <id>:<secret>`, and refuses the rest in fal's words.

@@ -37,44 +37,31 @@ pub struct Photo {
     pub preview: DynamicImage,
 }
 
-/// Why a photo cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PhotoError {
-    /// The URL does not lead to a file.
-    Download,
-    /// The file cannot be decoded as a picture.
-    Load,
-    /// The file has more bytes than this.
-    TooManyBytes(usize),
-    /// A side has too many pixels.
-    TooManyPixels,
+/// The URL does not lead to a file.
+pub fn not_downloaded() -> Refusal {
+    const MSG: &str = "Failed to download the file. Please check if the URL is accessible and try again.";
+    Refusal::new("file_download_error", MSG)
 }
 
-impl PhotoError {
-    /// The error in fal's words.
-    pub fn refusal(self) -> Refusal {
-        match self {
-            Self::Download => Refusal::new(
-                "file_download_error",
-                "Failed to download the file. Please check if the URL is accessible and try again.",
-            ),
-            Self::Load => Refusal::new(
-                "image_load_error",
-                "Failed to load the image. Please ensure the image file is not corrupted and is in a \
-                 supported format.",
-            ),
-            Self::TooManyBytes(limit) => {
-                let msg = format!("File size exceeds the maximum allowed size of {limit} bytes.");
-                Refusal::new("file_too_large", msg).with_ctx(json!({ "max_size": limit }))
-            }
-            Self::TooManyPixels => {
-                let limit = format!("{LONGEST_SIDE}x{LONGEST_SIDE}");
-                let msg = format!("Image dimensions are too large. Maximum dimensions are {limit} pixels.");
-                let ctx = json!({ "max_height": LONGEST_SIDE, "max_width": LONGEST_SIDE });
-                Refusal::new("image_too_large", msg).with_ctx(ctx)
-            }
-        }
-    }
+/// The file cannot be decoded as a picture.
+pub fn not_loaded() -> Refusal {
+    let msg = "Failed to load the image. Please ensure the image file is not corrupted and is in a supported \
+               format.";
+    Refusal::new("image_load_error", msg)
+}
+
+/// The file has more bytes than `limit`.
+fn too_many_bytes(limit: usize) -> Refusal {
+    let msg = format!("File size exceeds the maximum allowed size of {limit} bytes.");
+    Refusal::new("file_too_large", msg).with_ctx(json!({ "max_size": limit }))
+}
+
+/// A side has too many pixels.
+pub fn too_many_pixels() -> Refusal {
+    let limit = format!("{LONGEST_SIDE}x{LONGEST_SIDE}");
+    let msg = format!("Image dimensions are too large. Maximum dimensions are {limit} pixels.");
+    let ctx = json!({ "max_height": LONGEST_SIDE, "max_width": LONGEST_SIDE });
+    Refusal::new("image_too_large", msg).with_ctx(ctx)
 }
 
 /// A client for servers on this machine: it uses no proxy and trusts nobody over TLS.
@@ -103,7 +90,7 @@ impl Photos {
     }
 
     /// The photo behind a URL or data URI. The content type is ignored: the bytes decide.
-    pub async fn fetch(&self, url: &str) -> Result<Arc<Photo>, PhotoError> {
+    pub async fn fetch(&self, url: &str) -> Result<Arc<Photo>, Refusal> {
         if let Some(data) = url.strip_prefix("data:") {
             return decode_in_background(data_uri_bytes(data)?).await;
         }
@@ -119,50 +106,50 @@ impl Photos {
         Ok(photo)
     }
 
-    async fn download(&self, url: &str) -> Result<Vec<u8>, PhotoError> {
+    async fn download(&self, url: &str) -> Result<Vec<u8>, Refusal> {
         let response = self.client.get(url).send().await;
         let mut response =
-            response.and_then(reqwest::Response::error_for_status).map_err(|_| PhotoError::Download)?;
+            response.and_then(reqwest::Response::error_for_status).map_err(|_| not_downloaded())?;
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| PhotoError::Download)? {
+        while let Some(chunk) = response.chunk().await.map_err(|_| not_downloaded())? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > LARGEST_FILE {
-                return Err(PhotoError::TooManyBytes(LARGEST_FILE));
+                return Err(too_many_bytes(LARGEST_FILE));
             }
         }
         Ok(bytes)
     }
 }
 
-fn data_uri_bytes(data: &str) -> Result<Vec<u8>, PhotoError> {
+fn data_uri_bytes(data: &str) -> Result<Vec<u8>, Refusal> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
     let (_, encoded) =
-        data.split_once(',').filter(|(label, _)| label.ends_with(";base64")).ok_or(PhotoError::Load)?;
-    let bytes = LENIENT.decode(encoded.trim()).map_err(|_| PhotoError::Load)?;
+        data.split_once(',').filter(|(label, _)| label.ends_with(";base64")).ok_or_else(not_loaded)?;
+    let bytes = LENIENT.decode(encoded.trim()).map_err(|_| not_loaded())?;
     if bytes.len() > LARGEST_DATA_URI {
-        return Err(PhotoError::TooManyBytes(LARGEST_DATA_URI));
+        return Err(too_many_bytes(LARGEST_DATA_URI));
     }
     Ok(bytes)
 }
 
-async fn decode_in_background(bytes: Vec<u8>) -> Result<Arc<Photo>, PhotoError> {
+async fn decode_in_background(bytes: Vec<u8>) -> Result<Arc<Photo>, Refusal> {
     let decoded = tokio::task::spawn_blocking(move || decode(bytes)).await;
-    decoded.unwrap_or(Err(PhotoError::Load)).map(Arc::new)
+    decoded.unwrap_or_else(|_| Err(not_loaded())).map(Arc::new)
 }
 
-fn decode(bytes: Vec<u8>) -> Result<Photo, PhotoError> {
+fn decode(bytes: Vec<u8>) -> Result<Photo, Refusal> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut decoder = reader.map_err(|_| PhotoError::Load)?.into_decoder().map_err(|_| PhotoError::Load)?;
+    let mut decoder = reader.map_err(|_| not_loaded())?.into_decoder().map_err(|_| not_loaded())?;
     let (width, height) = decoder.dimensions();
     if width > LONGEST_SIDE || height > LONGEST_SIDE {
-        return Err(PhotoError::TooManyPixels);
+        return Err(too_many_pixels());
     }
     // A phone's portrait is stored lying down, with its rotation beside it.
-    let orientation = decoder.orientation().map_err(|_| PhotoError::Load)?;
-    let mut photo = DynamicImage::from_decoder(decoder).map_err(|_| PhotoError::Load)?;
+    let orientation = decoder.orientation().map_err(|_| not_loaded())?;
+    let mut photo = DynamicImage::from_decoder(decoder).map_err(|_| not_loaded())?;
     photo.apply_orientation(orientation);
     let size = Size { width: photo.width(), height: photo.height() };
     let preview = match size.width.max(size.height) {

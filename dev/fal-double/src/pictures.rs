@@ -56,11 +56,6 @@ pub fn draw(job: &Job, size: Size, seed: u64, photos: &[Arc<Photo>]) -> DynamicI
     picture
 }
 
-/// `jpeg`, `png` or `webp`: the name in a request, in a content type and at the end of a file's name.
-pub fn name(format: ImageFormat) -> &'static str {
-    format.to_mime_type().trim_start_matches("image/")
-}
-
 /// The picture as a file.
 pub fn encode(picture: &DynamicImage, format: ImageFormat) -> ImageResult<Vec<u8>> {
     let mut file = Cursor::new(Vec::new());
@@ -76,14 +71,15 @@ fn plain(size: Size, colour: [u8; 3]) -> RgbImage {
 /// The prompt and everything else that the model was given.
 fn text(job: &Job, Size { width, height }: Size, seed: u64) -> String {
     let prompt: String = job.prompt.chars().take(MOST_LETTERS).collect();
-    let mut text = format!("{prompt}\n\n{}  {width}x{height} {}\n", job.endpoint.id(), name(job.format));
+    let mut text = format!("{prompt}\n\n{}  {width}x{height} {}\n", job.endpoint.id(), job.format);
     text += &format!("steps {}  guidance {}", job.steps, job.guidance);
     if let Some(strength) = job.strength {
         text += &format!("  strength {strength}");
     }
     text += &format!("  seed {seed}");
     if !job.loras.is_empty() {
-        text += &format!("\nloras {}", job.loras.join(", "));
+        let paths: Vec<&str> = job.loras.iter().map(|lora| lora.path.as_str()).collect();
+        text += &format!("\nloras {}", paths.join(", "));
     }
     text
 }

@@ -24,7 +24,8 @@ pub struct RecordedRequest {
     pub endpoint: String,
     /// The body as received; null when it was not JSON.
     pub body: Value,
-    /// The fields that the model does not know and dropped silently.
+    /// The fields that the model does not know and dropped silently. For a job of the queue they are known
+    /// once it runs.
     pub dropped_fields: Vec<String>,
     /// The fault that was injected.
     pub fault: Option<Fault>,
@@ -32,12 +33,19 @@ pub struct RecordedRequest {
     pub running_at_start: usize,
     /// The `X-Fal-Request-Timeout` header, in seconds as sent.
     pub request_timeout: Option<String>,
+    /// Whether it was submitted to the queue.
+    pub queued: bool,
+    /// The `fal_webhook` of a submission.
+    pub webhook: Option<String>,
+    /// Whether fal might serve it from an "equivalent" endpoint: without `x-app-fal-disable-fallback: true`.
+    pub fallback_allowed: bool,
     /// Whether there was an `Authorization` header, right or wrong.
     pub carried_authorization: bool,
     pub started_at: Timestamp,
     /// When the response was sent or the connection was lost; `None` while the request runs.
     pub finished_at: Option<Timestamp>,
-    /// `None` while the request runs and when the connection was lost.
+    /// `None` while the request runs and when the connection was lost. For a submission this is the status
+    /// of the submission, and not that of the job.
     pub status: Option<u16>,
 }
 
@@ -69,6 +77,9 @@ impl RequestLog {
             running_at_start,
             request_timeout: request_timeout
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            queued: false,
+            webhook: None,
+            fallback_allowed: headers.get("x-app-fal-disable-fallback").is_none_or(|value| value != "true"),
             carried_authorization: headers.contains_key(header::AUTHORIZATION),
             started_at: Timestamp::now(),
             finished_at: None,
@@ -79,6 +90,13 @@ impl RequestLog {
             log.requests.shift_remove_index(0);
         }
         Entry { log: self.clone(), request_id }
+    }
+
+    /// Changes a record, unless it was forgotten meanwhile.
+    pub fn update(&self, id: Uuid, change: impl FnOnce(&mut RecordedRequest)) {
+        if let Some(record) = locked(&self.0).requests.get_mut(&id) {
+            change(record);
+        }
     }
 
     /// The requests, oldest first.
@@ -98,11 +116,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Changes the record, unless it was forgotten meanwhile.
     pub fn update(&self, change: impl FnOnce(&mut RecordedRequest)) {
-        if let Some(record) = locked(&self.log.0).requests.get_mut(&self.request_id) {
-            change(record);
-        }
+        self.log.update(self.request_id, change);
     }
 }
 

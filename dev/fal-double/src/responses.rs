@@ -4,8 +4,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::fields::Violation;
+use super::schema::Violation;
 
 /// A whole response, held as bytes so that the queue can replay it.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct FalResponse {
     // Boxed, because a response is also an error, which should be small.
     headers: Box<HeaderMap>,
     pub body: Bytes,
+    /// Whether it comes from the edge, which knows no request id.
+    from_edge: bool,
 }
 
 impl FalResponse {
@@ -22,7 +25,7 @@ impl FalResponse {
     }
 
     pub fn raw(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: Box::default(), body: body.into() }
+        Self { status, headers: Box::default(), body: body.into(), from_edge: false }
             .with(header::CONTENT_TYPE.as_str(), content_type)
     }
 
@@ -38,7 +41,9 @@ impl FalResponse {
     }
 
     /// An error of fal's platform: a string with its `error_type`, which a header repeats.
-    pub fn platform(status: StatusCode, detail: &str, error_type: &str) -> Self {
+    pub fn platform(status: u16, detail: &str, error_type: &str) -> Self {
+        // 499 has no name in HTTP, so the statuses of these errors are numbers.
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::json(status, &json!({ "detail": detail, "error_type": error_type }))
             .with("x-fal-error-type", error_type)
     }
@@ -51,6 +56,16 @@ impl FalResponse {
              <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
         );
         Self::raw(status, "text/html", page)
+    }
+
+    /// The same response as the edge sends it, which knows no request id.
+    pub fn without_id(self) -> Self {
+        Self { from_edge: true, ..self }
+    }
+
+    /// The same response with its request id, unless it comes from the edge.
+    pub fn with_id(self, id: Uuid) -> Self {
+        if self.from_edge { self } else { self.with("x-fal-request-id", &id.to_string()) }
     }
 
     /// The same response with one more header. A value that no header may have is left out.

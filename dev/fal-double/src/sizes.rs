@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::fields::LaxFields;
 use super::lax::Refusal;
+use super::schema::{Field, Kind};
 
 /// Width and height in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     pub width: u32,
     pub height: u32,
@@ -30,22 +30,17 @@ const NAMED: [(&str, Size); 6] = [
     ("landscape_16_9", Size { width: 1024, height: 576 }),
 ];
 
-/// Reads `image_size`: a name, or `{"width", "height"}` with both sides within `sides`.
-pub fn read(fields: &mut LaxFields<'_>, sides: RangeInclusive<i64>) -> Option<Size> {
+/// The size with this name.
+pub fn named(name: &str) -> Result<Size, Refusal> {
+    let found = NAMED.iter().find(|(known, _)| *known == name);
+    found.map(|(_, size)| *size).ok_or_else(|| Refusal::not_one_of("enum", &NAMED.map(|(known, _)| known)))
+}
+
+/// The fields of a custom size, with both sides in this range.
+pub fn custom(sides: &RangeInclusive<i64>) -> [Field; 2] {
     /// fal's default for a side that is left out.
     const DEFAULT_SIDE: i64 = 512;
-    match fields.nullable("image_size")? {
-        Value::String(name) => {
-            let found = NAMED.iter().find(|(known, _)| known == name);
-            let unknown = || Refusal::not_one_of("enum", &NAMED.map(|(known, _)| known));
-            let size = found.map(|(_, size)| *size).ok_or_else(unknown);
-            fields.accept(&[json!("image_size")], &json!(name), size)
-        }
-        value => fields.nested(&[json!("image_size")], value, |custom| Size {
-            width: custom.integer("width", DEFAULT_SIDE, sides.clone()) as u32,
-            height: custom.integer("height", DEFAULT_SIDE, sides) as u32,
-        }),
-    }
+    ["width", "height"].map(|side| Field::default(side, Kind::Integer(sides.clone()), DEFAULT_SIDE))
 }
 
 /// The output size for a photo of this size: the photo's own, scaled so that both sides lie within 512 and

@@ -89,7 +89,10 @@ impl LocalSettings {
         let mut functions: BTreeMap<_, _> = passed_on.collect();
         match &fal {
             Fal::Double => {
-                functions.insert("FAL_BASE_URL", url.join(FAL_PATH)?.into());
+                let double = url.join(FAL_PATH)?;
+                let queue = format!("{double}{}", fal_double::QUEUE_PATH);
+                functions.entry("FAL_QUEUE_URL").or_insert(queue);
+                functions.insert("FAL_BASE_URL", double.into());
             }
             Fal::Server(server) => {
                 functions.insert("FAL_BASE_URL", server.to_string());
@@ -144,6 +147,7 @@ mod tests {
         let settings = read(&[("COINS_PER_BATCH", "3"), ("PROFILES_TABLE", "mine")]);
         assert_eq!(settings.fal, Fal::Double);
         assert_eq!(settings.functions["FAL_BASE_URL"], "http://127.0.0.1:3000/_local/fal");
+        assert_eq!(settings.functions["FAL_QUEUE_URL"], "http://127.0.0.1:3000/_local/fal/_queue");
         assert_eq!(settings.functions["COINS_PER_BATCH"], "3");
         assert_eq!(settings.functions.get("PROFILES_TABLE"), None);
     }

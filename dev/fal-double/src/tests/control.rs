@@ -15,9 +15,12 @@ async fn the_control_routes_set_and_show_faults_and_latency() {
     assert_eq!(set.status(), 204);
     let latency = running.http.put(format!("{control}/latency"));
     assert_eq!(latency.json(&json!({"milliseconds": 5})).send().await.unwrap().status(), 204);
+    let queue = json!({"concurrency": 3, "result_ttl_milliseconds": 60_000});
+    assert_eq!(running.http.put(format!("{control}/queue")).json(&queue).send().await.unwrap().status(), 204);
     let shown: Value = running.http.get(&control).send().await.unwrap().json().await.unwrap();
     assert_eq!(shown["active_faults"], json!([{"fault": "account_locked", "skip": 1, "times": 1}]));
     assert_eq!(shown["latency_milliseconds"], json!({"from": 5, "to": 5}));
+    assert_eq!(shown["queue"], queue);
     assert_eq!(shown["faults"].as_object().unwrap().len(), Fault::ALL.len());
 
     let wrong = running.http.post(format!("{control}/faults")).json(&json!({"fault": "fire"}));

@@ -9,25 +9,26 @@ mod refusals;
 mod responses;
 mod routes;
 mod validation;
+mod webhooks;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::get;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use image::{DynamicImage, ImageFormat, RgbImage};
-use reqwest::Response;
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::models::Endpoint;
+use super::models::{Checked, Endpoint};
 use super::photos::client_without_tls;
-use super::validation::{Checked, check};
-use super::{FalDouble, Fault, Injection, Settings};
+use super::{FalDouble, Fault, Injection, Settings, locked};
 
 const KEY: &str = "3f2c:topsecret";
 const SCHNELL: &str = "fal-ai/flux/schnell";
@@ -43,6 +44,22 @@ struct Running {
     host: String,
     base: String,
     http: reqwest::Client,
+    site: Arc<Site>,
+}
+
+/// What the server beside the double has seen.
+#[derive(Default)]
+struct Site {
+    asked: AtomicBool,
+    webhooks: Mutex<Vec<Received>>,
+}
+
+/// A webhook that arrived.
+#[derive(Clone)]
+struct Received {
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 async fn start() -> Running {
@@ -59,6 +76,7 @@ async fn start_with(files: Option<std::path::PathBuf>) -> Running {
         latency: Duration::ZERO..=Duration::ZERO,
         files,
     });
+    let site = Arc::new(Site::default());
     let app = Router::new()
         .route("/photo.png", get(|| async { photo(300, 400, [200, 40, 40]) }))
         .route(
@@ -68,20 +86,35 @@ async fn start_with(files: Option<std::path::PathBuf>) -> Running {
         .route("/once.png", get(once))
         .route("/broken.png", get(|| async { "this is no picture" }))
         .route("/hops/{left}", get(hop))
-        .with_state(Arc::new(AtomicBool::new(false)))
+        .route("/hooks/{failures}/{name}", post(receive))
+        .with_state(Arc::clone(&site))
         .nest("/_local/fal", fal.router());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let redirects = reqwest::redirect::Policy::none();
     let http = client_without_tls().redirect(redirects).build().unwrap();
-    Running { fal, host, base, http }
+    Running { fal, host, base, http, site }
 }
 
 /// Responds with a photo to the first request only.
-async fn once(State(asked): State<Arc<AtomicBool>>) -> Result<Vec<u8>, StatusCode> {
-    match asked.swap(true, Ordering::Relaxed) {
+async fn once(State(site): State<Arc<Site>>) -> Result<Vec<u8>, StatusCode> {
+    match site.asked.swap(true, Ordering::Relaxed) {
         false => Ok(photo(600, 600, [0, 0, 90])),
         true => Err(StatusCode::GONE),
     }
+}
+
+/// Keeps the webhook, and refuses the first ones of its path.
+async fn receive(
+    State(site): State<Arc<Site>>,
+    Path((failures, _)): Path<(usize, String)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let mut webhooks = locked(&site.webhooks);
+    let earlier = webhooks.iter().filter(|webhook| webhook.path == uri.path()).count();
+    webhooks.push(Received { path: uri.path().to_owned(), headers, body });
+    if earlier < failures { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
 }
 
 async fn hop(Path(left): Path<u32>) -> impl IntoResponse {
@@ -103,24 +136,58 @@ fn data_uri(file: &[u8]) -> String {
 }
 
 impl Running {
+    fn keyed(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url).header("authorization", format!("Key {KEY}"))
+    }
+
+    fn request(&self, endpoint: &str) -> RequestBuilder {
+        self.keyed(Method::POST, &format!("{}/{endpoint}", self.base))
+    }
+
     async fn post(&self, endpoint: &str, body: Value) -> Response {
         self.request(endpoint).json(&body).send().await.unwrap()
     }
 
-    fn request(&self, endpoint: &str) -> reqwest::RequestBuilder {
-        let request = self.http.post(format!("{}/{endpoint}", self.base));
-        request.header("authorization", format!("Key {KEY}"))
-    }
-
     async fn get(&self, url: &str) -> Response {
-        let request = self.http.get(url).header("authorization", format!("Key {KEY}"));
-        request.send().await.unwrap()
+        self.keyed(Method::GET, url).send().await.unwrap()
     }
 
     /// Posts and returns status and body.
     async fn ask(&self, endpoint: &str, body: Value) -> (u16, Value) {
-        let response = self.post(endpoint, body).await;
-        (response.status().as_u16(), response.json().await.unwrap())
+        read(self.request(endpoint).json(&body)).await
+    }
+
+    /// The status and body behind a URL.
+    async fn get_json(&self, url: &Value) -> (u16, Value) {
+        read(self.keyed(Method::GET, url.as_str().unwrap())).await
+    }
+
+    async fn cancel(&self, url: &Value) -> (u16, Value) {
+        read(self.keyed(Method::PUT, url.as_str().unwrap())).await
+    }
+
+    /// Submits a job to the queue, and returns the response's status and body.
+    async fn submit(&self, body: Value, webhook: Option<&str>) -> (u16, Value) {
+        read(self.submission(body, webhook)).await
+    }
+
+    fn submission(&self, body: Value, webhook: Option<&str>) -> RequestBuilder {
+        let mut url: url::Url = format!("{}/{SCHNELL}", self.fal.queue_url()).parse().unwrap();
+        if let Some(webhook) = webhook {
+            url.query_pairs_mut().append_pair("fal_webhook", &format!("{}/hooks/{webhook}", self.host));
+        }
+        self.keyed(Method::POST, url.as_str()).json(&body)
+    }
+
+    /// The last status of a job.
+    async fn completed(&self, job: &Value) -> Value {
+        loop {
+            let (status, body) = self.get_json(&job["status_url"]).await;
+            if status != 202 {
+                break body;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn photo_url(&self, path: &str) -> String {
@@ -130,6 +197,12 @@ impl Running {
     fn inject(&self, fault: Fault) {
         self.fal.inject(Injection { fault, skip: 0, times: Some(1) });
     }
+}
+
+/// The status and the JSON of the response.
+async fn read(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// A valid body for the endpoint.
@@ -147,5 +220,5 @@ fn checked(endpoint: Endpoint, changes: Value) -> Checked {
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
     }
-    check(endpoint, body.to_string().as_bytes())
+    endpoint.check(body.to_string().as_bytes())
 }

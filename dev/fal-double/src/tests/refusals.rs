@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{PHOTO, checked};
-use crate::fields::Violation;
 use crate::models::Endpoint;
-use crate::validation::check;
+use crate::schema::Violation;
 
 /// Every violation as `path type ctx`.
 fn violations(endpoint: Endpoint, changes: Value) -> Vec<String> {
@@ -99,7 +98,7 @@ fn all_violations_are_reported_at_once() {
 
 #[test]
 fn a_body_that_is_not_an_object_is_refused() {
-    let kind = |body: &str| check(Endpoint::Schnell, body.as_bytes()).job.unwrap_err()[0].refusal.kind;
+    let kind = |body: &str| Endpoint::Schnell.check(body.as_bytes()).job.unwrap_err()[0].refusal.kind;
     assert_eq!(kind(""), "missing");
     assert_eq!(kind("{"), "json_invalid");
     assert_eq!(kind("[1]"), "model_attributes_type");

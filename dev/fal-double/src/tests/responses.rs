@@ -15,7 +15,8 @@ async fn under(running: &Running, fault: Fault) -> (u16, Vec<String>, String) {
     let photo = running.photo_url("photo.png");
     let response = running.post(EDIT, body(Endpoint::Flux2Edit, &photo)).await;
     let status = response.status().as_u16();
-    assert!(response.headers().contains_key("x-fal-request-id"), "{fault:?}");
+    let edge = fault.name().starts_with("edge_");
+    assert_eq!(response.headers().contains_key("x-fal-request-id"), !edge, "{fault:?}");
     let own = |name: &str| name.starts_with("x-fal-") && name != "x-fal-request-id";
     let headers = response.headers().iter().filter(|(name, _)| own(name.as_str()));
     let headers = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
@@ -26,21 +27,9 @@ async fn under(running: &Running, fault: Fault) -> (u16, Vec<String>, String) {
 async fn errors_have_the_documented_shapes() {
     let running = start().await;
     let mut lines = String::new();
-    for fault in [
-        Fault::BadKey,
-        Fault::AccountLocked,
-        Fault::UnknownEndpoint,
-        Fault::ContentPolicyViolation,
-        Fault::ImageLoadError,
-        Fault::FileDownloadError,
-        Fault::ImageTooLarge,
-        Fault::ImageUrlEcho,
-        Fault::ConcurrencyLimit,
-        Fault::InternalErrorRetryable,
-        Fault::InternalError,
-        Fault::Unavailable,
-        Fault::StartTimeout,
-    ] {
+    let shaped = Fault::ALL.iter().take_while(|fault| **fault != Fault::EdgeBadGateway);
+    let html = [Fault::BadGateway, Fault::GatewayTimeout];
+    for fault in shaped.copied().filter(|fault| !html.contains(fault)) {
         let (status, headers, text) = under(&running, fault).await;
         let body: Value = serde_json::from_str(&text).unwrap();
         let entry = &body["detail"][0];
@@ -74,24 +63,62 @@ async fn errors_have_the_documented_shapes() {
       [internal_server_error at ["body"]]
     500 internal_error x-fal-error-type: internal_error
       Internal Server Error
+    500 runner_server_error x-fal-error-type: runner_server_error
+      Runner encountered an internal server error
+    502 runner_incomplete_response x-fal-error-type: runner_incomplete_response
+      Runner sent an incomplete response
     503 unavailable x-fal-error-type: runner_scheduling_failure
       No runner could be allocated to handle the request
+    503 runner_connection_timeout x-fal-error-type: runner_connection_timeout
+      Connection to the runner timed out
+    503 runner_connection_refused x-fal-error-type: runner_connection_refused
+      Runner refused the connection
+    503 runner_connection_error x-fal-error-type: runner_connection_error
+      Could not connect to the runner
+    503 runner_disconnected x-fal-error-type: runner_disconnected
+      Runner disconnected unexpectedly
+    504 request_timeout x-fal-error-type: request_timeout
+      Request timed out
+    499 client_disconnected x-fal-error-type: client_disconnected
+      Client disconnected
+    499 client_cancelled x-fal-error-type: client_cancelled
+      Request was cancelled
+    400 bad_request x-fal-error-type: bad_request
+      Bad request
     504 start_timeout x-fal-error-type: startup_timeout, x-fal-request-timeout-type: user
       Request did not start within the requested timeout
     "#);
 }
 
 #[tokio::test]
-async fn the_edge_responds_with_html_and_a_timeout_of_zero_is_a_start_timeout() {
+async fn the_edge_responds_with_html_or_json_of_its_own() {
     let running = start().await;
-    for (fault, status) in [(Fault::BadGateway, 502), (Fault::GatewayTimeout, 504)] {
+    for (fault, status, start) in [
+        (Fault::BadGateway, 502, "<html>"),
+        (Fault::GatewayTimeout, 504, "<html>"),
+        (Fault::EdgeBadGateway, 502, "<html>"),
+        (Fault::EdgeUnavailable, 503, "<html>"),
+        (Fault::EdgeGatewayTimeout, 504, "<html>"),
+        (Fault::EdgeBadGatewayJson, 502, "{\"message\":\"Bad Gateway\"}"),
+        (Fault::EdgeUnavailableJson, 503, "{\"message\":\"Service Unavailable\"}"),
+        (Fault::EdgeGatewayTimeoutJson, 504, "{\"message\":\"Gateway Timeout\"}"),
+    ] {
         let (found, _, text) = under(&running, fault).await;
-        assert_eq!(found, status);
-        assert!(text.starts_with("<html>"), "{text}");
+        assert_eq!((found, text.starts_with(start)), (status, true), "{fault:?} {text}");
     }
-    let impatient =
-        running.request(SCHNELL).header("x-fal-request-timeout", "0").json(&json!({"prompt": "a"}));
-    assert_eq!(impatient.send().await.unwrap().status(), 504);
+}
+
+#[tokio::test]
+async fn a_request_timeout_is_a_number_of_seconds_above_a_tenth() {
+    let running = start().await;
+    for (seconds, status) in
+        [("20", 200), ("0.11", 200), ("0.1", 400), ("0", 400), ("-1", 400), ("soon", 400)]
+    {
+        let request = running.request(SCHNELL).header("x-fal-request-timeout", seconds);
+        let response = request.json(&body(Endpoint::Schnell, "")).send().await.unwrap();
+        assert_eq!(response.status(), status, "{seconds}");
+        assert_eq!(response.headers().contains_key("x-fal-error-type"), status == 400);
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ async fn a_recorded_request_has_its_dropped_fields_and_the_number_of_running_req
     running.fal.set_latency(Duration::from_millis(300));
     let started = Instant::now();
     let asked = json!({"prompt": "a", "image_size": "square", "strength": 0.5});
-    let second = running.request(SCHNELL).header("x-fal-request-timeout", "20").json(&asked).send();
+    let second = running.request(SCHNELL).header("x-fal-request-timeout", "20");
+    let second = second.header("x-app-fal-disable-fallback", "true").json(&asked).send();
     let (first, second) = futures::join!(running.post(SCHNELL, asked.clone()), second);
     assert!(started.elapsed() >= Duration::from_millis(300));
     let records = running.fal.requests();
@@ -90,7 +91,10 @@ async fn a_recorded_request_has_its_dropped_fields_and_the_number_of_running_req
         assert_eq!((&record.body, record.dropped_fields.as_slice()), (&asked, &["strength".to_owned()][..]));
         assert!(record.finished_at.unwrap() > record.started_at && record.carried_authorization);
     }
-    assert!(records.iter().any(|record| record.request_timeout.as_deref() == Some("20")));
+    for record in records {
+        let second = record.request_timeout.as_deref() == Some("20");
+        assert_eq!((record.fallback_allowed, record.queued), (!second, false));
+    }
 }
 
 #[tokio::test]

@@ -13,15 +13,17 @@ fn job(endpoint: Endpoint, changes: Value) -> Job {
 
 #[test]
 fn absent_fields_have_the_defaults_of_the_model() {
-    let schnell = job(Endpoint::Schnell, json!({"image_size": null}));
-    assert_eq!((schnell.steps, schnell.guidance, schnell.count), (4, 3.5, 1));
-    assert_eq!(schnell.size, Some(Size { width: 1024, height: 768 }));
-    assert_eq!((schnell.format, schnell.strength), (ImageFormat::Jpeg, None));
-    let general = job(Endpoint::General, json!({}));
-    assert_eq!((general.steps, general.guidance, general.strength), (28, 3.5, Some(0.85)));
-    assert_eq!((general.format, general.size), (ImageFormat::Png, None));
-    let edit = job(Endpoint::Flux2Edit, json!({}));
-    assert_eq!((edit.steps, edit.guidance, edit.strength), (28, 2.5, None));
+    let photo = Some(Size { width: 900, height: 700 });
+    let cases = [
+        (Endpoint::Schnell, json!({"image_size": null}), (4, 3.5, None, ImageFormat::Jpeg), None, 1024),
+        (Endpoint::General, json!({}), (28, 3.5, Some(0.85), ImageFormat::Png), photo, 900),
+        (Endpoint::Flux2Edit, json!({}), (28, 2.5, None, ImageFormat::Png), photo, 900),
+    ];
+    for (endpoint, changes, defaults, photo, width) in cases {
+        let job = job(endpoint, changes);
+        assert_eq!((job.steps, job.guidance, job.strength, job.format()), defaults, "{endpoint:?}");
+        assert_eq!((job.count, job.size(photo).width), (1, width), "{endpoint:?}");
+    }
 }
 
 #[test]
