@@ -2,7 +2,7 @@
 //! can fail.
 
 /// A condition left out, or a step done wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum Flaw {
     /// Hold: the coins need not be available.
     HoldIgnoresCoins,
