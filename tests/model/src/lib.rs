@@ -15,6 +15,7 @@
 
 pub mod flaws;
 pub mod invariants;
+pub mod jobs;
 pub mod observations;
 pub mod processes;
 pub mod scenario;
@@ -22,6 +23,7 @@ pub mod search;
 pub mod state;
 pub mod steps;
 pub mod transitions;
+pub mod workers;
 
 pub use flaws::Flaw;
 pub use invariants::Invariant;
