@@ -1,6 +1,6 @@
 //! The promises: what must hold in every state and of every step.
 
-use crate::jobs::{AtFal, Job, QUEUE_KEY, Queued};
+use crate::jobs::{AtFal, Job, QUEUE_KEY, Queued, Task};
 use crate::scenario::Request;
 use crate::state::{
     Actor, Attempt, Attempts, Coins, Items, REQUESTS, Response, Stage, State, Status, VISITOR,
@@ -43,7 +43,9 @@ pub enum Invariant {
     JobIsSentOnce,
     #[strum(to_string = "an asynchronous batch fails only if a job has failed or none was sent")]
     FailureHasAReason,
-    #[strum(to_string = "an asynchronous batch ends after its lease, and after its jobs have ended")]
+    #[strum(
+        to_string = "an asynchronous batch ends by its lease, its webhooks or its pulls: one way is enough"
+    )]
     BatchEnds,
 }
 
@@ -62,7 +64,7 @@ impl Model {
         require(!self.is_anything_stuck(state), Invariant::NothingIsStuck)?;
         let sent_twice = state.fal.as_flattened().contains(&AtFal::SentTwice);
         require(!sent_twice, Invariant::JobIsSentOnce)?;
-        require(!self.is_running_for_ever(state), Invariant::BatchEnds)
+        require(!self.is_a_batch_stuck(state), Invariant::BatchEnds)
     }
 
     /// Checks the asynchronous part of the record under the queue's key.
@@ -71,17 +73,16 @@ impl Model {
         let running = self.running(items);
         require(check_at.is_some() == running.is_some(), Invariant::IndexIsPending)?;
         let Some(record) = items.generations[QUEUE_KEY] else { return Ok(()) };
+        let is_asynchronous = self.scenario.request(record.attempt).asynchronous;
         for own in Job::both(record.attempt) {
-            for job in [tickets[own.slot.index()], pictures[own.slot.index()]].into_iter().flatten() {
-                let is_own = job == own && self.scenario.request(record.attempt).asynchronous;
-                require(is_own, Invariant::JobsAreOwn)?;
-            }
+            let found = [tickets[own.slot.index()], pictures[own.slot.index()]];
+            let is_own = found.into_iter().flatten().all(|job| job == own && is_asynchronous);
+            require(is_own, Invariant::JobsAreOwn)?;
         }
         let has_both = pictures.iter().all(Option::is_some);
-        let may_have_both = self.scenario.request(record.attempt).asynchronous;
         match record.status {
             Status::Pending => require(!has_both, Invariant::SecondPictureSettles),
-            Status::Succeeded => require(has_both == may_have_both, Invariant::JobsAreOwn),
+            Status::Succeeded => require(has_both == is_asynchronous, Invariant::JobsAreOwn),
             Status::Failed | Status::Expired => Ok(()),
         }
     }
@@ -222,5 +223,35 @@ impl Model {
         model.scenario.requests[VISITOR.index()] = Request { asynchronous: false, ..request };
         state.lapsed = Attempts::ALL;
         model.run_alone(&mut state, Actor::Request(VISITOR), Stage::Hold)
+    }
+
+    /// Whether the pending asynchronous batch would stay pending although its lease has ended or fal is done: one of
+    /// the ways to end the batch fails, while every other process stands still.
+    fn is_a_batch_stuck(&self, state: &State) -> bool {
+        let Some(of) = self.running(&state.items) else { return false };
+        let mut expired = *state;
+        expired.lapsed.insert(of);
+        self.work_alone(&mut expired, Some(Task::Expire { of }));
+
+        let [first, second] = Job::both(of);
+        let at_fal = [first, second].map(|job| state.at_fal(job));
+        let all_made = at_fal == [AtFal::Made; 2];
+        let is_done = all_made || at_fal.contains(&AtFal::Failed);
+        let has_tickets = state.items.queued.tickets.iter().all(Option::is_some);
+        let ends = |find_task: &dyn Fn(&State, Job) -> Option<Task>, order: [Job; 2]| {
+            let mut state = *state;
+            for job in order {
+                let task = find_task(&state, job);
+                self.work_alone(&mut state, task);
+            }
+            let is_charged = state.items.charges[of.index()].is_some();
+            self.running(&state.items) != Some(of) && (is_charged || !all_made)
+        };
+        let by_webhooks = |state: &State, job| self.webhook(state, job);
+        let by_pulls = |state: &State, job: Job| self.pull(state, of, job.slot);
+        let ends_in_any_order = [[first, second], [second, first]]
+            .into_iter()
+            .all(|order| ends(&by_webhooks, order) && (!has_tickets || ends(&by_pulls, order)));
+        self.running(&expired.items) == Some(of) || is_done && !ends_in_any_order
     }
 }

@@ -209,7 +209,7 @@ pub enum Response {
     Failed,
     /// 403.
     InsufficientCoins,
-    /// 409: the same request is running.
+    /// 409, or 202 with the running batch for an asynchronous request: the same request is running.
     InProgress,
     /// 422: the key was used for another body.
     KeyReused,

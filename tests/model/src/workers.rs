@@ -1,9 +1,9 @@
-//! What brings the results of an asynchronous batch: webhooks, pulls and the minute function. Each run is a worker
-//! that has read the record, makes its write, and goes on from a refusal as the refused item shows.
+//! Webhooks, pulls and the minute function, which bring the results of an asynchronous batch. Each run is a worker: it
+//! has read the record, makes a write, and after a refusal goes on as the refused item shows.
 //!
-//! A worker may sleep before any write, lose the reply, or die. Everything may begin again at any time: fal sends a
-//! webhook as often as it likes, and clients and the minute function pull when they like. Whoever wins a postponement
-//! may pull; here the losers may pull, too, so nothing depends on it.
+//! A worker may sleep before any write, lose the reply, or die. Workers begin at any time and any number of times: fal
+//! repeats its webhooks, and clients and the minute function look again. In the functions, only the winner of a
+//! postponement pulls. Here everybody may pull, so no promise depends on the winner.
 
 use strum::VariantArray;
 
@@ -57,7 +57,8 @@ impl Model {
         record.map(|record| record.attempt).filter(|attempt| self.scenario.request(*attempt).asynchronous)
     }
 
-    /// The task of a webhook's run. It reads the record, compares the token, and drops what is about an ended batch.
+    /// The task of a webhook's run, which reads the record and compares the token. A webhook for an ended batch has
+    /// no effect.
     pub fn webhook(&self, state: &State, job: Job) -> Option<Task> {
         let of = self.running(&state.items)?;
         let accepts_it = match state.fal.get(job.attempt.index()) {
@@ -68,14 +69,14 @@ impl Model {
     }
 
     /// The task of a pull. Without a ticket nobody can ask fal.
-    fn pull(&self, state: &State, of: Attempt, slot: Slot) -> Option<Task> {
+    pub fn pull(&self, state: &State, of: Attempt, slot: Slot) -> Option<Task> {
         match state.items.queued.tickets[slot.index()] {
             Some(job) => Self::result(state, of, job),
             None => self.has(Flaw::PullIgnoresTicket).then_some(Task::Release { of }),
         }
     }
 
-    /// The task of who knows the job's result.
+    /// The task of a worker that knows the job's result. A job that still runs has none.
     fn result(state: &State, of: Attempt, job: Job) -> Option<Task> {
         match state.at_fal(job) {
             AtFal::Made => Some(Task::Record { of, picture: job }),
@@ -128,7 +129,7 @@ impl Model {
         (reply, next)
     }
 
-    /// The refused item shows why: the other picture is there, this one is, or the batch has ended.
+    /// The refused item shows the reason: it has the other picture, it has this one, or the batch has ended.
     fn after_refused_picture(&self, state: &State, of: Attempt, picture: Job) -> Option<Task> {
         let pictures = state.items.queued.pictures;
         let (own, other) = (pictures[picture.slot.index()], pictures[picture.slot.other().index()]);
@@ -146,34 +147,10 @@ impl Model {
         Some(Task::Settle { of, pictures, before: self.scenario.request(of).price })
     }
 
-    /// Has one worker do the task and all that follows from it.
+    /// Has one worker do the task and every task that follows.
     pub fn work_alone(&self, state: &mut State, mut task: Option<Task>) {
         while let Some(now) = task {
             (_, task) = self.after_task(state, now);
         }
-    }
-
-    /// Whether the running batch would not end although its lease has, or although fal is done with it: by the minute
-    /// function, by its webhooks in any order, or by pulls with the same results.
-    pub fn is_running_for_ever(&self, state: &State) -> bool {
-        let Some(of) = self.running(&state.items) else { return false };
-        let is_ended = |state: &State| self.running(&state.items) != Some(of);
-        let mut lapsed = *state;
-        lapsed.lapsed.insert(of);
-        self.work_alone(&mut lapsed, Some(Task::Expire { of }));
-        let jobs = Job::both(of);
-        let is_done = jobs.iter().all(|job| state.at_fal(*job) == AtFal::Made)
-            || jobs.iter().any(|job| state.at_fal(*job) == AtFal::Failed);
-        let ends_by = |order: [Job; 2]| {
-            let mut state = *state;
-            for job in order {
-                let task = self.webhook(&state, job);
-                self.work_alone(&mut state, task);
-            }
-            let charge = state.items.charges[of.index()];
-            let made = jobs.iter().all(|job| state.at_fal(*job) == AtFal::Made);
-            is_ended(&state) && (charge.is_some() || !made)
-        };
-        !is_ended(&lapsed) || is_done && ![jobs, [jobs[1], jobs[0]]].into_iter().all(ends_by)
     }
 }
