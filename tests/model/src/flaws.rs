@@ -2,7 +2,7 @@
 //! can fail.
 
 /// A condition left out, or a step done wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum Flaw {
     /// Hold: the coins need not be available.
     HoldIgnoresCoins,
@@ -56,4 +56,38 @@ pub enum Flaw {
     NobodyExpires,
     /// fal is called although the hold's outcome is unknown.
     HoldUndecidedGoesOn,
+    /// Hold: an asynchronous record is not put in the index.
+    HoldNotIndexed,
+    /// Settle, release, expire: the record stays in the index.
+    EndStaysIndexed,
+    /// Record tickets: the generation may be another attempt's.
+    TicketsIgnoreAttempt,
+    /// Record tickets: the generation may have ended.
+    TicketsIgnoreStatus,
+    /// Record a picture: the generation may be another attempt's.
+    PictureIgnoresAttempt,
+    /// Record a picture: the generation may have ended.
+    PictureIgnoresStatus,
+    /// Record a picture: there may be one already. Who records the second one settles.
+    PictureIgnoresPictures,
+    /// Postpone: the generation may be another attempt's.
+    PostponeIgnoresAttempt,
+    /// Postpone: the generation may have ended.
+    PostponeIgnoresStatus,
+    /// Postpone: the time may have changed.
+    PostponeIgnoresTime,
+    /// The first picture is settled by itself.
+    OnePictureSettles,
+    /// A picture that was recorded already is taken for the other one.
+    OwnPictureNotRecognised,
+    /// The second picture is refused, and its bringer believes that all is done.
+    SecondPictureDropped,
+    /// A webhook with a token of an earlier attempt counts for the current one.
+    WebhookIgnoresAttempt,
+    /// A webhook without any of the tokens is believed.
+    WebhookIgnoresToken,
+    /// A pull without a ticket takes fal's "not found" for a failure.
+    PullIgnoresTicket,
+    /// A submission whose reply was lost is sent again.
+    LostSubmissionSentAgain,
 }

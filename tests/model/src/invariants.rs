@@ -1,5 +1,6 @@
 //! The promises: what must hold in every state and of every step.
 
+use crate::jobs::{AtFal, Job, QUEUE_KEY, Queued, Task};
 use crate::scenario::Request;
 use crate::state::{
     Actor, Attempt, Attempts, Coins, Items, REQUESTS, Response, Stage, State, Status, VISITOR,
@@ -30,6 +31,22 @@ pub enum Invariant {
     ResponseStaysTrue,
     #[strum(to_string = "when the leases have ended, every coin can be spent and no key stays in progress")]
     NothingIsStuck,
+    #[strum(to_string = "an ended attempt stays as it ended")]
+    EndIsFinal,
+    #[strum(to_string = "tickets and pictures are of the attempt's own jobs, and a charge has both pictures")]
+    JobsAreOwn,
+    #[strum(to_string = "both pictures are recorded only together with the charge")]
+    SecondPictureSettles,
+    #[strum(to_string = "the index has exactly the asynchronous generations that are pending")]
+    IndexIsPending,
+    #[strum(to_string = "no job is sent to fal twice")]
+    JobIsSentOnce,
+    #[strum(to_string = "an asynchronous batch fails only if a job has failed or none was sent")]
+    FailureHasAReason,
+    #[strum(
+        to_string = "an asynchronous batch ends by its lease, its webhooks or its pulls: one way is enough"
+    )]
+    BatchEnds,
 }
 
 fn require(holds: bool, invariant: Invariant) -> Result<(), Invariant> {
@@ -44,7 +61,30 @@ impl Model {
                 process.response().is_none_or(|response| self.stays_true(&state.items, actor, response));
             require(stays_true, Invariant::ResponseStaysTrue)?;
         }
-        require(!self.is_anything_stuck(state), Invariant::NothingIsStuck)
+        require(!self.is_anything_stuck(state), Invariant::NothingIsStuck)?;
+        let sent_twice = state.fal.as_flattened().contains(&AtFal::SentTwice);
+        require(!sent_twice, Invariant::JobIsSentOnce)?;
+        require(!self.is_a_batch_stuck(state), Invariant::BatchEnds)
+    }
+
+    /// Checks the asynchronous part of the record under the queue's key.
+    fn check_queued(&self, items: &Items) -> Result<(), Invariant> {
+        let Queued { check_at, tickets, pictures } = items.queued;
+        let running = self.running(items);
+        require(check_at.is_some() == running.is_some(), Invariant::IndexIsPending)?;
+        let Some(record) = items.generations[QUEUE_KEY] else { return Ok(()) };
+        let is_asynchronous = self.scenario.request(record.attempt).asynchronous;
+        for own in Job::both(record.attempt) {
+            let found = [tickets[own.slot.index()], pictures[own.slot.index()]];
+            let is_own = found.into_iter().flatten().all(|job| job == own && is_asynchronous);
+            require(is_own, Invariant::JobsAreOwn)?;
+        }
+        let has_both = pictures.iter().all(Option::is_some);
+        match record.status {
+            Status::Pending => require(!has_both, Invariant::SecondPictureSettles),
+            Status::Succeeded => require(has_both == is_asynchronous, Invariant::JobsAreOwn),
+            Status::Failed | Status::Expired => Ok(()),
+        }
     }
 
     fn check_items(&self, items: &Items, lapsed: Attempts) -> Result<(), Invariant> {
@@ -68,6 +108,7 @@ impl Model {
             require(!is(Status::Expired) || lapsed.contains(attempt), Invariant::LeaseIsRespected)?;
         }
 
+        self.check_queued(items)?;
         let total: Coins = items.ledger().map(|entry| entry.delta).sum();
         let opening_balance = scenario.opening_balance.unwrap_or_default();
         require(balance == opening_balance + total, Invariant::BalanceIsLedger)
@@ -93,7 +134,7 @@ impl Model {
             Response::Replayed(coins) => {
                 !is_charged && paid.is_some_and(|paid| paid.remaining == Some(coins))
             }
-            Response::OutcomeUnknown => true,
+            Response::OutcomeUnknown | Response::Accepted => true,
             _ => !is_charged,
         }
     }
@@ -104,8 +145,9 @@ impl Model {
             let keeps = was.is_none_or(|was| now.is_some_and(|now| now.body == was.body));
             require(keeps, Invariant::KeyKeepsItsBody)?;
         }
+        self.check_ends(before, after)?;
         for ((mine, now), was) in Attempt::all().zip(after.requests).zip(before.requests) {
-            if was.stage == Stage::Hold && now.stage == Stage::AskFal(None) {
+            if was.stage == Stage::Hold && now.stage == self.after_held(mine) {
                 let has_hold = after.items.profile.holds.contains(mine) || after.lapsed.contains(mine);
                 require(has_hold, Invariant::FalNeedsAHold)?;
             }
@@ -116,10 +158,33 @@ impl Model {
         Ok(())
     }
 
+    /// Checks how an asynchronous batch ends, and that no attempt changes after its end.
+    fn check_ends(&self, before: &State, after: &State) -> Result<(), Invariant> {
+        for (key, was) in before.items.generations.iter().enumerate() {
+            let (Some(was), Some(now)) = (was, after.items.generations[key]) else { continue };
+            if was.attempt != now.attempt {
+                continue;
+            }
+            let same_jobs = key != QUEUE_KEY || before.items.queued == after.items.queued;
+            let is_final = was.status == Status::Pending || *was == now && same_jobs;
+            require(is_final, Invariant::EndIsFinal)?;
+            let mine = was.attempt;
+            if self.scenario.request(mine).asynchronous
+                && was.status != now.status
+                && now.status == Status::Failed
+            {
+                let at_fal = Job::both(mine).map(|job| before.at_fal(job));
+                let has_reason = at_fal.contains(&AtFal::Failed) || at_fal == [AtFal::Unsent; 2];
+                require(has_reason, Invariant::FailureHasAReason)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the part of the response that is about this moment is true.
     fn is_true_now(&self, state: &State, mine: Attempt, response: Response) -> bool {
         let profile = &state.items.profile;
-        let Request { key, body, price } = self.scenario.request(mine);
+        let Request { key, body, price, .. } = self.scenario.request(mine);
         let record = state.items.generations[key];
         let same = record.filter(|record| record.body == body);
         let is_delivered = same.is_some_and(|record| record.status == Status::Succeeded);
@@ -133,6 +198,7 @@ impl Model {
             }),
             Response::KeyReused => record.is_some_and(|record| record.body != body),
             Response::LeaseLost => state.lapsed.contains(mine),
+            Response::Accepted => same.is_some(),
             _ => true,
         }
     }
@@ -141,21 +207,51 @@ impl Model {
     /// have ended and while every other process stands still.
     fn is_anything_stuck(&self, state: &State) -> bool {
         let balance = state.items.profile.balance.unwrap_or_default();
-        let own = Request { key: REQUESTS, body: 0, price: balance };
+        let own = Request { key: REQUESTS, body: 0, price: balance, asynchronous: false };
         let can_spend_all = balance == 0 || self.visit(state, own) == Stage::AskFal(None);
         let gets_through = |request: &Request| match self.visit(state, *request) {
             Stage::AskFal(None) | Stage::Done(Response::Replayed(_) | Response::KeyReused) => true,
             Stage::Done(Response::InsufficientCoins) => balance < request.price,
             _ => false,
         };
-        !can_spend_all || !self.scenario.requests[..REQUESTS].iter().all(gets_through)
+        !can_spend_all || !self.scenario.requests[..self.scenario.count].iter().all(gets_through)
     }
 
     /// The stage that a visitor with this request reaches alone, after all leases have ended.
     fn visit(&self, state: &State, request: Request) -> Stage {
         let (mut model, mut state) = (*self, *state);
-        model.scenario.requests[VISITOR.index()] = request;
+        model.scenario.requests[VISITOR.index()] = Request { asynchronous: false, ..request };
         state.lapsed = Attempts::ALL;
         model.run_alone(&mut state, Actor::Request(VISITOR), Stage::Hold)
+    }
+
+    /// Whether the pending asynchronous batch would stay pending although its lease has ended or fal is done: one of
+    /// the ways to end the batch fails, while every other process stands still.
+    fn is_a_batch_stuck(&self, state: &State) -> bool {
+        let Some(of) = self.running(&state.items) else { return false };
+        let mut expired = *state;
+        expired.lapsed.insert(of);
+        self.work_alone(&mut expired, Some(Task::Expire { of }));
+
+        let [first, second] = Job::both(of);
+        let at_fal = [first, second].map(|job| state.at_fal(job));
+        let all_made = at_fal == [AtFal::Made; 2];
+        let is_done = all_made || at_fal.contains(&AtFal::Failed);
+        let has_tickets = state.items.queued.tickets.iter().all(Option::is_some);
+        let ends = |find_task: &dyn Fn(&State, Job) -> Option<Task>, order: [Job; 2]| {
+            let mut state = *state;
+            for job in order {
+                let task = find_task(&state, job);
+                self.work_alone(&mut state, task);
+            }
+            let is_charged = state.items.charges[of.index()].is_some();
+            self.running(&state.items) != Some(of) && (is_charged || !all_made)
+        };
+        let by_webhooks = |state: &State, job| self.webhook(state, job);
+        let by_pulls = |state: &State, job: Job| self.pull(state, of, job.slot);
+        let ends_in_any_order = [[first, second], [second, first]]
+            .into_iter()
+            .all(|order| ends(&by_webhooks, order) && (!has_tickets || ends(&by_pulls, order)));
+        self.running(&expired.items) == Some(of) || is_done && !ends_in_any_order
     }
 }

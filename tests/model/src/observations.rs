@@ -2,7 +2,9 @@
 
 use strum::VariantArray;
 
-use crate::state::{Call, Reason, Response, Stage, State, Status};
+use crate::jobs::{Job, QUEUE_KEY, Task};
+use crate::processes::Reply;
+use crate::state::{Call, Reason, Response, Stage, State, Status, VISITOR};
 use crate::steps::Step;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
@@ -31,12 +33,40 @@ pub enum Observation {
     TopUpFoundCredited,
     BalanceChangedBeforeTopUp,
     ThreeHoldsAtOnce,
+    AcceptedForLater,
+    TicketsRecorded,
+    TicketsRefusedAfterTheEnd,
+    WebhookBeforeItsTicket,
+    WebhookOfAnEarlierAttemptRefused,
+    ForgedWebhookRefused,
+    PulledPicture,
+    FirstPictureRecorded,
+    PictureFoundRecorded,
+    LatePictureRefused,
+    SecondPictureSettled,
+    LateSecondPictureRefused,
+    BalanceChangedBeforeSecondPicture,
+    AsynchronousBatchFailed,
+    FailureAfterTheEndRefused,
+    LapsedBatchExpired,
+    Postponed,
+    PostponedByAnotherFirst,
 }
 
 /// The observations of one step.
 pub fn of(before: &State, step: Step, after: &State) -> impl Iterator<Item = Observation> + use<> {
     let wrote = before.items != after.items;
     let (by_stages, by_response) = match step {
+        Step::Wrote(task, reply) => (by_task(after, task, reply == Reply::Applied), None),
+        Step::Webhook(job) if before == after => (by_refused_webhook(before, job), None),
+        Step::Webhook(job) if !before.items.queued.tickets.contains(&Some(job)) => {
+            (Some(Observation::WebhookBeforeItsTicket), None)
+        }
+        Step::Pulled(..)
+            if after.workers.iter().flatten().any(|task| matches!(task, Task::Record { .. })) =>
+        {
+            (Some(Observation::PulledPicture), None)
+        }
         Step::Answered(actor, _) => {
             let stage = |state: &State| { *state }.process(actor).stage;
             (by_stages(before, stage(before), after, stage(after)), by_response(stage(after)))
@@ -55,8 +85,12 @@ pub fn of(before: &State, step: Step, after: &State) -> impl Iterator<Item = Obs
 fn by_stages(before: &State, was: Stage, after: &State, now: Stage) -> Option<Observation> {
     let wrote = before.items != after.items;
     Some(match (was, now) {
-        (Stage::Hold, Stage::AskFal(_)) if wrote => return by_replaced_attempt(before, after),
-        (Stage::Hold, Stage::AskFal(_)) => Observation::OwnLostHoldRecognised,
+        (Stage::Hold, Stage::AskFal(_) | Stage::Submit(_)) if wrote => {
+            return by_replaced_attempt(before, after);
+        }
+        (Stage::Tickets(_), _) if wrote => Observation::TicketsRecorded,
+        (Stage::Tickets(_), _) => Observation::TicketsRefusedAfterTheEnd,
+        (Stage::Hold, Stage::AskFal(_) | Stage::Submit(_)) => Observation::OwnLostHoldRecognised,
         (Stage::Settle(_), Stage::Settle(_)) => Observation::BalanceChangedBeforeSettle,
         (Stage::Settle(_), Stage::Done(Response::Delivered(_))) if !wrote => {
             Observation::LostSettleFoundByRetry
@@ -82,6 +116,36 @@ fn by_response(now: Stage) -> Option<Observation> {
         Response::InProgress => Observation::RefusedAsInProgress,
         Response::KeyReused => Observation::RefusedForItsBody,
         Response::LeaseLost => Observation::LateBatchDiscarded,
+        Response::Accepted => Observation::AcceptedForLater,
+        _ => return None,
+    })
+}
+
+fn by_refused_webhook(state: &State, job: Job) -> Option<Observation> {
+    let current = state.items.generations[QUEUE_KEY]?.attempt;
+    Some(match job.attempt {
+        VISITOR => Observation::ForgedWebhookRefused,
+        attempt if attempt < current => Observation::WebhookOfAnEarlierAttemptRefused,
+        _ => return None,
+    })
+}
+
+fn by_task(after: &State, task: Task, applied: bool) -> Option<Observation> {
+    let goes_on = after.workers.iter().flatten().any(|next| matches!(next, Task::Settle { .. }));
+    Some(match (task, applied) {
+        (Task::Record { .. }, true) => Observation::FirstPictureRecorded,
+        (Task::Record { picture, .. }, false) if after.items.queued.pictures.contains(&Some(picture)) => {
+            Observation::PictureFoundRecorded
+        }
+        (Task::Record { .. }, false) if !goes_on => Observation::LatePictureRefused,
+        (Task::Settle { .. }, true) => Observation::SecondPictureSettled,
+        (Task::Settle { .. }, false) if goes_on => Observation::BalanceChangedBeforeSecondPicture,
+        (Task::Settle { .. }, false) => Observation::LateSecondPictureRefused,
+        (Task::Release { .. }, true) => Observation::AsynchronousBatchFailed,
+        (Task::Release { .. }, false) => Observation::FailureAfterTheEndRefused,
+        (Task::Expire { .. }, true) => Observation::LapsedBatchExpired,
+        (Task::Postpone { .. }, true) => Observation::Postponed,
+        (Task::Postpone { .. }, false) => Observation::PostponedByAnotherFirst,
         _ => return None,
     })
 }

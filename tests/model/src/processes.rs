@@ -2,6 +2,7 @@
 //! `common/src/ledger/`, without the waiting.
 
 use crate::flaws::Flaw;
+use crate::jobs::Submission;
 use crate::state::{
     Actor, Attempt, Attempts, Call, Coins, Generation, Items, Reason, Response, Stage, State, Status,
 };
@@ -29,8 +30,9 @@ impl Stage {
             Self::Expire(queue) => queue.iter().next().map(|of| Call::Expire { of }),
             Self::Settle(before) => Some(Call::Settle { before }),
             Self::Release(_) => Some(Call::Release),
+            Self::Tickets(known) => Some(Call::Tickets { known }),
             Self::TopUp(before) => Some(Call::TopUp { before }),
-            Self::AskFal(_) | Self::ReadBalance | Self::Done(_) | Self::Absent => None,
+            Self::AskFal(_) | Self::Submit(_) | Self::ReadBalance | Self::Done(_) | Self::Absent => None,
         }
     }
 
@@ -52,6 +54,8 @@ impl Model {
             (_, Stage::Expire(queue)) => after_expire(queue, reply),
             (Actor::Request(mine), Stage::Settle(before)) => self.after_settle(items, mine, before, reply),
             (Actor::Request(mine), Stage::Release(reason)) => self.after_release(items, mine, reason, reply),
+            // Whatever became of the tickets, the record tells the rest.
+            (Actor::Request(_), Stage::Tickets(_)) => Stage::Done(Response::Accepted),
             (Actor::TopUp(number), Stage::TopUp(before)) => self.after_top_up(items, number, before, reply),
             _ => unreachable!("{actor} sends no call at {stage:?}"),
         }
@@ -59,7 +63,7 @@ impl Model {
 
     fn after_hold(&self, state: &State, mine: Attempt, reply: Reply) -> Stage {
         match reply {
-            Reply::Applied => Stage::AskFal(None),
+            Reply::Applied => self.after_held(mine),
             Reply::Refused(refused) if refused.profile && self.has(Flaw::BalanceFirst) => {
                 self.explain_by_profile(state)
             }
@@ -68,9 +72,32 @@ impl Model {
                 found.map_or(Stage::Hold, |found| self.explain_by_generation(found, state.lapsed, mine))
             }
             Reply::Refused(_) => self.explain_by_profile(state),
-            Reply::Undecided { .. } if self.has(Flaw::HoldUndecidedGoesOn) => Stage::AskFal(None),
+            Reply::Undecided { .. } if self.has(Flaw::HoldUndecidedGoesOn) => self.after_held(mine),
             Reply::Undecided { may_have_applied: true } => Stage::Release(Reason::LostHold),
             Reply::Undecided { may_have_applied: false } => Stage::Done(Response::TryAgain),
+        }
+    }
+
+    /// The stage of a request that has its hold.
+    pub fn after_held(&self, mine: Attempt) -> Stage {
+        if self.scenario.request(mine).asynchronous {
+            Stage::Submit([Submission::Unsent; 2])
+        } else {
+            Stage::AskFal(None)
+        }
+    }
+
+    /// The stage after one of the submissions. The first refusal releases the hold.
+    pub fn after_submission(&self, submissions: [Submission; 2]) -> Stage {
+        let known = submissions.map(|submission| submission == Submission::Accepted);
+        if submissions.contains(&Submission::Refused) {
+            Stage::Release(Reason::Failure)
+        } else if submissions.contains(&Submission::Unsent) {
+            Stage::Submit(submissions)
+        } else if known == [false; 2] {
+            Stage::Done(Response::Accepted)
+        } else {
+            Stage::Tickets(known)
         }
     }
 
@@ -78,7 +105,7 @@ impl Model {
         let is_mine = found.attempt == mine && !self.has(Flaw::OwnHoldNotRecognised);
         match found.status {
             _ if found.body != self.scenario.request(mine).body => Stage::Done(Response::KeyReused),
-            Status::Pending if is_mine => Stage::AskFal(None),
+            Status::Pending if is_mine => self.after_held(mine),
             Status::Succeeded => Stage::Done(Response::Replayed(found.remaining.unwrap_or_default())),
             Status::Pending if self.may_expire(lapsed).contains(found.attempt) => {
                 Stage::Expire(Attempts::only(found.attempt))
@@ -101,7 +128,7 @@ impl Model {
     }
 
     /// The attempts that a request believes to be lapsed.
-    fn may_expire(&self, lapsed: Attempts) -> Attempts {
+    pub fn may_expire(&self, lapsed: Attempts) -> Attempts {
         if self.has(Flaw::SenderIgnoresLease) {
             Attempts::ALL
         } else if self.has(Flaw::NobodyExpires) {

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::jobs::{AtFal, MAX_WORKERS, QUEUE_KEY, Queued, Submission, Task};
+
 /// Coins are signed, so that a flawed protocol can show a negative balance.
 pub type Coins = i8;
 
@@ -29,7 +31,7 @@ impl Attempt {
         usize::from(self.0)
     }
 
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
         (0..ATTEMPTS as u8).map(Self)
     }
 }
@@ -136,6 +138,8 @@ pub struct Items {
     pub charges: [Option<Entry>; ATTEMPTS],
     /// The ledger's rows `topup#<reference>`.
     pub top_ups: [Option<Entry>; TOP_UPS],
+    /// The asynchronous part of the generation under [`QUEUE_KEY`].
+    pub queued: Queued,
 }
 
 impl Items {
@@ -169,6 +173,10 @@ pub enum Call {
         before: Coins,
     },
     Release,
+    /// Records the tickets of the jobs that fal is known to have accepted, by slot.
+    Tickets {
+        known: [bool; 2],
+    },
     /// Gives back the coins of an attempt whose lease has ended.
     Expire {
         of: Attempt,
@@ -201,7 +209,7 @@ pub enum Response {
     Failed,
     /// 403.
     InsufficientCoins,
-    /// 409: the same request is running.
+    /// 409, or 202 with the running batch for an asynchronous request: the same request is running.
     InProgress,
     /// 422: the key was used for another body.
     KeyReused,
@@ -213,6 +221,8 @@ pub enum Response {
     OutcomeUnknown,
     /// 504: the lease had ended, so the pictures are discarded.
     LeaseLost,
+    /// 202: fal has the batch; the record tells the rest.
+    Accepted,
     /// The response to a top-up: the balance after it.
     Credited(Coins),
 }
@@ -221,7 +231,11 @@ impl Response {
     /// The part of the response that must stay true. All failures promise the same: nothing was charged.
     fn lasting(self) -> Self {
         match self {
-            Self::Delivered(_) | Self::Replayed(_) | Self::OutcomeUnknown | Self::Credited(_) => self,
+            Self::Delivered(_)
+            | Self::Replayed(_)
+            | Self::OutcomeUnknown
+            | Self::Accepted
+            | Self::Credited(_) => self,
             _ => Self::Failed,
         }
     }
@@ -238,6 +252,10 @@ pub enum Stage {
     /// Settles from the balance that the request last read.
     Settle(Coins),
     Release(Reason),
+    /// Submits the two jobs to fal's queue, in any order.
+    Submit([Submission; 2]),
+    /// Records the known tickets.
+    Tickets([bool; 2]),
     ReadBalance,
     /// Adds a payment to the balance that the top-up read.
     TopUp(Option<Coins>),
@@ -283,6 +301,10 @@ pub struct State {
     pub lapsed: Attempts,
     pub requests: [Process; REQUESTS],
     pub top_ups: [Process; TOP_UPS],
+    /// What fal has made of each attempt's jobs, by slot.
+    pub fal: [[AtFal; 2]; REQUESTS],
+    /// The tasks of the workers. They are sorted, the empty places first.
+    pub workers: [Option<Task>; MAX_WORKERS],
     /// Calls in flight whose senders gave up. They are sorted, the empty places first.
     pub late_calls: [Option<(Actor, Call)>; MAX_LATE_CALLS],
 }
@@ -295,7 +317,27 @@ impl State {
                 *response = response.lasting();
             }
         }
+        self.forget_ended_jobs();
         self
+    }
+
+    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended batch are
+    /// refused whatever they say, so fal may as well have made all its pictures.
+    fn forget_ended_jobs(&mut self) {
+        let Some(record) = self.items.generations[QUEUE_KEY] else { return };
+        let has_ended = record.status != Status::Pending;
+        if has_ended {
+            self.items.queued.tickets = [None; 2];
+        }
+        if matches!(record.status, Status::Failed | Status::Expired) {
+            self.items.queued.pictures = [None; 2];
+        }
+        let ended = record.attempt.index() + usize::from(has_ended);
+        for job in self.fal.iter_mut().take(ended).flatten() {
+            if *job != AtFal::SentTwice {
+                *job = AtFal::Made;
+            }
+        }
     }
 
     /// The actor's process. The visitor has no process.

@@ -1,6 +1,9 @@
 //! The model: every step that can happen in a state.
 
+use strum::VariantArray;
+
 use crate::flaws::Flaw;
+use crate::jobs::{AtFal, Job, Slot, Submission, Task};
 use crate::processes::Reply;
 use crate::scenario::Scenario;
 use crate::state::{Actor, Attempt, Call, Process, Reason, Stage, State};
@@ -48,6 +51,28 @@ pub enum Step {
     ArrivedLate(Actor, Call),
     #[strum(to_string = "{0}: its lease ends")]
     LeaseEnded(Attempt),
+    #[strum(to_string = "{0} is submitted: {1:?}")]
+    Submitted(Job, Submission),
+    #[strum(to_string = "fal makes the picture of {0}")]
+    JobMade(Job),
+    #[strum(to_string = "{0} fails at fal")]
+    JobFailed(Job),
+    /// A worker begins: it reads the record and knows what to write, or drops the webhook.
+    #[strum(to_string = "a webhook for {0} arrives")]
+    Webhook(Job),
+    /// A worker begins, if there is a ticket and fal has a result.
+    #[strum(to_string = "job {1:?} of {0} is pulled")]
+    Pulled(Attempt, Slot),
+    #[strum(to_string = "the minute function finds {0} lapsed")]
+    FoundLapsed(Attempt),
+    #[strum(to_string = "somebody finds that {0} may be pulled")]
+    FoundDue(Attempt),
+    #[strum(to_string = "a worker sends {0}: {1:?}")]
+    Wrote(Task, Reply),
+    #[strum(to_string = "a worker sends {0}, which is applied and the reply is lost")]
+    WriteReplyLost(Task),
+    #[strum(to_string = "a worker dies or gives up before {0}")]
+    WorkerDied(Task),
 }
 
 impl Model {
@@ -77,6 +102,9 @@ impl Model {
             let mut after = *state;
             after.lapsed.insert(attempt);
             visit(Step::LeaseEnded(attempt), after);
+        }
+        if self.scenario.workers > 0 {
+            self.each_asynchronous_step(state, &mut visit);
         }
     }
 
@@ -118,6 +146,9 @@ impl Model {
         stage: Stage,
         visit: &mut impl FnMut(Step, State),
     ) {
+        if let (Actor::Request(mine), Stage::Submit(submissions)) = (actor, stage) {
+            return self.each_submission(state, mine, submissions, visit);
+        }
         let balance = state.items.profile.balance;
         let mut go = |step, stage| visit(step, state.with_stage(actor, stage));
         match (actor, stage) {
@@ -130,6 +161,30 @@ impl Model {
                 go(Step::FalFailed(actor), Stage::Release(Reason::Failure));
             }
             _ => {}
+        }
+    }
+
+    /// A submission is sent once. fal accepts it or not, and its reply may be lost.
+    fn each_submission(
+        &self,
+        state: &State,
+        mine: Attempt,
+        submissions: [Submission; 2],
+        visit: &mut impl FnMut(Step, State),
+    ) {
+        for slot in Slot::VARIANTS.iter().filter(|slot| submissions[slot.index()] == Submission::Unsent) {
+            let job = Job { attempt: mine, slot: *slot };
+            let now = state.at_fal(job);
+            for outcome in [Submission::Accepted, Submission::ReplyLost, Submission::Refused] {
+                let refused = outcome == Submission::Refused;
+                let after = state.with_job(job, if refused { AtFal::Failed } else { now.submitted() });
+                let mut submissions = submissions;
+                if outcome != Submission::ReplyLost || !self.has(Flaw::LostSubmissionSentAgain) {
+                    submissions[slot.index()] = outcome;
+                }
+                let stage = self.after_submission(submissions);
+                visit(Step::Submitted(job, outcome), after.with_stage(Actor::Request(mine), stage));
+            }
         }
     }
 

@@ -1,8 +1,9 @@
-//! The five transitions. Each is one atomic conditional transaction, as in
-//! `common/src/ledger/expressions.rs`.
+//! The transitions: five transactions, and three updates of an asynchronous record alone. Each is atomic and
+//! conditional, as in `common/src/ledger/expressions.rs`.
 
 use crate::flaws::Flaw;
-use crate::state::{Actor, Attempt, Call, Coins, Entry, Generation, Items, State, Status};
+use crate::jobs::{Job, QUEUE_KEY, Queued, Task};
+use crate::state::{Actor, Attempt, Attempts, Call, Coins, Entry, Generation, Items, State, Status};
 use crate::steps::Model;
 
 /// The conditions of a transaction that did not hold. The transaction wrote nothing.
@@ -27,14 +28,24 @@ impl Model {
         let State { items, lapsed, .. } = state;
         match (call, actor) {
             (Call::Hold, Actor::Request(mine)) => self.hold(items, mine),
-            (Call::Settle { before }, Actor::Request(mine)) => self.settle(items, mine, before),
-            (Call::Release, Actor::Request(mine)) => self.give_back(items, mine, Status::Failed, true),
-            (Call::Expire { of }, _) => {
-                let has_lapsed = lapsed.contains(of) || self.has(Flaw::ExpireIgnoresLease);
-                self.give_back(items, of, Status::Expired, has_lapsed)
-            }
+            (Call::Settle { before }, Actor::Request(mine)) => self.settle(items, mine, before, None),
+            (Call::Release, Actor::Request(mine)) => self.give_back(items, *lapsed, mine, Status::Failed),
+            (Call::Expire { of }, _) => self.give_back(items, *lapsed, of, Status::Expired),
+            (Call::Tickets { known }, Actor::Request(mine)) => self.tickets(items, mine, known),
             (Call::TopUp { before }, Actor::TopUp(number)) => self.top_up(items, number, before),
             _ => unreachable!("{actor} never sends {call:?}"),
+        }
+    }
+
+    /// Applies the write of a worker's task to the tables or refuses it.
+    pub fn perform(&self, state: &mut State, task: Task) -> Result<(), Refused> {
+        let State { items, lapsed, .. } = state;
+        match task {
+            Task::Record { of, picture } => self.picture(items, of, picture),
+            Task::Settle { of, pictures, before } => self.settle(items, of, before, Some(pictures)),
+            Task::Release { of } => self.give_back(items, *lapsed, of, Status::Failed),
+            Task::Expire { of } => self.give_back(items, *lapsed, of, Status::Expired),
+            Task::Postpone { of, seen } => self.postpone(items, of, seen),
         }
     }
 
@@ -60,12 +71,23 @@ impl Model {
         *generation = Some(Generation { attempt: mine, body, status, remaining: None });
         profile.available = Some(profile.available() - request.price);
         profile.holds.insert(mine);
+        if request.key == QUEUE_KEY {
+            let check_at = request.asynchronous && !self.has(Flaw::HoldNotIndexed);
+            items.queued = Queued { check_at: check_at.then_some(false), ..Queued::default() };
+        }
         Ok(())
     }
 
     /// **settle**: marks the attempt's own pending generation as succeeded; takes the price from a balance
-    /// that is still `before` and deletes the attempt's hold, which must be there; appends the charge, once.
-    fn settle(&self, items: &mut Items, mine: Attempt, before: Coins) -> Result<(), Refused> {
+    /// that is still `before` and deletes the attempt's hold, which must be there; appends the charge, once. An
+    /// asynchronous settle brings both pictures, and takes the record out of the index.
+    fn settle(
+        &self,
+        items: &mut Items,
+        mine: Attempt,
+        before: Coins,
+        pictures: Option<[Job; 2]>,
+    ) -> Result<(), Refused> {
         let request = self.scenario.request(mine);
         let Some(generation) = &mut items.generations[request.key] else {
             return require(false, false, true);
@@ -88,12 +110,23 @@ impl Model {
         profile.balance = Some(after);
         profile.holds.remove(mine);
         items.charges[mine.index()] = Some(Entry { delta: -request.price, balance: after });
+        if let Some(pictures) = pictures {
+            items.queued.pictures = pictures.map(Some);
+        }
+        self.leave_index(items, request.key);
         Ok(())
     }
 
     /// **release** and **expire**: mark the attempt's pending generation as ended (to expire it, its lease
     /// must have ended); make the price available again and delete the attempt's hold, which must be there.
-    fn give_back(&self, items: &mut Items, of: Attempt, end: Status, may_end: bool) -> Result<(), Refused> {
+    fn give_back(
+        &self,
+        items: &mut Items,
+        lapsed: Attempts,
+        of: Attempt,
+        end: Status,
+    ) -> Result<(), Refused> {
+        let may_end = end == Status::Failed || lapsed.contains(of) || self.has(Flaw::ExpireIgnoresLease);
         let request = self.scenario.request(of);
         let Some(generation) = &mut items.generations[request.key] else {
             return require(false, false, true);
@@ -113,7 +146,53 @@ impl Model {
         if end == Status::Expired || !self.has(Flaw::ReleaseKeepsHold) {
             profile.holds.remove(of);
         }
+        self.leave_index(items, request.key);
         Ok(())
+    }
+
+    /// Every end removes `check_at`.
+    fn leave_index(&self, items: &mut Items, key: usize) {
+        if key == QUEUE_KEY && !self.has(Flaw::EndStaysIndexed) {
+            items.queued.check_at = None;
+        }
+    }
+
+    /// **record tickets**: adds what fal is known to have accepted to the attempt's own pending generation.
+    fn tickets(&self, items: &mut Items, mine: Attempt, known: [bool; 2]) -> Result<(), Refused> {
+        let ignores = [Flaw::TicketsIgnoreAttempt, Flaw::TicketsIgnoreStatus];
+        require(self.is_running(items, mine, ignores), true, true)?;
+        for job in Job::both(mine).into_iter().filter(|job| known[job.slot.index()]) {
+            items.queued.tickets[job.slot.index()] = Some(job);
+        }
+        Ok(())
+    }
+
+    /// **record a picture**: adds it, with its ticket, to the attempt's own pending generation, which must have no
+    /// picture yet. So the second picture is never recorded by itself: it comes with the settle.
+    fn picture(&self, items: &mut Items, of: Attempt, picture: Job) -> Result<(), Refused> {
+        let ignores = [Flaw::PictureIgnoresAttempt, Flaw::PictureIgnoresStatus];
+        let is_first = items.queued.pictures == [None; 2] || self.has(Flaw::PictureIgnoresPictures);
+        require(self.is_running(items, of, ignores) && is_first, true, true)?;
+        items.queued.tickets[picture.slot.index()] = Some(picture);
+        items.queued.pictures[picture.slot.index()] = Some(picture);
+        Ok(())
+    }
+
+    /// **postpone**: moves the time at which the attempt's own pending generation is looked at, once from each value.
+    fn postpone(&self, items: &mut Items, of: Attempt, seen: bool) -> Result<(), Refused> {
+        let ignores = [Flaw::PostponeIgnoresAttempt, Flaw::PostponeIgnoresStatus];
+        let is_seen = items.queued.check_at == Some(seen) || self.has(Flaw::PostponeIgnoresTime);
+        require(self.is_running(items, of, ignores) && is_seen, true, true)?;
+        items.queued.check_at = Some(!seen);
+        Ok(())
+    }
+
+    /// Whether the generation under the queue's key is this attempt's and pending, as far as no flaw ignores it.
+    fn is_running(&self, items: &Items, of: Attempt, [ignores_attempt, ignores_status]: [Flaw; 2]) -> bool {
+        items.generations[QUEUE_KEY].is_some_and(|found| {
+            (found.attempt == of || self.has(ignores_attempt))
+                && (found.status == Status::Pending || self.has(ignores_status))
+        })
     }
 
     /// **top-up**: appends the payment, once; adds its coins to a balance that is still `before`, or creates

@@ -1,159 +1,162 @@
 //! Every condition of the protocol is needed: without it, a named promise breaks.
 
+use std::collections::BTreeSet;
+
 use model::{Flaw, Invariant, Model, Scenario};
+use strum::VariantArray;
+
+/// A protocol with these flaws, and the promise that it breaks first. `None`: another condition prevents the harm.
+type Case = (Scenario, &'static [Flaw], Option<Invariant>);
 
 /// Two requests with one key, one request with another key, and one coin: most flaws show here.
 fn usual() -> Scenario {
     Scenario::new(1, "A1 A1 B1").late_calls(0)
 }
 
-#[track_caller]
-fn breaks(scenario: Scenario, flaws: &'static [Flaw], promise: Invariant) {
-    match (Model { scenario, flaws }).explore() {
-        Ok(explored) => panic!("{} states, and {flaws:?} went unnoticed", explored.states),
-        Err(counterexample) => assert_eq!(counterexample.invariant, promise, "{counterexample}"),
-    }
+fn check(cases: Vec<Case>) {
+    let surprises = cases.into_iter().filter_map(|(scenario, flaws, promise)| {
+        let found = (Model { scenario, flaws }).explore();
+        let broken = found.as_ref().err().map(|counterexample| counterexample.invariant);
+        let told = found.map_or_else(|broken| broken.to_string(), |explored| format!("{explored:?}"));
+        (broken != promise).then(|| format!("{flaws:?} in {scenario}\n{told}"))
+    });
+    let surprises = Vec::from_iter(surprises);
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
-#[track_caller]
-fn changes_nothing(flaws: &'static [Flaw]) {
-    if let Err(counterexample) = (Model { scenario: usual(), flaws }).explore() {
-        panic!("{flaws:?}\n{counterexample}");
-    }
-}
-
-#[test]
-fn a_hold_must_check_the_coins() {
-    breaks(usual(), &[Flaw::HoldIgnoresCoins], Invariant::HoldsAreCovered);
-}
-
-#[test]
-fn a_hold_must_check_the_limit_of_running_generations() {
+fn conditions_of_a_hold() -> Vec<Case> {
     let one_at_a_time = Scenario::new(2, "A1 B1 C1").max_holds(1);
-    breaks(one_at_a_time, &[Flaw::HoldIgnoresLimit], Invariant::HoldsAreLimited);
+    let two_bodies = Scenario::new(1, "A1 A1 A2");
+    vec![
+        (usual(), &[Flaw::HoldIgnoresCoins], Some(Invariant::HoldsAreCovered)),
+        (one_at_a_time, &[Flaw::HoldIgnoresLimit], Some(Invariant::HoldsAreLimited)),
+        (two_bodies, &[Flaw::HoldIgnoresBody], Some(Invariant::KeyKeepsItsBody)),
+        (usual(), &[Flaw::HoldIgnoresStatus], Some(Invariant::ResponseIsTrue)),
+        // A late hold would start an ended attempt again.
+        (usual().late_calls(1), &[Flaw::HoldIgnoresAge], Some(Invariant::EndIsFinal)),
+        (usual(), &[Flaw::BalanceFirst], Some(Invariant::ResponseIsTrue)),
+        (usual(), &[Flaw::OwnHoldNotRecognised], Some(Invariant::ResponseIsTrue)),
+        (usual(), &[Flaw::HoldUndecidedGoesOn], Some(Invariant::FalNeedsAHold)),
+        (usual(), &[Flaw::NobodyExpires], Some(Invariant::NothingIsStuck)),
+    ]
 }
 
-#[test]
-fn a_hold_must_compare_the_bodies() {
-    breaks(Scenario::new(1, "A1 A1 A2"), &[Flaw::HoldIgnoresBody], Invariant::KeyKeepsItsBody);
-}
-
-#[test]
-fn a_hold_must_check_the_status() {
-    breaks(usual(), &[Flaw::HoldIgnoresStatus], Invariant::ResponseIsTrue);
-}
-
-/// Two late calls are needed: the hold, which starts the attempt again, and its settle.
-#[test]
-fn a_late_hold_must_not_start_an_ended_attempt_again() {
-    let late = usual().late_calls(2);
-    breaks(late, &[Flaw::HoldIgnoresAge], Invariant::ResponseStaysTrue);
-}
-
-#[test]
-fn a_settle_must_check_the_balance() {
+fn conditions_of_a_charge_and_a_payment() -> Vec<Case> {
     let two_coins = Scenario::new(2, "A1 B1 C1");
-    breaks(two_coins, &[Flaw::SettleIgnoresBalance], Invariant::HoldsAreCovered);
+    vec![
+        (two_coins, &[Flaw::SettleIgnoresBalance], Some(Invariant::HoldsAreCovered)),
+        (usual(), &[Flaw::DecrementWithoutHold], Some(Invariant::EndIsFinal)),
+        (usual(), &[Flaw::ReleaseKeepsHold], Some(Invariant::HoldsAreCovered)),
+        (usual(), &[Flaw::UndecidedMeansFailed], Some(Invariant::ResponseStaysTrue)),
+        (usual(), &[Flaw::ReleaseNotRead], Some(Invariant::ResponseStaysTrue)),
+        (usual(), &[Flaw::RefusedMeansSettled], Some(Invariant::ResponseStaysTrue)),
+        (usual().top_up(1), &[Flaw::TopUpRepeats], Some(Invariant::BalanceIsLedger)),
+        (usual().top_up(1), &[Flaw::TopUpIgnoresBalance], Some(Invariant::HoldsAreCovered)),
+    ]
+}
+
+/// The attempt and the status in the generation stop a late writer, and so does the hold in the profile. A lease is
+/// checked by the sender and by the transaction. Either alone is enough. Without both, a promise breaks.
+fn conditions_that_guard_each_other() -> Vec<Case> {
+    use Flaw::*;
+    let alone: [&[Flaw]; 9] = [
+        &[NoFence],
+        &[SettleIgnoresHold],
+        &[GiveBackIgnoresHold],
+        &[SettleIgnoresStatus],
+        &[ReleaseIgnoresStatus],
+        &[ExpireOverwrites],
+        // A charge is new whenever its hold exists.
+        &[ChargeOverwrites],
+        &[ExpireIgnoresLease],
+        &[SenderIgnoresLease],
+    ];
+    let both: [(&[Flaw], Invariant); 6] = [
+        (&[NoFence, SettleIgnoresHold], Invariant::HoldsAreCovered),
+        (&[NoFence, GiveBackIgnoresHold], Invariant::HoldsAreCovered),
+        (&[SettleIgnoresStatus, SettleIgnoresHold], Invariant::EndIsFinal),
+        (&[ReleaseIgnoresStatus, GiveBackIgnoresHold], Invariant::EndIsFinal),
+        (&[ExpireOverwrites, GiveBackIgnoresHold], Invariant::EndIsFinal),
+        (&[ExpireIgnoresLease, SenderIgnoresLease], Invariant::LeaseIsRespected),
+    ];
+    let alone = alone.map(|flaws| (usual(), flaws, None));
+    let both = both.map(|(flaws, promise)| (usual(), flaws, Some(promise)));
+    alone.into_iter().chain(both).collect()
+}
+
+/// An asynchronous batch alone.
+fn alone() -> Scenario {
+    Scenario::new(1, "A1").asynchronous(1, 1)
+}
+
+/// An asynchronous batch and its repeat under the same key.
+fn repeated() -> Scenario {
+    Scenario::new(1, "A1 A1").asynchronous(2, 1)
+}
+
+fn conditions_of_an_asynchronous_batch() -> Vec<Case> {
+    use Flaw::*;
+    let two_workers = alone().asynchronous(1, 2);
+    vec![
+        (alone(), &[HoldNotIndexed], Some(Invariant::IndexIsPending)),
+        (alone(), &[EndStaysIndexed], Some(Invariant::IndexIsPending)),
+        (repeated(), &[TicketsIgnoreAttempt], Some(Invariant::JobsAreOwn)),
+        (alone(), &[TicketsIgnoreStatus], Some(Invariant::EndIsFinal)),
+        (repeated(), &[PictureIgnoresAttempt], Some(Invariant::JobsAreOwn)),
+        (alone(), &[PictureIgnoresStatus], Some(Invariant::EndIsFinal)),
+        (alone(), &[PictureIgnoresPictures], Some(Invariant::SecondPictureSettles)),
+        (alone(), &[OnePictureSettles], Some(Invariant::JobsAreOwn)),
+        (alone(), &[OwnPictureNotRecognised], Some(Invariant::JobsAreOwn)),
+        (alone(), &[SecondPictureDropped], Some(Invariant::BatchEnds)),
+        (repeated(), &[WebhookIgnoresAttempt], Some(Invariant::JobsAreOwn)),
+        (alone(), &[WebhookIgnoresToken], Some(Invariant::JobsAreOwn)),
+        (alone(), &[PullIgnoresTicket], Some(Invariant::FailureHasAReason)),
+        (alone(), &[LostSubmissionSentAgain], Some(Invariant::JobIsSentOnce)),
+        // The time and the status guard each other. No promise depends on who looks at which attempt when.
+        (two_workers, &[PostponeIgnoresStatus], None),
+        (two_workers, &[PostponeIgnoresTime], None),
+        (two_workers, &[PostponeIgnoresStatus, PostponeIgnoresTime], Some(Invariant::EndIsFinal)),
+        (repeated(), &[PostponeIgnoresAttempt], None),
+        // What stops a late writer of a synchronous batch stops a worker, too.
+        (repeated(), &[NoFence], None),
+        (repeated(), &[NoFence, SettleIgnoresHold], Some(Invariant::HoldsAreCovered)),
+        (repeated(), &[NoFence, GiveBackIgnoresHold], Some(Invariant::FailureHasAReason)),
+        (two_workers, &[SettleIgnoresStatus, SettleIgnoresHold], Some(Invariant::EndIsFinal)),
+        (alone(), &[ReleaseIgnoresStatus, GiveBackIgnoresHold], Some(Invariant::HoldsAreCovered)),
+        (alone(), &[ExpireOverwrites, GiveBackIgnoresHold], Some(Invariant::EndIsFinal)),
+        (alone(), &[ExpireIgnoresLease, SenderIgnoresLease], Some(Invariant::LeaseIsRespected)),
+        (alone(), &[NobodyExpires], Some(Invariant::NothingIsStuck)),
+    ]
 }
 
 #[test]
-fn a_settle_must_not_be_a_decrement_without_conditions() {
-    breaks(usual(), &[Flaw::DecrementWithoutHold], Invariant::HoldsAreCovered);
+fn an_asynchronous_batch_needs_each_of_its_conditions() {
+    check(conditions_of_an_asynchronous_batch());
 }
 
 #[test]
-fn a_release_must_delete_the_hold() {
-    breaks(usual(), &[Flaw::ReleaseKeepsHold], Invariant::HoldsAreCovered);
+fn a_hold_needs_each_of_its_conditions() {
+    check(conditions_of_a_hold());
 }
 
 #[test]
-fn a_top_up_must_append_its_payment_only_once() {
-    breaks(usual().top_up(1), &[Flaw::TopUpRepeats], Invariant::BalanceIsLedger);
+fn a_charge_and_a_payment_need_each_of_their_conditions() {
+    check(conditions_of_a_charge_and_a_payment());
 }
 
 #[test]
-fn a_top_up_must_check_the_balance() {
-    breaks(usual().top_up(1), &[Flaw::TopUpIgnoresBalance], Invariant::HoldsAreCovered);
+fn one_of_two_conditions_that_guard_each_other_is_enough() {
+    check(conditions_that_guard_each_other());
 }
 
 #[test]
-fn a_refused_hold_must_read_the_generation_before_the_balance() {
-    breaks(usual(), &[Flaw::BalanceFirst], Invariant::ResponseIsTrue);
-}
-
-#[test]
-fn a_hold_whose_reply_was_lost_must_be_recognised() {
-    breaks(usual(), &[Flaw::OwnHoldNotRecognised], Invariant::ResponseIsTrue);
-}
-
-#[test]
-fn fal_must_not_be_called_after_an_undecided_hold() {
-    breaks(usual(), &[Flaw::HoldUndecidedGoesOn], Invariant::FalNeedsAHold);
-}
-
-#[test]
-fn an_undecided_settle_must_not_be_reported_as_a_failure() {
-    breaks(usual(), &[Flaw::UndecidedMeansFailed], Invariant::ResponseStaysTrue);
-}
-
-#[test]
-fn the_release_after_an_undecided_settle_must_read_the_record() {
-    breaks(usual(), &[Flaw::ReleaseNotRead], Invariant::ResponseStaysTrue);
-}
-
-#[test]
-fn a_refused_settle_must_read_the_record() {
-    breaks(usual(), &[Flaw::RefusedMeansSettled], Invariant::ResponseStaysTrue);
-}
-
-#[test]
-fn a_lapsed_hold_must_be_expired_by_the_request_that_it_blocks() {
-    breaks(usual(), &[Flaw::NobodyExpires], Invariant::NothingIsStuck);
-}
-
-/// Two conditions stop a late writer: the attempt and the status in the generation, and the hold in the
-/// profile. Either alone is enough. Without both, a promise breaks.
-mod pairs {
-    use super::*;
-
-    #[test]
-    fn a_late_writer_is_stopped_by_the_attempt_or_by_the_hold() {
-        changes_nothing(&[Flaw::NoFence]);
-        changes_nothing(&[Flaw::SettleIgnoresHold]);
-        changes_nothing(&[Flaw::GiveBackIgnoresHold]);
-        breaks(usual(), &[Flaw::NoFence, Flaw::SettleIgnoresHold], Invariant::HoldsAreCovered);
-        breaks(usual(), &[Flaw::NoFence, Flaw::GiveBackIgnoresHold], Invariant::HoldsAreCovered);
-    }
-
-    #[test]
-    fn a_settle_is_stopped_by_the_status_or_by_the_hold() {
-        changes_nothing(&[Flaw::SettleIgnoresStatus]);
-        breaks(usual(), &[Flaw::SettleIgnoresStatus, Flaw::SettleIgnoresHold], Invariant::HoldsAreCovered);
-    }
-
-    #[test]
-    fn a_charge_is_new_whenever_its_hold_exists() {
-        changes_nothing(&[Flaw::ChargeOverwrites]);
-    }
-
-    #[test]
-    fn a_release_is_stopped_by_the_status_or_by_the_hold() {
-        changes_nothing(&[Flaw::ReleaseIgnoresStatus]);
-        let overwrites = &[Flaw::ReleaseIgnoresStatus, Flaw::GiveBackIgnoresHold];
-        breaks(usual(), overwrites, Invariant::HoldsAreCovered);
-    }
-
-    #[test]
-    fn an_expiry_is_stopped_by_the_status_or_by_the_hold() {
-        changes_nothing(&[Flaw::ExpireOverwrites]);
-        breaks(usual(), &[Flaw::ExpireOverwrites, Flaw::GiveBackIgnoresHold], Invariant::HoldsAreCovered);
-    }
-
-    #[test]
-    fn a_lease_is_checked_by_the_sender_and_by_the_transaction() {
-        changes_nothing(&[Flaw::ExpireIgnoresLease]);
-        changes_nothing(&[Flaw::SenderIgnoresLease]);
-        let neither = &[Flaw::ExpireIgnoresLease, Flaw::SenderIgnoresLease];
-        breaks(usual(), neither, Invariant::LeaseIsRespected);
-    }
+fn every_flaw_is_tested() {
+    let cases = [
+        conditions_of_a_hold(),
+        conditions_of_a_charge_and_a_payment(),
+        conditions_that_guard_each_other(),
+        conditions_of_an_asynchronous_batch(),
+    ];
+    let tested: BTreeSet<_> = cases.iter().flatten().flat_map(|(_, flaws, _)| *flaws).collect();
+    assert_eq!(Vec::from_iter(tested), Vec::from_iter(Flaw::VARIANTS));
 }
