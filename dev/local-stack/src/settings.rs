@@ -21,13 +21,18 @@ const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
 
 /// Settings of the functions that the environment may override. The names of tables and bucket are missing,
 /// because the stack chooses them.
-const PASSED_ON: [&str; 10] = [
+const PASSED_ON: [&str; 15] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
     "IMAGE_TO_IMAGE_MODEL",
     "NUM_INFERENCE_STEPS",
     "FAL_KEY",
     "FAL_QUEUE_URL",
+    "FAL_JWKS_URL",
+    "FAL_USER_ID",
+    "PUBLIC_URL",
+    "ASYNC_LEASE_SECONDS",
+    "PULL_AFTER_SECONDS",
     "FAL_TIMEOUT_SECONDS",
     "PHOTO_DELIVERY",
     "CURSOR_KEY",
@@ -92,6 +97,7 @@ impl LocalSettings {
                 let double = url.join(FAL_PATH)?;
                 let queue = format!("{double}{}", fal_double::QUEUE_PATH);
                 functions.entry("FAL_QUEUE_URL").or_insert(queue);
+                functions.insert("FAL_JWKS_URL", format!("{double}/.well-known/jwks.json"));
                 functions.insert("FAL_BASE_URL", double.into());
             }
             Fal::Server(server) => {
@@ -110,6 +116,8 @@ impl LocalSettings {
         if auth_mode == AuthMode::Lambda {
             functions.insert("JWKS_URL", url.join(JWKS_PATH)?.into());
         }
+        // Where fal's webhooks go. The real fal cannot reach this machine without a tunnel; then fal is asked.
+        functions.entry("PUBLIC_URL").or_insert(url.to_string());
         functions.entry("CURSOR_KEY").or_insert(LOCAL_CURSOR_KEY.to_owned());
         functions.entry("FAL_KEY").or_insert(LOCAL_FAL_KEY.to_owned());
         Ok(Self {

@@ -12,8 +12,15 @@ use crate::harness::{Potret, Response};
 
 /// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are
 /// the real ones.
-const LOCAL_ONLY: [&str; 6] =
-    ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "PHOTO_DELIVERY", "CURSOR_KEY", "JWT_SECRET"];
+const LOCAL_ONLY: [&str; 7] = [
+    "FAL_KEY",
+    "FAL_BASE_URL",
+    "FAL_QUEUE_URL",
+    "FAL_JWKS_URL",
+    "PHOTO_DELIVERY",
+    "CURSOR_KEY",
+    "JWT_SECRET",
+];
 
 /// An environment variable in the template that is a setting of the C library.
 const OF_THE_C_LIBRARY: &str = "MALLOC_MMAP_THRESHOLD_";
