@@ -102,6 +102,8 @@ async fn the_first_failure_ends_the_batch_and_cancels_the_other_job() {
         (&ended.body["status"], &ended.body["error_code"]),
         (&json!("failed"), &json!("content_rejected"))
     );
+    let other = potret.fal().requests()[1].request_id;
+    assert_eq!(potret.fal().cancellations(), [other]);
     potret.audit_with(&merchant, (1, 1)).await;
     // The same key may try again, and then it succeeds.
     let again = location(&merchant.start("k", "respond-async").await);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use fal_double::Fault;
+use fal_double::{Fault, Injection};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -103,6 +103,24 @@ async fn pictures_are_found_in_every_form_of_response_and_in_the_queue() {
             assert_eq!(picture.status(), 200, "{fault:?}");
         }
     }
+    potret.audit_with(&merchant, (1, 1)).await;
+}
+
+#[tokio::test]
+async fn what_fal_queued_is_cancelled_when_nobody_waits_any_more() {
+    let setup = Setup::default().function_timeout(Duration::from_secs(2)).fal_takes(Duration::from_secs(10));
+    let (potret, merchant) = setup.with_merchant(1).await;
+    potret.fal_fails(Fault::QueuedWithUrls);
+    assert_eq!(merchant.generate(&A_PROMPT).await.problem(), TIMED_OUT);
+    let queued: BTreeSet<_> = potret.fal().requests().iter().map(|request| request.request_id).collect();
+    assert_eq!(queued.len(), 2);
+    assert_eq!(potret.fal().cancellations().into_iter().collect::<BTreeSet<_>>(), queued, "the time was up");
+    // One of two fails while the other one is in the queue.
+    potret.fal_fails_once(Fault::ContentPolicyViolation, 0);
+    potret.fal().inject(Injection { fault: Fault::QueuedWithUrls, skip: 1, times: Some(1) });
+    potret.fal().set_latency(Duration::from_millis(300));
+    assert_eq!(merchant.generate(&A_PROMPT).await.problem(), REJECTED);
+    assert_eq!(potret.fal().cancellations().len(), 3, "the other picture failed");
     potret.audit_with(&merchant, (1, 1)).await;
 }
 

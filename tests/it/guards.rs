@@ -3,9 +3,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
-use common::generations::Generation;
+use common::generations::{Generation, Generations, QueuedPicture, Slot, Token};
 use common::ids::AttemptId;
-use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
+use common::ledger::{Hold, HoldOutcome, PictureRecorded, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
 use serde_json::{Value, json};
@@ -137,5 +137,113 @@ async fn a_delivered_generation_does_not_begin_again() {
     let again = Generation { attempt_id: AttemptId::random(), ..held.generation.clone() };
     let outcome = held.potret.ledger().hold(&again, Timestamp::now() + SignedDuration::from_secs(1)).await;
     assert!(matches!(outcome, Ok(HoldOutcome::Replay(_))), "{outcome:?}");
+    assert_eq!(held.potret.snapshot().await, before);
+}
+
+/// A merchant with two coins, one of them held for an asynchronous batch.
+async fn asynchronous() -> Held {
+    let now = Timestamp::now();
+    let potret = Potret::start().await;
+    potret.user_with("merchant", 2).await;
+    let queued = Some([QueuedPicture::new(&Token::random()), QueuedPicture::new(&Token::random())]);
+    let generation = Generation { queued, check_at: Some(now), ..pending("merchant", now) };
+    let outcome = potret.ledger().hold(&generation, now).await;
+    let Ok(HoldOutcome::Held(hold)) = outcome else { panic!("held: {outcome:?}") };
+    Held { potret, hold, generation, now }
+}
+
+impl Held {
+    async fn record(&self, slot: Slot, url: &str) -> PictureRecorded {
+        self.potret.ledger().record_picture(&self.hold, slot, url, "job").await.expect("a decision")
+    }
+
+    /// No job becomes known, no picture is recorded and nobody takes a turn.
+    async fn recording_changes_nothing(&self, why: &str) {
+        let before = self.potret.snapshot().await;
+        let ledger = self.potret.ledger();
+        let jobs = ["1", "2"].map(|id| QueuedPicture {
+            request_id: Some(id.to_owned()),
+            ..QueuedPicture::new(&Token::random())
+        });
+        ledger.record_jobs(&self.hold, &jobs).await.expect("a decision");
+        for slot in Slot::BOTH {
+            assert!(matches!(self.record(slot, "https://a/1").await, PictureRecorded::Late), "{why}");
+        }
+        let later = self.now + SignedDuration::from_secs(60);
+        assert!(!ledger.take_turn(&self.hold, self.now, later).await.expect("a decision"), "{why}");
+        assert_eq!(self.potret.snapshot().await, before, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_for_another_attempt_or_one_that_has_ended() {
+    for status in ["FAILED", "EXPIRED", "SUCCEEDED"] {
+        let held = asynchronous().await;
+        held.change_generation("status", json!(status)).await;
+        held.recording_changes_nothing(status).await;
+    }
+    let held = asynchronous().await;
+    held.change_generation("attempt_id", json!(ANOTHER)).await;
+    held.recording_changes_nothing("another attempt").await;
+}
+
+#[tokio::test]
+async fn the_second_picture_is_left_to_the_settle() {
+    for (first, second) in [(Slot::First, Slot::Second), (Slot::Second, Slot::First)] {
+        let held = asynchronous().await;
+        assert!(matches!(held.record(first, "https://a/1").await, PictureRecorded::First));
+        let before = held.potret.snapshot().await;
+        // The same again, and even another picture for the same slot: the first one counts.
+        assert!(matches!(held.record(first, "https://a/1").await, PictureRecorded::First));
+        assert!(matches!(held.record(first, "https://a/3").await, PictureRecorded::First));
+        let PictureRecorded::Second(pictures) = held.record(second, "https://a/2").await else {
+            panic!("both")
+        };
+        assert_eq!(pictures[first.index()], "https://a/1");
+        assert_eq!(pictures[second.index()], "https://a/2");
+        assert_eq!(held.potret.snapshot().await, before);
+    }
+}
+
+#[tokio::test]
+async fn one_of_many_takes_the_turn_to_ask_fal() {
+    let held = asynchronous().await;
+    let ledger = held.potret.ledger();
+    let later = held.now + SignedDuration::from_secs(60);
+    let turns = (0..8).map(|_| ledger.take_turn(&held.hold, held.now, later));
+    let taken =
+        futures::future::join_all(turns).await.into_iter().filter(|turn| *turn.as_ref().expect("a decision"));
+    assert_eq!(taken.count(), 1);
+    assert!(!ledger.take_turn(&held.hold, held.now, later).await.expect("a decision"));
+}
+
+#[tokio::test]
+async fn a_batch_that_has_ended_is_never_due() {
+    let due = async |held: &Held| {
+        let later = held.now + SignedDuration::from_secs(1);
+        let generations = Generations::new(held.potret.dynamodb(), held.potret.tables().generations);
+        generations.due(later, 10).await.expect("the index").len()
+    };
+    let held = asynchronous().await;
+    assert_eq!(due(&held).await, 1);
+    held.settle().await.expect("settled");
+    assert_eq!(due(&held).await, 0);
+    let held = asynchronous().await;
+    held.potret.ledger().release(&held.hold, "code", held.now).await.expect("released");
+    assert_eq!(due(&held).await, 0);
+    let held = asynchronous().await;
+    held.potret
+        .ledger()
+        .expire(&held.hold, held.hold.lease_until + SignedDuration::from_secs(1))
+        .await
+        .expect("expired");
+    assert_eq!(due(&held).await, 0);
+}
+
+#[tokio::test]
+async fn nothing_expires_before_its_lease() {
+    let held = asynchronous().await;
+    let before = held.potret.snapshot().await;
+    held.potret.ledger().expire(&held.hold, held.hold.lease_until).await.expect("a decision");
     assert_eq!(held.potret.snapshot().await, before);
 }

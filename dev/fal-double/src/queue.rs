@@ -134,6 +134,11 @@ impl FalDouble {
         self.start_jobs();
     }
 
+    /// The jobs that somebody asked to cancel, in order, whether it was too late or not.
+    pub fn cancellations(&self) -> Vec<Uuid> {
+        self.0.jobs.cancellations()
+    }
+
     /// How long a completed job can be asked for; `None` means as long as the double lives.
     pub fn set_result_ttl(&self, ttl: Option<Duration>) {
         let milliseconds = ttl.map(|ttl| ttl.as_millis() as u64);

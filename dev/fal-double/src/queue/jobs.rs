@@ -44,6 +44,7 @@ pub struct State {
     /// In the order of their submission.
     jobs: IndexMap<Uuid, Job>,
     settings: QueueSettings,
+    cancellations: Vec<Uuid>,
 }
 
 struct Job {
@@ -147,6 +148,7 @@ impl Jobs {
 
     /// Cancels a job. One that waits is completed with fal's 499, and no webhook announces that.
     pub fn cancel(&self, id: Uuid) -> Cancellation {
+        self.0.send_modify(|state| state.cancellations.push(id));
         if self.withdraw(id, failures::cancelled()).is_some() {
             return Cancellation::Requested;
         }
@@ -179,6 +181,11 @@ impl Jobs {
     /// Wakes after every change.
     pub fn changes(&self) -> watch::Receiver<State> {
         self.0.subscribe()
+    }
+
+    /// The jobs that somebody asked to cancel, in order.
+    pub fn cancellations(&self) -> Vec<Uuid> {
+        self.0.borrow().cancellations.clone()
     }
 
     pub fn settings(&self) -> QueueSettings {
