@@ -40,6 +40,12 @@ impl HttpApiEvent {
         self
     }
 
+    /// What a `{name}` of the route stands for in the path.
+    pub fn path_parameter(mut self, name: &str, value: &str) -> Self {
+        self.0["pathParameters"][name] = json!(value);
+        self
+    }
+
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.0["body"] = Value::String(body.into());
         self

@@ -11,8 +11,11 @@ use common::api::{self, Endpoint};
 use common::events;
 use common::function::{self, Function};
 use common::net::HttpClient;
+use fal_webhook::FalWebhook;
 use fastrand::Rng;
 use generate_image::GenerateImage;
+use generations::ListGenerations;
+use heal_batches::{HealBatches, Healed};
 use kit::events::HttpApiEvent;
 use kit::merchants::{Backend, Payment, Response};
 use lambda_http::{Request, RequestExt};
@@ -54,10 +57,36 @@ impl Death {
 
 impl Instance {
     /// `POST /api/generate-image`. There is no response when the instance dies.
-    pub(crate) async fn generate(self, user: &str, key: Option<&str>, body: &Value) -> Option<Response> {
+    pub(crate) async fn generate(
+        self,
+        user: &str,
+        key: Option<&str>,
+        body: &Value,
+        prefer: Option<&str>,
+    ) -> Option<Response> {
         let event = HttpApiEvent::new("POST", "/api/generate-image").user(user).body(body.to_string());
-        let event = if let Some(key) = key { event.header("idempotency-key", key) } else { event };
+        let headers = [("idempotency-key", key), ("prefer", prefer)];
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let event = headers.fold(event, |event, (name, value)| event.header(name, value));
         self.respond::<GenerateImage>(event).await
+    }
+
+    /// `GET /api/generations/{generation_id}`.
+    pub(crate) async fn look(self, user: &str, id: &str) -> Option<Response> {
+        let event = HttpApiEvent::new("GET", &format!("/api/generations/{id}")).user(user);
+        self.respond::<ListGenerations>(event.path_parameter("generation_id", id)).await
+    }
+
+    /// `POST /api/fal-webhook/{callback}`.
+    pub(crate) async fn webhook(self, event: HttpApiEvent) -> Option<Response> {
+        self.respond::<FalWebhook>(event).await
+    }
+
+    /// heal-batches: how many batches were due and how many ended.
+    pub(crate) async fn heal(self) -> Option<Healed> {
+        let function = self.connect::<HealBatches>().await;
+        let (event, now) = (LambdaEvent::new(json!({}), Context::default()), self.world.now());
+        self.live(async { events::invoke(&function, event, now).await.ok() }).await.flatten()
     }
 
     /// `GET /api/coin-balance`.

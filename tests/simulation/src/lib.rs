@@ -7,6 +7,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`network`] | the one HTTP client of every function: where calls meet trouble |
+//! | [`queue`] | fal's queue: jobs, and webhooks that are late, lost, repeated or forged |
 //! | [`servers`] | DynamoDB (the embedded engine), S3 and fal, called without sockets |
 //! | [`lambda`] | one invocation: the real handler, its time limit, and its death |
 //! | [`world`] | all of these together, with a clock and a journal |
@@ -15,6 +16,7 @@
 
 pub mod lambda;
 pub mod network;
+pub mod queue;
 pub mod servers;
 pub mod world;
 
@@ -65,6 +67,7 @@ pub async fn live(world: &World, seed: u64) {
         longest_wait: Duration::from_secs(40),
     };
     world.trouble_at_random();
+    world.heal_every_minute();
     merchants::live(world, &day, &mut rng).await;
     sleep(ALL_LEASES_HAVE_PASSED).await;
     world.recover();

@@ -57,7 +57,7 @@ impl Server {
     }
 }
 
-fn respond(status: u16, body: &str) -> Response<Bytes> {
+pub(crate) fn respond(status: u16, body: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     response
@@ -85,10 +85,11 @@ pub fn dynamodb(
         "GetItem" => run(body, |request| database.get_item(request)),
         "Query" => run(body, |request| database.query(request)),
         "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
+        "UpdateItem" => run(body, |request| database.update_item(request)),
         other => panic!("the simulation has no {other}: add it here"),
     };
     match done {
-        Ok(json) => (respond(200, &json), operation == "TransactWriteItems"),
+        Ok(json) => (respond(200, &json), matches!(operation, "TransactWriteItems" | "UpdateItem")),
         Err(error) => (respond(error.status_code(), &error.to_json()), false),
     }
 }
@@ -154,6 +155,8 @@ pub enum FalBehaviour {
     AtRandom,
     /// Every request fails.
     Broken,
+    /// As `Quick`, but no webhook tells of a queued job.
+    Silent,
 }
 
 /// The picture maker of a world.
@@ -176,6 +179,23 @@ impl Fal {
     /// From now on, fal responds like this.
     pub fn behave(&self, behaviour: FalBehaviour) {
         self.0.lock().expect("no panic").behaviour = behaviour;
+    }
+
+    pub fn behaviour(&self) -> FalBehaviour {
+        self.0.lock().expect("no panic").behaviour
+    }
+
+    /// How fal refuses a submission to its queue, now and then.
+    pub fn refusal(&self) -> Option<Response<Bytes>> {
+        let FalState { behaviour: FalBehaviour::AtRandom, rng, .. } = &mut *self.0.lock().expect("no panic")
+        else {
+            return None;
+        };
+        match rng.u8(0..20) {
+            0 => Some(respond(403, r#"{"detail": "User is locked. Reason: Exhausted balance."}"#)),
+            1 => Some(respond(503, r#"{"detail": "busy", "error_type": "runner_scheduling_failure"}"#)),
+            _ => None,
+        }
     }
 
     /// Responds to a request for a picture, or for the status of a queued one.
@@ -207,7 +227,7 @@ impl Fal {
     fn draw(&self) -> (Duration, u8) {
         let FalState { behaviour, rng, .. } = &mut *self.0.lock().expect("no panic");
         match behaviour {
-            FalBehaviour::Quick => (Duration::from_millis(300), 50),
+            FalBehaviour::Quick | FalBehaviour::Silent => (Duration::from_millis(300), 50),
             FalBehaviour::Broken => (Duration::from_millis(300), 99),
             // Mostly seconds, now and then longer than the function may run.
             FalBehaviour::AtRandom if rng.u8(0..10) == 0 => {

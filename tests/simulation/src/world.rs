@@ -10,15 +10,19 @@ use fastrand::Rng;
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use kit::auditor::{Auditor, Snapshot};
+use kit::events::HttpApiEvent;
 use kit::merchants::{self, Backend, Payment};
 use kit::trouble::{Chance, Trouble, Troubles};
 use sam_template::tables::create_missing_tables;
 use sam_template::{AuthMode, LocalStack, Resources};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep};
 
 use crate::lambda::{Death, Instance};
 use crate::network::Connection;
+use crate::queue::{MAX_DELIVERIES, Queue, Telling};
 use crate::servers::{self, AWS, Fal, FalBehaviour, ObjectStore, Server};
 use crate::{Failure, Figures};
 
@@ -28,6 +32,9 @@ const BEGINNING: i64 = 1_800_000_000;
 /// Longer than the clients wait for a connection and for a reply.
 const LONGEST_DELAY: Duration = Duration::from_secs(12);
 
+/// How long the coins of an asynchronous batch are held.
+pub const ASYNC_LEASE: Duration = Duration::from_secs(100);
+
 /// A debug build's futures are too large for a thread's usual stack.
 const STACK_BYTES: usize = 16 << 20;
 
@@ -35,6 +42,11 @@ const STACK_BYTES: usize = 16 << 20;
 pub struct World {
     myself: Weak<Self>,
     pub fal: Fal,
+    pub queue: Queue,
+    /// The jobs whose end is to be told.
+    accepted: UnboundedSender<(String, Telling)>,
+    /// Draws which requests prefer an asynchronous batch. Nothing: none does.
+    preferences: Mutex<Option<Rng>>,
     /// What a batch costs.
     price: u64,
     template: Resources,
@@ -70,7 +82,8 @@ pub enum Moment {
 pub fn in_paused_time<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(work())
+        // Webhooks and the run once a minute are tasks beside the work, on the same thread.
+        runtime.expect("a runtime").block_on(LocalSet::new().run_until(work()))
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
@@ -84,9 +97,13 @@ impl World {
     pub async fn new(seed: u64) -> Arc<Self> {
         // The jitter of every retry, ours and the SDK's, is drawn from this generator.
         fastrand::seed(seed);
+        let (accepted, mut jobs) = unbounded_channel();
         let world = Arc::new_cyclic(|myself| Self {
             myself: Weak::clone(myself),
             fal: Fal::new(seed),
+            queue: Queue::new(seed),
+            accepted,
+            preferences: Mutex::default(),
             price: 1 + seed % 2,
             template: LocalStack::new("simulated", AuthMode::Jwt).resources().expect("the template"),
             seed,
@@ -99,6 +116,13 @@ impl World {
             deaths: Mutex::default(),
             journal: Mutex::default(),
             figures: Mutex::default(),
+        });
+        let teller = Arc::clone(&world);
+        spawn_local(async move {
+            while let Some((id, telling)) = jobs.recv().await {
+                let teller = Arc::clone(&teller);
+                spawn_local(async move { teller.tell(&id, &telling).await });
+            }
         });
         let http = world.instance().http;
         let aws = Aws::from_environment(&|name| world.setting("", name), http).expect("an environment");
@@ -115,6 +139,7 @@ impl World {
         let odds = if self.seed.is_multiple_of(3) { 22 } else { 60 };
         lock(&self.troubles).at_random(Chance::new(self.seed ^ 0x5117, odds, LONGEST_DELAY));
         *lock(&self.deaths) = Some(Rng::with_seed(self.seed ^ 0xDEAD));
+        *lock(&self.preferences) = Some(Rng::with_seed(self.seed ^ 0xA5C));
         self.fal.behave(FalBehaviour::AtRandom);
     }
 
@@ -122,6 +147,7 @@ impl World {
     pub fn recover(&self) {
         lock(&self.troubles).recover();
         (*lock(&self.deaths), *lock(&self.crash_point)) = (None, None);
+        *lock(&self.preferences) = None;
         self.fal.behave(FalBehaviour::Quick);
     }
 
@@ -149,6 +175,11 @@ impl World {
         match name {
             "FAL_KEY" => Some("simulated:key".to_owned()),
             "FAL_BASE_URL" => Some(servers::FAL.to_owned()),
+            "FAL_JWKS_URL" => Some(format!("{}/.well-known/jwks.json", servers::FAL)),
+            "PUBLIC_URL" => Some("http://api.simulated".to_owned()),
+            "PULL_AFTER_SECONDS" => Some("15".to_owned()),
+            "ASYNC_LEASE_SECONDS" => Some(ASYNC_LEASE.as_secs().to_string()),
+            "CURSOR_KEY" => Some("simulated".repeat(4)),
             "COINS_PER_BATCH" => Some(self.price.to_string()),
             "AWS_ENDPOINT_URL" => Some(AWS.to_owned()),
             // The region has the seed in its name: the SDK keeps one retry token bucket per region and process, and a
@@ -159,6 +190,17 @@ impl World {
                 let function = self.template.functions.iter().find(|spec| spec.name == function)?;
                 function.environment.get(name).cloned()
             }
+        }
+    }
+
+    /// Looks at a running batch, up to three times: then its merchant has lost patience.
+    async fn follow(&self, user: &str, id: &str) {
+        let looks = lock(&self.preferences).as_mut().map_or(0, |rng| rng.u8(0..=3));
+        for _ in 0..looks {
+            sleep(Duration::from_secs(12)).await;
+            let found = self.instance().look(user, id).await;
+            let status = found.map(|found| found.body["status"].clone());
+            self.note(format!("{user} looks at a running batch: {status:?}"));
         }
     }
 
@@ -203,7 +245,7 @@ impl World {
     pub(crate) async fn serve(&self, to: Server, request: Request<Bytes>) -> Response<Bytes> {
         match to {
             Server::S3 => self.photos.serve(request),
-            Server::Fal => self.fal.serve(&request).await,
+            Server::Fal => self.serve_fal(&request).await,
             Server::DynamoDb => {
                 let forgets_tokens = self.seed % 5 < 2;
                 let (response, changed) = servers::dynamodb(&self.database, &request, forgets_tokens);
@@ -213,6 +255,72 @@ impl World {
                 response
             }
         }
+    }
+
+    /// fal's responses: the queue's to what it knows, and the direct path's to all else.
+    async fn serve_fal(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        if let Some(response) = self.queue.serve(request) {
+            return response;
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let mut query = url::form_urlencoded::parse(query.as_bytes());
+        let Some((_, webhook)) = query.find(|(name, _)| name == "fal_webhook") else {
+            return self.fal.serve(request).await;
+        };
+        if let Some(refusal) = self.fal.refusal() {
+            return refusal;
+        }
+        let (id, telling) = self.queue.submit(webhook.parse().expect("a URL"), self.fal.behaviour());
+        let ticket = serde_json::json!({"request_id": id, "status": "IN_QUEUE", "queue_position": 1});
+        self.accepted.send((id, telling)).expect("the world lives");
+        servers::respond(200, &ticket.to_string())
+    }
+
+    /// Sends the webhook of a job as `telling` says, until a function responds with 200.
+    async fn tell(self: Arc<Self>, id: &str, telling: &Telling) {
+        sleep(telling.job_takes).await;
+        if telling.forged_before {
+            self.deliver(self.queue.forged(id, self.now())).await;
+        }
+        sleep(telling.delay).await;
+        if telling.lost {
+            return;
+        }
+        for _ in 0..=u8::from(telling.twice) {
+            let mut pause = Duration::from_secs(2);
+            for _ in 0..MAX_DELIVERIES {
+                if self.deliver(self.queue.webhook(id, self.now(), telling)).await == Some(200) {
+                    break;
+                }
+                sleep(pause).await;
+                pause *= 2;
+            }
+        }
+    }
+
+    /// The status of the response to a webhook, if the function lived.
+    pub async fn deliver(&self, webhook: HttpApiEvent) -> Option<u16> {
+        let status = self.instance().webhook(webhook).await.map(|response| response.status);
+        self.note(format!("webhook: {status:?}"));
+        *lock(&self.figures).entry(format!("webhook: {status:?}")).or_default() += 1;
+        status
+    }
+
+    /// Runs heal-batches once a minute, from now on.
+    pub fn heal_every_minute(&self) {
+        let world = self.myself.upgrade().expect("this world");
+        spawn_local(async move {
+            loop {
+                sleep(Duration::from_secs(60)).await;
+                world.heal().await;
+            }
+        });
+    }
+
+    /// Runs heal-batches once.
+    pub async fn heal(&self) {
+        let healed = self.instance().heal().await;
+        self.note(format!("heal-batches: {healed:?}"));
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -229,7 +337,8 @@ impl World {
 
     /// What the auditor found, at the end.
     pub fn verdict(&self) -> Result<Figures, Box<Failure>> {
-        let violations = self.auditor().close(&self.snapshot());
+        let mut violations = self.auditor().close(&self.snapshot());
+        violations.extend(self.queue.strange_pictures(&self.snapshot()));
         if !violations.is_empty() {
             return Err(Box::new(Failure { violations, journal: lock(&self.journal).clone() }));
         }
@@ -249,9 +358,14 @@ impl World {
 
 impl Backend for World {
     async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<merchants::Response> {
-        let response = self.instance().generate(user, key, body).await;
+        let prefer = lock(&self.preferences).as_mut().and_then(preference);
+        let response = self.instance().generate(user, key, body, prefer.as_deref()).await;
         let said = response.as_ref().map(|response| (response.status, response.code()));
-        self.note(format!("{}: {said:?}", body["prompt"]));
+        self.note(format!("{}, {prefer:?}: {said:?}", body["prompt"]));
+        let running = response.as_ref().filter(|response| response.status == 202);
+        if let Some(id) = running.and_then(|running| running.body["generation_id"].as_str()) {
+            self.follow(user, id).await;
+        }
         response
     }
 
@@ -276,6 +390,15 @@ impl Backend for World {
 
     fn auditor(&self) -> MutexGuard<'_, Auditor> {
         lock(&self.auditor)
+    }
+}
+
+/// Half of the requests prefer an asynchronous batch, and some of these wait for it.
+fn preference(rng: &mut Rng) -> Option<String> {
+    match rng.u8(0..6) {
+        0 | 1 => Some("respond-async".to_owned()),
+        2 => Some(format!("respond-async, wait={}", rng.u8(1..25))),
+        _ => None,
     }
 }
 

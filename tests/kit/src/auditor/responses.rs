@@ -48,6 +48,10 @@ impl Auditor {
         let or = |is_true: bool, why| if is_true { Ok(()) } else { Err(why) };
         match (response.status, response.code()) {
             (200, _) => check_delivery(asked, &response.body, end),
+            (202, _) => {
+                let running = at_some_moment(&|moment| moment.pending.contains(asked.prompt()));
+                or(running, "told that a batch goes on that was not running")
+            }
             (403, "insufficient_coins") => {
                 let price = response.body["coins_required"].as_u64().unwrap_or_default();
                 let short = at_some_moment(&|moment| moment.available < price);
@@ -82,7 +86,8 @@ impl Auditor {
         let may_be_charged = |response: &Option<Response>| match response {
             None => true,
             Some(response) => {
-                response.status == 200 || text(&response.body, "detail").contains("could not confirm")
+                matches!(response.status, 200 | 202)
+                    || text(&response.body, "detail").contains("could not confirm")
             }
         };
         let mut repeats =
