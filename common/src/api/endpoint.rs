@@ -1,6 +1,7 @@
 //! A function behind the HTTP API: its routes, who may call it, and how it responds.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -10,7 +11,9 @@ use lambda_http::{Error, Request, RequestExt};
 
 use super::call::{Call, Caller};
 use super::event;
-use super::{Language, Problem, Response};
+use super::{Detail, Language, Problem, Response};
+use tokio::time::timeout_at;
+
 use crate::function::{self, Function};
 use crate::invocation;
 
@@ -64,7 +67,11 @@ pub async fn run<E: Endpoint>() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event| event::serve(event, handler))).await
 }
 
-/// The response to one request, which arrived at `now`. There always is one: a problem in the caller's
+/// Kept back from the function's time for the response: of a short time, a fortieth. What is under way then is given
+/// up as by a function that dies, which every state of the tables survives.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
+
+/// The response to one request, which arrived at `now`. There always is one, and in time: a problem in the caller's
 /// language, and a 500 after a panic.
 pub async fn handle<E: Endpoint>(endpoint: &E, mut request: Request, now: Timestamp) -> Response {
     // Taken out here, so that megabytes can be freed as soon as they are read.
@@ -73,7 +80,9 @@ pub async fn handle<E: Endpoint>(endpoint: &E, mut request: Request, now: Timest
     let language = accepted.map(Language::preferred).unwrap_or_default();
     let respond = async {
         let call = Call::of(&request, body, E::ROUTES, now)?;
-        endpoint.respond(call).boxed().await
+        let until = call.clock.before_deadline(RESPONSE_MARGIN, 40);
+        let responded = timeout_at(until, endpoint.respond(call).boxed()).await;
+        responded.unwrap_or_else(|_| Err(Problem::new(Detail::TimeIsUp)))
     };
     let handled = async {
         let outcome = AssertUnwindSafe(respond).catch_unwind().await;

@@ -118,6 +118,7 @@ pub enum Detail {
     DatabaseBusy,
     PhotosUnreachable,
     OutcomeUnknown,
+    TimeIsUp,
     ProviderTooSlow,
     LeaseLost,
     Internal,
@@ -298,6 +299,15 @@ impl Detail {
                      generations; if not, the coins come back within two minutes.",
                     "Kami tidak dapat memastikan hasil pembuatan gambar ini. Jika sudah dibayar, gambarnya ada di \
                      daftar Anda; jika belum, koin kembali dalam dua menit.",
+                ),
+            ),
+            Self::TimeIsUp => (
+                Code::TryAgain,
+                Text(
+                    "We could not confirm the outcome in time. If a batch was paid, its pictures are in your \
+                     generations; please try again.",
+                    "Kami tidak dapat memastikan hasilnya tepat waktu. Jika sudah dibayar, gambarnya ada di daftar \
+                     Anda; silakan coba lagi.",
                 ),
             ),
             Self::ProviderTooSlow => (

@@ -1,6 +1,8 @@
 //! heal-batches: once a minute, ends the asynchronous batches of which no webhook has told and for which no merchant
 //! has asked: fal made them, or failed, or never got them.
 
+use std::time::Duration;
+
 use common::batches::{Batches, pull_after};
 use common::events::EventFunction;
 use common::fal::FalConfig;
@@ -18,10 +20,15 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
+use tokio::time::{sleep, timeout};
 
 /// Most batches of one run, and how many are looked at at the same time. What is left is due in the next run.
 const MOST: u16 = 200;
 const AT_ONCE: usize = 8;
+
+/// No look begins later in a run than this, and none takes longer than that.
+const BEGIN_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
 /// A batch that is pending for longer is counted: something is wrong at fal or on the way.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
@@ -87,7 +94,11 @@ impl EventFunction for HealBatches {
             HealError::TryAgain
         })?;
         let healed = Healed { due: due.len(), ended: 0 };
-        let looks = stream::iter(due).map(|(user_id, generation_id)| self.heal(user_id, generation_id, now));
+        let looks =
+            stream::iter(due).take_until(sleep(BEGIN_WITHIN)).map(async |(user_id, generation_id)| {
+                let looked = timeout(LOOK_WITHIN, self.heal(user_id, generation_id, now)).await;
+                looked.unwrap_or(false)
+            });
         let ended = looks.buffer_unordered(AT_ONCE).filter(|ended| std::future::ready(*ended)).count().await;
         Ok(Healed { ended, ..healed })
     }

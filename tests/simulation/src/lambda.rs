@@ -86,7 +86,9 @@ impl Instance {
     pub(crate) async fn heal(self) -> Option<Healed> {
         let function = self.connect::<HealBatches>().await;
         let (event, now) = (LambdaEvent::new(json!({}), Context::default()), self.world.now());
-        self.live(async { events::invoke(&function, event, now).await.ok() }).await.flatten()
+        self.live::<HealBatches, _>(async { events::invoke(&function, event, now).await.ok() })
+            .await
+            .flatten()
     }
 
     /// `GET /api/coin-balance`.
@@ -100,7 +102,7 @@ impl Instance {
         let Payment { user, coins, reference } = payment;
         let event = json!({"user_id": user, "coins": coins, "reference": reference});
         let (event, now) = (LambdaEvent::new(event, Context::default()), self.world.now());
-        self.live(async {
+        self.live::<AddCoins, _>(async {
             match events::invoke(&function, event, now).await {
                 Ok(credited) => Ok(serde_json::to_value(credited).expect("JSON")),
                 Err(error) => Err(error.to_string()),
@@ -111,12 +113,12 @@ impl Instance {
 
     async fn respond<E: Endpoint>(self, event: HttpApiEvent) -> Option<Response> {
         let function = self.connect::<E>().await;
-        self.live(self.handle(&function, event.into_request())).await
+        self.live::<E, _>(self.handle(&function, event.into_request())).await
     }
 
     async fn handle<E: Endpoint>(&self, function: &E, request: Request) -> Response {
         let now = self.world.now();
-        let limit = i64::try_from(self.world.time_limit().as_millis()).expect("ms");
+        let limit = i64::try_from(self.world.time_limit(E::NAME).as_millis()).expect("ms");
         let mut context = Context::default();
         context.deadline = u64::try_from(now.as_millisecond() + limit).expect("after 1970");
         let response = api::handle(function, request.with_lambda_context(context), now).await;
@@ -131,8 +133,8 @@ impl Instance {
     }
 
     /// What `work` comes to, unless the instance dies before. An instance that lives has to be done in time.
-    async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let limit = self.world.time_limit();
+    async fn live<F: Function, T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let limit = self.world.time_limit(F::NAME);
         let (mut polls, time) = match self.death {
             None => (u32::MAX, limit),
             Some(Death::AtPoll(polls)) => (polls, limit),
@@ -152,7 +154,7 @@ impl Instance {
             done = work => done,
             () = sleep(time) => {
                 if time == limit {
-                    self.world.auditor().violated("a living function did not end in time".to_owned());
+                    self.world.auditor().violated(format!("{} lived and did not end in time", F::NAME));
                 }
                 None
             }

@@ -204,10 +204,10 @@ impl World {
         }
     }
 
-    /// How long a generation may run.
-    pub fn time_limit(&self) -> Duration {
+    /// How long a function may run.
+    pub fn time_limit(&self, function: &str) -> Duration {
         let mut functions = self.template.functions.iter();
-        functions.find(|spec| spec.name == "generate-image").expect("the function").timeout
+        functions.find(|spec| spec.name == function).expect("the function").timeout
     }
 
     /// Says what happens to a call, and checks that a request to fal is paid for.

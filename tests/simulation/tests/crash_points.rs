@@ -73,7 +73,7 @@ async fn dies_and_comes_again(scenario: Scenario, point: CrashPoint) -> bool {
     let (world, body) = prepared(scenario).await;
     world.crash_at(point);
     let died = status(&world, &body).await.is_none();
-    sleep(world.time_limit() + LEASE_AFTER_THE_TIME_LIMIT + Duration::from_millis(1)).await;
+    sleep(world.time_limit("generate-image") + LEASE_AFTER_THE_TIME_LIMIT + Duration::from_millis(1)).await;
     world.recover();
     let expected = if scenario.coins == 0 { 403 } else { 200 };
     assert_eq!(status(&world, &body).await, Some(expected), "{point:?}");
