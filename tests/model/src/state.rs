@@ -321,8 +321,8 @@ impl State {
         self
     }
 
-    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended batch are
-    /// refused whatever they say, so fal may as well have made all its pictures.
+    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended
+    /// batch are refused whatever they say, so fal may as well have made all its pictures.
     fn forget_ended_jobs(&mut self) {
         let Some(record) = self.items.generations[QUEUE_KEY] else { return };
         let has_ended = record.status != Status::Pending;
