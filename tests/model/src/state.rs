@@ -256,6 +256,8 @@ pub enum Stage {
     Submit([Submission; 2]),
     /// Records the known tickets.
     Tickets([bool; 2]),
+    /// Waits for the end of its asynchronous batch, and looks at the record before it responds.
+    Wait,
     ReadBalance,
     /// Adds a payment to the balance that the top-up read.
     TopUp(Option<Coins>),

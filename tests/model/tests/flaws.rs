@@ -113,6 +113,7 @@ fn conditions_of_an_asynchronous_batch() -> Vec<Case> {
         (repeated(), &[WebhookIgnoresAttempt], Some(Invariant::JobsAreOwn)),
         (alone(), &[WebhookIgnoresToken], Some(Invariant::JobsAreOwn)),
         (alone(), &[PullIgnoresTicket], Some(Invariant::FailureHasAReason)),
+        (alone(), &[LapsedMeansExpired], Some(Invariant::ResponseStaysTrue)),
         (alone(), &[LostSubmissionSentAgain], Some(Invariant::JobIsSentOnce)),
         // The time and the status guard each other. No promise depends on who looks at which attempt when.
         (two_workers, &[PostponeIgnoresStatus], None),
