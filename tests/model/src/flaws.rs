@@ -90,4 +90,6 @@ pub enum Flaw {
     PullIgnoresTicket,
     /// A submission whose reply was lost is sent again.
     LostSubmissionSentAgain,
+    /// A pending asynchronous batch passes for expired when its lease has ended.
+    LapsedMeansExpired,
 }

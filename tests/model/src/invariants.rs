@@ -225,8 +225,8 @@ impl Model {
         model.run_alone(&mut state, Actor::Request(VISITOR), Stage::Hold)
     }
 
-    /// Whether the pending asynchronous batch would stay pending although its lease has ended or fal is done: one of
-    /// the ways to end the batch fails, while every other process stands still.
+    /// Whether the pending asynchronous batch would stay pending although its lease has ended or fal is done:
+    /// one of the ways to end the batch fails, while every other process stands still.
     fn is_a_batch_stuck(&self, state: &State) -> bool {
         let Some(of) = self.running(&state.items) else { return false };
         let mut expired = *state;

@@ -1,4 +1,5 @@
-//! The asynchronous part of the state: fal's jobs, what a record knows of them, and the workers that bring results.
+//! The asynchronous part of the state: fal's jobs, what a record knows of them, and the workers that bring
+//! results.
 
 use std::fmt;
 
@@ -102,8 +103,8 @@ pub enum Submission {
 /// What the record of an asynchronous attempt has besides. All other records have nothing of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Queued {
-    /// The attribute that puts the record in the index of the minute function. Two values stand for all times: a
-    /// value that comes back can only let more happen.
+    /// The attribute that puts the record in the index of the minute function. Two values stand for all
+    /// times: a value that comes back can only let more happen.
     pub check_at: Option<bool>,
     /// By slot: fal's request id of the job.
     pub tickets: [Option<Job>; 2],

@@ -5,11 +5,11 @@
 //! remembered or forgotten, or arrive long after its sender gave up. fal delivers or fails. A lease may end
 //! at any moment. Any process may stop for ever, anywhere.
 //!
-//! Or some requests are asynchronous: each submits two jobs to fal and responds. Webhooks, pulls and the minute function
-//! bring the results, in any order and any number of times.
+//! Or some requests are asynchronous: each submits two jobs to fal and responds. Webhooks, pulls and the
+//! minute function bring the results, in any order and any number of times.
 //!
-//! The [`search`] visits every state and checks the
-//! [`invariants`] in each. The [`flaws`] show that it notices every condition that is missing.
+//! The [`search`] visits every state and checks the [`invariants`] in each. The [`flaws`] show that it
+//! notices every condition that is missing.
 //!
 //! Read [`state`] first, then [`transitions`] (what the tables do), [`processes`] (what their callers do) and
 //! [`steps`] (what happens to the calls between them); then [`jobs`] and [`workers`], which are asynchronous.

@@ -34,6 +34,7 @@ pub enum Observation {
     BalanceChangedBeforeTopUp,
     ThreeHoldsAtOnce,
     AcceptedForLater,
+    DeliveredWhileWaiting,
     TicketsRecorded,
     TicketsRefusedAfterTheEnd,
     WebhookBeforeItsTicket,
@@ -57,6 +58,11 @@ pub enum Observation {
 pub fn of(before: &State, step: Step, after: &State) -> impl Iterator<Item = Observation> + use<> {
     let wrote = before.items != after.items;
     let (by_stages, by_response) = match step {
+        Step::Looked(actor) => match { *after }.process(actor).response() {
+            Some(Response::Delivered(_)) => (Some(Observation::DeliveredWhileWaiting), None),
+            Some(response) => (None, by_response(Stage::Done(response))),
+            None => (None, None),
+        },
         Step::Wrote(task, reply) => (by_task(after, task, reply == Reply::Applied), None),
         Step::Webhook(job) if before == after => (by_refused_webhook(before, job), None),
         Step::Webhook(job) if !before.items.queued.tickets.contains(&Some(job)) => {

@@ -32,7 +32,12 @@ impl Stage {
             Self::Release(_) => Some(Call::Release),
             Self::Tickets(known) => Some(Call::Tickets { known }),
             Self::TopUp(before) => Some(Call::TopUp { before }),
-            Self::AskFal(_) | Self::Submit(_) | Self::ReadBalance | Self::Done(_) | Self::Absent => None,
+            Self::AskFal(_)
+            | Self::Submit(_)
+            | Self::Wait
+            | Self::ReadBalance
+            | Self::Done(_)
+            | Self::Absent => None,
         }
     }
 
@@ -55,7 +60,7 @@ impl Model {
             (Actor::Request(mine), Stage::Settle(before)) => self.after_settle(items, mine, before, reply),
             (Actor::Request(mine), Stage::Release(reason)) => self.after_release(items, mine, reason, reply),
             // Whatever became of the tickets, the record tells the rest.
-            (Actor::Request(_), Stage::Tickets(_)) => Stage::Done(Response::Accepted),
+            (Actor::Request(_), Stage::Tickets(_)) => Stage::Wait,
             (Actor::TopUp(number), Stage::TopUp(before)) => self.after_top_up(items, number, before, reply),
             _ => unreachable!("{actor} sends no call at {stage:?}"),
         }
@@ -95,9 +100,28 @@ impl Model {
         } else if submissions.contains(&Submission::Unsent) {
             Stage::Submit(submissions)
         } else if known == [false; 2] {
-            Stage::Done(Response::Accepted)
+            Stage::Wait
         } else {
             Stage::Tickets(known)
+        }
+    }
+
+    /// The response of a waiting request that has looked at the record. A pending batch may still be charged, even
+    /// after its lease.
+    pub fn after_look(&self, state: &State, mine: Attempt) -> Response {
+        let Some(found) = state.items.generations[self.scenario.request(mine).key] else {
+            return Response::TryAgain;
+        };
+        match found.status {
+            Status::Succeeded if found.attempt == mine => {
+                Response::Delivered(found.remaining.unwrap_or_default())
+            }
+            Status::Succeeded => Response::Replayed(found.remaining.unwrap_or_default()),
+            Status::Failed | Status::Expired => Response::Failed,
+            Status::Pending if state.lapsed.contains(found.attempt) && self.has(Flaw::LapsedMeansExpired) => {
+                Response::Failed
+            }
+            Status::Pending => Response::Accepted,
         }
     }
 

@@ -58,8 +58,8 @@ impl Scenario {
         Self { opening_balance, requests, count, payments, max_holds: 4, late_calls: 1, workers: 0 }
     }
 
-    /// The first `requests` are asynchronous, and so many workers act at once. No call is late: a worker that sleeps
-    /// shows the same.
+    /// The first `requests` are asynchronous, and so many workers act at once. No call is late: a worker that
+    /// sleeps shows the same.
     pub fn asynchronous(mut self, requests: usize, workers: usize) -> Self {
         assert!(workers <= MAX_WORKERS, "a state has no more places");
         for request in &mut self.requests[..requests] {
@@ -140,8 +140,8 @@ impl Scenario {
     }
 }
 
-/// "asynchronous A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments `[1]`; at most 4 at once; 1 late calls; 2
-/// workers".
+/// "asynchronous A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments `[1]`; at most 4 at once; 1 late
+/// calls; 2 workers".
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { opening_balance, requests, count, payments, max_holds, late_calls, workers } = self;
@@ -157,8 +157,8 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// Scenarios that take seconds: every way to share keys and bodies among three requests, asynchronous batches, and
-/// every observation.
+/// Scenarios that take seconds: every way to share keys and bodies among three requests, asynchronous
+/// batches, and every observation.
 pub fn small() -> Vec<Scenario> {
     vec![
         Scenario::new(1, "A1 A1 A1"),

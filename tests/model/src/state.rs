@@ -256,6 +256,8 @@ pub enum Stage {
     Submit([Submission; 2]),
     /// Records the known tickets.
     Tickets([bool; 2]),
+    /// Waits for the end of its asynchronous batch, and looks at the record before it responds.
+    Wait,
     ReadBalance,
     /// Adds a payment to the balance that the top-up read.
     TopUp(Option<Coins>),
@@ -321,8 +323,8 @@ impl State {
         self
     }
 
-    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended batch are
-    /// refused whatever they say, so fal may as well have made all its pictures.
+    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended
+    /// batch are refused whatever they say, so fal may as well have made all its pictures.
     fn forget_ended_jobs(&mut self) {
         let Some(record) = self.items.generations[QUEUE_KEY] else { return };
         let has_ended = record.status != Status::Pending;

@@ -53,6 +53,10 @@ pub enum Step {
     LeaseEnded(Attempt),
     #[strum(to_string = "{0} is submitted: {1:?}")]
     Submitted(Job, Submission),
+    #[strum(to_string = "{0} cannot store its photos")]
+    PhotosNotStored(Actor),
+    #[strum(to_string = "{0} looks at the record and responds")]
+    Looked(Actor),
     #[strum(to_string = "fal makes the picture of {0}")]
     JobMade(Job),
     #[strum(to_string = "{0} fails at fal")]
@@ -160,11 +164,15 @@ impl Model {
                 go(Step::FalDelivered(actor), self.after_fal(mine, seen));
                 go(Step::FalFailed(actor), Stage::Release(Reason::Failure));
             }
+            (Actor::Request(mine), Stage::Wait) => {
+                go(Step::Looked(actor), Stage::Done(self.after_look(state, mine)));
+            }
             _ => {}
         }
     }
 
-    /// A submission is sent once. fal accepts it or not, and its reply may be lost.
+    /// A submission is sent once. fal accepts it or not, and its reply may be lost. Before the first one, the request
+    /// may fail by itself.
     fn each_submission(
         &self,
         state: &State,
@@ -172,6 +180,11 @@ impl Model {
         submissions: [Submission; 2],
         visit: &mut impl FnMut(Step, State),
     ) {
+        let actor = Actor::Request(mine);
+        if submissions == [Submission::Unsent; 2] && state.fal[mine.index()] == [AtFal::Unsent; 2] {
+            let failed = state.with_stage(actor, Stage::Release(Reason::Failure));
+            visit(Step::PhotosNotStored(actor), failed);
+        }
         for slot in Slot::VARIANTS.iter().filter(|slot| submissions[slot.index()] == Submission::Unsent) {
             let job = Job { attempt: mine, slot: *slot };
             let now = state.at_fal(job);
@@ -183,7 +196,7 @@ impl Model {
                     submissions[slot.index()] = outcome;
                 }
                 let stage = self.after_submission(submissions);
-                visit(Step::Submitted(job, outcome), after.with_stage(Actor::Request(mine), stage));
+                visit(Step::Submitted(job, outcome), after.with_stage(actor, stage));
             }
         }
     }

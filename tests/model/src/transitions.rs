@@ -79,8 +79,8 @@ impl Model {
     }
 
     /// **settle**: marks the attempt's own pending generation as succeeded; takes the price from a balance
-    /// that is still `before` and deletes the attempt's hold, which must be there; appends the charge, once. An
-    /// asynchronous settle brings both pictures, and takes the record out of the index.
+    /// that is still `before` and deletes the attempt's hold, which must be there; appends the charge, once.
+    /// An asynchronous settle brings both pictures, and takes the record out of the index.
     fn settle(
         &self,
         items: &mut Items,
@@ -167,8 +167,8 @@ impl Model {
         Ok(())
     }
 
-    /// **record a picture**: adds it, with its ticket, to the attempt's own pending generation, which must have no
-    /// picture yet. So the second picture is never recorded by itself: it comes with the settle.
+    /// **record a picture**: adds it, with its ticket, to the attempt's own pending generation, which must
+    /// have no picture yet. So the second picture is never recorded by itself: it comes with the settle.
     fn picture(&self, items: &mut Items, of: Attempt, picture: Job) -> Result<(), Refused> {
         let ignores = [Flaw::PictureIgnoresAttempt, Flaw::PictureIgnoresStatus];
         let is_first = items.queued.pictures == [None; 2] || self.has(Flaw::PictureIgnoresPictures);
@@ -178,7 +178,8 @@ impl Model {
         Ok(())
     }
 
-    /// **postpone**: moves the time at which the attempt's own pending generation is looked at, once from each value.
+    /// **postpone**: moves the time at which the attempt's own pending generation is looked at, once from
+    /// each value.
     fn postpone(&self, items: &mut Items, of: Attempt, seen: bool) -> Result<(), Refused> {
         let ignores = [Flaw::PostponeIgnoresAttempt, Flaw::PostponeIgnoresStatus];
         let is_seen = items.queued.check_at == Some(seen) || self.has(Flaw::PostponeIgnoresTime);
@@ -187,7 +188,8 @@ impl Model {
         Ok(())
     }
 
-    /// Whether the generation under the queue's key is this attempt's and pending, as far as no flaw ignores it.
+    /// Whether the generation under the queue's key is this attempt's and pending, as far as no flaw ignores
+    /// it.
     fn is_running(&self, items: &Items, of: Attempt, [ignores_attempt, ignores_status]: [Flaw; 2]) -> bool {
         items.generations[QUEUE_KEY].is_some_and(|found| {
             (found.attempt == of || self.has(ignores_attempt))

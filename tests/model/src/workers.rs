@@ -1,9 +1,9 @@
-//! Webhooks, pulls and the minute function, which bring the results of an asynchronous batch. Each run is a worker: it
-//! has read the record, makes a write, and after a refusal goes on as the refused item shows.
+//! Webhooks, pulls and the minute function, which bring the results of an asynchronous batch. Each run is a
+//! worker: it has read the record, makes a write, and after a refusal goes on as the refused item shows.
 //!
-//! A worker may sleep before any write, lose the reply, or die. Workers begin at any time and any number of times: fal
-//! repeats its webhooks, and clients and the minute function look again. In the functions, only the winner of a
-//! postponement pulls. Here everybody may pull, so no promise depends on the winner.
+//! A worker may sleep before any write, lose the reply, or die. Workers begin at any time and any number of
+//! times: fal repeats its webhooks, and clients and the minute function look again. In the functions, only
+//! the winner of a postponement pulls. Here everybody may pull, so no promise depends on the winner.
 
 use strum::VariantArray;
 
@@ -57,8 +57,8 @@ impl Model {
         record.map(|record| record.attempt).filter(|attempt| self.scenario.request(*attempt).asynchronous)
     }
 
-    /// The task of a webhook's run, which reads the record and compares the token. A webhook for an ended batch has
-    /// no effect.
+    /// The task of a webhook's run, which reads the record and compares the token. A webhook for an ended
+    /// batch has no effect.
     pub fn webhook(&self, state: &State, job: Job) -> Option<Task> {
         let of = self.running(&state.items)?;
         let accepts_it = match state.fal.get(job.attempt.index()) {
@@ -142,7 +142,8 @@ impl Model {
         self.settle_with(of, pictures)
     }
 
-    /// The first settle supposes that the user has just the price of the batch. Its refusal shows the balance.
+    /// The first settle supposes that the user has just the price of the batch. Its refusal shows the
+    /// balance.
     fn settle_with(&self, of: Attempt, pictures: [Job; 2]) -> Option<Task> {
         Some(Task::Settle { of, pictures, before: self.scenario.request(of).price })
     }

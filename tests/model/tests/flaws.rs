@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use model::{Flaw, Invariant, Model, Scenario};
 use strum::VariantArray;
 
-/// A protocol with these flaws, and the promise that it breaks first. `None`: another condition prevents the harm.
+/// A protocol with these flaws, and the promise that it breaks first. `None`: another condition prevents the
+/// harm.
 type Case = (Scenario, &'static [Flaw], Option<Invariant>);
 
 /// Two requests with one key, one request with another key, and one coin: most flaws show here.
@@ -55,8 +56,9 @@ fn conditions_of_a_charge_and_a_payment() -> Vec<Case> {
     ]
 }
 
-/// The attempt and the status in the generation stop a late writer, and so does the hold in the profile. A lease is
-/// checked by the sender and by the transaction. Either alone is enough. Without both, a promise breaks.
+/// The attempt and the status in the generation stop a late writer, and so does the hold in the profile. A
+/// lease is checked by the sender and by the transaction. Either alone is enough. Without both, a promise
+/// breaks.
 fn conditions_that_guard_each_other() -> Vec<Case> {
     use Flaw::*;
     let alone: [&[Flaw]; 9] = [
@@ -111,6 +113,7 @@ fn conditions_of_an_asynchronous_batch() -> Vec<Case> {
         (repeated(), &[WebhookIgnoresAttempt], Some(Invariant::JobsAreOwn)),
         (alone(), &[WebhookIgnoresToken], Some(Invariant::JobsAreOwn)),
         (alone(), &[PullIgnoresTicket], Some(Invariant::FailureHasAReason)),
+        (alone(), &[LapsedMeansExpired], Some(Invariant::ResponseStaysTrue)),
         (alone(), &[LostSubmissionSentAgain], Some(Invariant::JobIsSentOnce)),
         // The time and the status guard each other. No promise depends on who looks at which attempt when.
         (two_workers, &[PostponeIgnoresStatus], None),
