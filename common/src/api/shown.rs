@@ -38,7 +38,7 @@ struct Progress {
 }
 
 impl<'g> ShownGeneration<'g> {
-    /// `generation` at `now`: a pending one whose lease has passed is shown as expired.
+    /// `generation` at `now`.
     pub fn of(generation: &'g Generation, now: Timestamp) -> Self {
         let (job, status) = (&generation.job, generation.status_at(now));
         let progress = generation.queued.as_ref().filter(|_| status == Status::Pending);

@@ -144,10 +144,11 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Its status at `now`: a pending generation whose lease has passed counts as expired.
+    /// Its status at `now`: a pending generation whose lease has passed counts as expired, because its function has
+    /// ended. fal may still deliver an asynchronous one, until an expiry is recorded.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
-            Status::Pending if self.lease_until < now => Status::Expired,
+            Status::Pending if self.queued.is_none() && self.lease_until < now => Status::Expired,
             status => status,
         }
     }

@@ -4,7 +4,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use common::api::{self, Problem, RespondAsync, Response, ShownGeneration};
+use common::api::{self, Detail, Problem, RespondAsync, Response, ShownGeneration};
 use common::batches::retry_after;
 use common::fal::Submission;
 use common::generations::{Callback, Generation, QueuedPicture, Slot, Status, Token};
@@ -170,8 +170,11 @@ impl GenerateImage {
             }
             pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
             let found = self.batches.generations().find(&generation.user_id, generation.generation_id).await;
-            if let Ok(Some(found)) = found {
-                generation = found;
+            match found {
+                Ok(Some(found)) if found.attempt_id == generation.attempt_id => generation = found,
+                // This attempt has failed, and the same request has begun again.
+                Ok(Some(_)) => return Err(Problem::new(Detail::ProviderFailed)),
+                Ok(None) | Err(_) => {}
             }
         }
     }

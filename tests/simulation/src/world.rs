@@ -45,8 +45,7 @@ pub struct World {
     pub queue: Queue,
     /// The jobs whose end is to be told.
     accepted: UnboundedSender<(String, Telling)>,
-    /// Draws which requests prefer an asynchronous batch. Nothing: none does.
-    preferences: Mutex<Option<Rng>>,
+    preferences: Mutex<Preferences>,
     /// What a batch costs.
     price: u64,
     template: Resources,
@@ -78,6 +77,14 @@ pub enum Moment {
     AfterReply,
 }
 
+/// Which requests prefer an asynchronous batch.
+#[derive(Debug)]
+pub enum Preferences {
+    Never,
+    Always,
+    AtRandom(Rng),
+}
+
 /// Runs `work` on a thread of its own, whose clock stands still while anything can be done, and then jumps.
 pub fn in_paused_time<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     let work = || {
@@ -103,7 +110,7 @@ impl World {
             fal: Fal::new(seed),
             queue: Queue::new(seed),
             accepted,
-            preferences: Mutex::default(),
+            preferences: Mutex::new(Preferences::Never),
             price: 1 + seed % 2,
             template: LocalStack::new("simulated", AuthMode::Jwt).resources().expect("the template"),
             seed,
@@ -139,15 +146,20 @@ impl World {
         let odds = if self.seed.is_multiple_of(3) { 22 } else { 60 };
         lock(&self.troubles).at_random(Chance::new(self.seed ^ 0x5117, odds, LONGEST_DELAY));
         *lock(&self.deaths) = Some(Rng::with_seed(self.seed ^ 0xDEAD));
-        *lock(&self.preferences) = Some(Rng::with_seed(self.seed ^ 0xA5C));
+        self.prefer(Preferences::AtRandom(Rng::with_seed(self.seed ^ 0xA5C)));
         self.fal.behave(FalBehaviour::AtRandom);
+    }
+
+    /// From now on, so many requests prefer an asynchronous batch.
+    pub fn prefer(&self, preferences: Preferences) {
+        *lock(&self.preferences) = preferences;
     }
 
     /// Ends all trouble.
     pub fn recover(&self) {
         lock(&self.troubles).recover();
         (*lock(&self.deaths), *lock(&self.crash_point)) = (None, None);
-        *lock(&self.preferences) = None;
+        self.prefer(Preferences::Never);
         self.fal.behave(FalBehaviour::Quick);
     }
 
@@ -195,7 +207,7 @@ impl World {
 
     /// Looks at a running batch, up to three times: then its merchant has lost patience.
     async fn follow(&self, user: &str, id: &str) {
-        let looks = lock(&self.preferences).as_mut().map_or(0, |rng| rng.u8(0..=3));
+        let looks = lock(&self.preferences).looks();
         for _ in 0..looks {
             sleep(Duration::from_secs(12)).await;
             let found = self.instance().look(user, id).await;
@@ -323,7 +335,8 @@ impl World {
         self.note(format!("heal-batches: {healed:?}"));
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// All items of the tables.
+    pub fn snapshot(&self) -> Snapshot {
         let rows = |setting| {
             let table = self.setting("generate-image", setting).expect("a table");
             servers::rows(&self.database, &table)
@@ -358,7 +371,7 @@ impl World {
 
 impl Backend for World {
     async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<merchants::Response> {
-        let prefer = lock(&self.preferences).as_mut().and_then(preference);
+        let prefer = lock(&self.preferences).next();
         let response = self.instance().generate(user, key, body, prefer.as_deref()).await;
         let said = response.as_ref().map(|response| (response.status, response.code()));
         self.note(format!("{}, {prefer:?}: {said:?}", body["prompt"]));
@@ -393,12 +406,26 @@ impl Backend for World {
     }
 }
 
-/// Half of the requests prefer an asynchronous batch, and some of these wait for it.
-fn preference(rng: &mut Rng) -> Option<String> {
-    match rng.u8(0..6) {
-        0 | 1 => Some("respond-async".to_owned()),
-        2 => Some(format!("respond-async, wait={}", rng.u8(1..25))),
-        _ => None,
+impl Preferences {
+    /// The `Prefer` header of the next request. Half of the requests have one at random, and some of these wait.
+    fn next(&mut self) -> Option<String> {
+        match self {
+            Self::Never => None,
+            Self::Always => Some("respond-async".to_owned()),
+            Self::AtRandom(rng) => match rng.u8(0..6) {
+                0 | 1 => Some("respond-async".to_owned()),
+                2 => Some(format!("respond-async, wait={}", rng.u8(1..25))),
+                _ => None,
+            },
+        }
+    }
+
+    /// How often a merchant looks at a batch that goes on.
+    fn looks(&mut self) -> u8 {
+        match self {
+            Self::AtRandom(rng) => rng.u8(0..=3),
+            _ => 0,
+        }
     }
 }
 

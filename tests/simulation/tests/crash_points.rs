@@ -7,7 +7,7 @@ use std::time::Duration;
 use kit::merchants::{PHOTO, Payment, ask, come_again, pay};
 use serde_json::{Value, json};
 use simulation::servers::FalBehaviour;
-use simulation::world::{CrashPoint, Moment, World, in_paused_time};
+use simulation::world::{ASYNC_LEASE, CrashPoint, Moment, Preferences, World, in_paused_time};
 use tokio::time::sleep;
 
 /// What is promised: a dead function's coins can be spent again so long after it had to end.
@@ -116,4 +116,134 @@ fn a_replay_survives_a_death_at_every_point() {
 #[test]
 fn a_refusal_survives_a_death_at_every_point() {
     assert_eq!(every_point(Scenario { coins: 0, status: 403, ..SUCCESS }), [HOLD]);
+}
+
+/// Longer than fal repeats a webhook here.
+const WEBHOOKS_HAVE_COME: Duration = Duration::from_secs(70);
+
+const JOBS: &str = "DynamoDB UpdateItem";
+const READ: &str = "DynamoDB GetItem";
+const FIRST_PICTURE: &str = "DynamoDB UpdateItem";
+
+/// A world in which one merchant starts an asynchronous batch, and what the response to that is.
+async fn started(fal: FalBehaviour, crash: Option<CrashPoint>) -> (Arc<World>, Option<u16>) {
+    let (world, body) = prepared(Scenario { fal, ..SUCCESS }).await;
+    world.prefer(Preferences::Always);
+    world.take_calls();
+    if let Some(point) = crash {
+        world.crash_at(point);
+    }
+    let response = status(&world, &body).await;
+    (world, response)
+}
+
+/// How the one batch has ended.
+fn ended(world: &World) -> String {
+    world.snapshot().generations[0]["status"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The same key brings the pictures, the rest of the coins can be spent, and nothing was lost or paid twice.
+async fn all_is_well(world: &World, point: CrashPoint) {
+    sleep(ASYNC_LEASE).await;
+    world.recover();
+    assert_eq!(status(world, &json!({"prompt": "the prompt"})).await, Some(200), "{point:?}");
+    come_again(world).await;
+    if let Err(failure) = world.verdict() {
+        panic!("{point:?}: {failure:#?}");
+    }
+}
+
+fn points(calls: usize) -> impl Iterator<Item = CrashPoint> {
+    let moments = [Moment::BeforeRequest, Moment::AfterReply];
+    (0..calls).flat_map(move |skip| moments.map(|moment| CrashPoint { skip, moment }))
+}
+
+/// Once fal has both jobs, the batch is delivered and paid, whether the function that submitted them has recorded that
+/// or not. Before that, it is free.
+#[test]
+fn a_submission_survives_a_death_at_every_point() {
+    let calls = in_paused_time(async || {
+        let (world, response) = started(FalBehaviour::Quick, None).await;
+        assert_eq!(response, Some(202));
+        world.take_calls()
+    });
+    assert_eq!(calls, [HOLD, PICTURE, PICTURE, JOBS]);
+    for point in points(calls.len()) {
+        in_paused_time(async || {
+            let (world, response) = started(FalBehaviour::Quick, Some(point)).await;
+            assert_eq!(response, None, "{point:?}");
+            sleep(WEBHOOKS_HAVE_COME).await;
+            match world.queue.jobs() {
+                2 => assert_eq!(ended(&world), "SUCCEEDED", "{point:?}"),
+                _ => assert_ne!(
+                    world.snapshot().generations.first().map(|_| ended(&world)),
+                    Some("SUCCEEDED".to_owned())
+                ),
+            }
+            all_is_well(&world, point).await;
+        });
+    }
+}
+
+/// Runs the batch to its end by webhooks, once for every point at which a function dies that a webhook has invoked.
+fn webhooks(fal: FalBehaviour, end: &str) -> Vec<String> {
+    let calls = in_paused_time(async || {
+        let (world, _) = started(fal, None).await;
+        world.take_calls();
+        sleep(WEBHOOKS_HAVE_COME).await;
+        assert_eq!(ended(&world), end);
+        world.take_calls()
+    });
+    for point in points(calls.len()) {
+        in_paused_time(async || {
+            let (world, _) = started(fal, None).await;
+            world.crash_at(point);
+            sleep(WEBHOOKS_HAVE_COME).await;
+            assert_eq!(ended(&world), end, "{point:?}");
+            all_is_well(&world, point).await;
+        });
+    }
+    calls
+}
+
+#[test]
+fn a_webhook_survives_a_death_at_every_point() {
+    let keys = "fal GET";
+    let both = [READ, READ, keys, keys, FIRST_PICTURE, FIRST_PICTURE, BALANCE, SETTLE];
+    assert_eq!(webhooks(FalBehaviour::Quick, "SUCCEEDED"), both);
+}
+
+#[test]
+fn a_webhook_about_a_failure_survives_a_death_at_every_point() {
+    let calls = webhooks(FalBehaviour::Broken, "FAILED");
+    assert!(calls.contains(&RELEASE.to_owned()) && calls.contains(&"fal PUT".to_owned()), "{calls:?}");
+}
+
+/// No webhook comes, and nobody asks: the run once a minute ends the batch, although it dies somewhere.
+#[test]
+fn a_pull_survives_a_death_at_every_point() {
+    let minute = Duration::from_secs(60);
+    let calls = in_paused_time(async || {
+        let (world, _) = started(FalBehaviour::Silent, None).await;
+        sleep(minute).await;
+        world.take_calls();
+        world.heal().await;
+        assert_eq!(ended(&world), "SUCCEEDED");
+        world.take_calls()
+    });
+    let (due, turn, state) = ("DynamoDB Query", "DynamoDB UpdateItem", "fal GET");
+    let pull = [due, READ, turn, state, state, state, state, FIRST_PICTURE, BALANCE, SETTLE, READ];
+    assert_eq!(calls, pull);
+    for point in points(calls.len()) {
+        in_paused_time(async || {
+            let (world, _) = started(FalBehaviour::Silent, None).await;
+            sleep(minute).await;
+            world.crash_at(point);
+            world.heal().await;
+            sleep(minute).await;
+            world.heal().await;
+            assert_eq!(ended(&world), "SUCCEEDED", "{point:?}");
+            all_is_well(&world, point).await;
+        });
+    }
 }
