@@ -1,6 +1,7 @@
 //! A stack of the test's own, and users who call it as a front end would.
 
 pub mod logs;
+mod states;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,13 +9,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use common::generations::Generation;
-use common::ledger::Ledger;
 use common::tables::{GenerationsTable, LedgerTable, ProfilesTable, Tables};
 use fal_double::{FalDouble, Fault, Injection};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kit::auditor::Snapshot;
-use kit::records::pending;
 use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
 use local_stack::users;
@@ -250,19 +248,6 @@ impl Potret {
 
     pub fn bucket(&self) -> &str {
         &self.stack.resources.buckets[0]
-    }
-
-    /// The ledger, for states that no route can bring about.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.dynamodb(), self.tables())
-    }
-
-    /// Leaves a hold of `merchant` whose lease has expired, as a function does that is killed.
-    pub async fn leave_an_expired_hold(&self) -> Generation {
-        let then = Timestamp::now() - SignedDuration::from_mins(5);
-        let left = pending("merchant", then);
-        self.ledger().hold(&left, then).await.expect("a hold");
-        left
     }
 
     /// Checks every invariant of the coins. No request may be running.

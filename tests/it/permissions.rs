@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::net::{self, Trust};
-use fal_double::Fault;
+use fal_double::{Fault, StrangeWebhook, WEBHOOK_USER, WebhookBehaviour};
+use jiff::SignedDuration;
 use local_stack::functions::{self, Deployed};
 use serde_json::{Value, json};
+use url::Url;
 
+use crate::asynchronous::location;
 use crate::harness::{A_PROMPT, Potret, Setup, User};
 use crate::pictures;
 use crate::recorder::Recorder;
@@ -85,7 +89,10 @@ impl Recorded {
         let (s3_url, s3) = Recorder::before(Some(behind.stack.s3.endpoint())).await;
         let (ssm_url, ssm) = Recorder::before(None).await;
         let setup = Setup::default().setting("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url);
-        let potret = setup.setting("AWS_ENDPOINT_URL_S3", s3_url).start().await;
+        let setup = setup.setting("AWS_ENDPOINT_URL_S3", s3_url).setting("PULL_AFTER_SECONDS", "1");
+        let potret = setup.start().await;
+        // A webhook is another function's invocation, whose calls would be recorded as well.
+        potret.fal().webhooks(WebhookBehaviour { lost: true, ..WebhookBehaviour::default() });
         let tables = potret.tables();
         let names = [
             (tables.profiles.name().to_owned(), "ProfilesTable"),
@@ -129,8 +136,11 @@ impl Recorded {
     }
 }
 
+/// A little longer than `PULL_AFTER_SECONDS`.
+const UNTIL_FAL_IS_ASKED: Duration = Duration::from_millis(1_100);
+
 /// Goes through every path of generate-image: photos in the body and uploaded, replays, failures, expired
-/// holds.
+/// holds, asynchronous batches that are waited for, repeated, and refused by fal.
 async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str) {
     potret.leave_an_expired_hold().await;
     let photos = json!({"prompt": "a bag", "face_image": pictures::png(), "product_images": [uploaded]});
@@ -143,26 +153,89 @@ async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str)
     assert_eq!(merchant.generate_with_key("gone", &gone).await.status, 422);
     potret.fal_fails(Fault::InternalError);
     assert_eq!(merchant.generate(&A_PROMPT).await.status, 502);
+    potret.fal_fails(Fault::AccountLocked);
+    assert_eq!(merchant.start("refused", "respond-async").await.status, 503);
     potret.fal().clear_faults();
+    location(&merchant.start("async", "respond-async, wait=1").await);
+    tokio::time::sleep(UNTIL_FAL_IS_ASKED).await;
+    assert_eq!(merchant.start("async", "respond-async").await.status, 200);
+}
+
+/// Leaves asynchronous batches for whoever looks at them: one that fal has made, one that failed at fal, and one
+/// past its lease. Returns where they are.
+async fn batches_that_are_due(potret: &Potret, merchant: &User, key: &str) -> [String; 3] {
+    potret.fal_fails_once(Fault::ContentPolicyViolation, 0);
+    let failed = location(&merchant.start(&format!("{key}-failed"), "respond-async").await);
+    let made = location(&merchant.start(&format!("{key}-made"), "respond-async").await);
+    let (expired, _) = potret.leave_a_running_batch(SignedDuration::from_mins(20)).await;
+    tokio::time::sleep(UNTIL_FAL_IS_ASKED).await;
+    [made, failed, format!("/api/generations/{}", expired.generation_id)]
+}
+
+/// Goes through every path of fal-webhook: a wrong address, both pictures, a failure, and what comes late.
+async fn tell_in_every_way(potret: &Potret, batches: &[[Url; 2]]) {
+    let [delivered, failed] = batches else { panic!("two batches") };
+    let ok = json!({"status": "OK", "payload": {"images": [{"url": "https://v3.fal.media/files/a.jpg"}]}});
+    let error = json!({"status": "ERROR", "error": "Invalid status code: 500", "payload": {"detail": "x"}});
+    let mut wrong = delivered[0].clone();
+    wrong.set_path("/api/fal-webhook/made-by-nobody");
+    let [first, second] = delivered;
+    let late = first;
+    for (url, report, status) in [
+        (&wrong, &ok, 404),
+        (first, &ok, 200),
+        (second, &ok, 200),
+        (late, &ok, 200),
+        (&failed[1], &error, 200),
+        (&failed[0], &ok, 200),
+    ] {
+        let mut body = report.clone();
+        body["request_id"] = json!("r");
+        let (request_id, user_id) = ("r".to_owned(), WEBHOOK_USER.to_owned());
+        let webhook = StrangeWebhook { url: url.to_string(), body, request_id, user_id };
+        assert_eq!(potret.fal().send_webhook(webhook).await.status, Some(status), "{report}");
+    }
 }
 
 #[tokio::test]
 async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
     let recorded = Recorded::start().await;
-    let merchant = recorded.potret.user_with("merchant", 10).await;
+    let potret = &recorded.potret;
+    let merchant = potret.user_with("merchant", 20).await;
     let environments: BTreeMap<_, _> =
         resources().functions.into_iter().map(|function| (function.name, function.environment)).collect();
     let mut needed = BTreeSet::new();
     for function in functions::ALL {
+        // What other functions have to do beforehand.
         let uploaded = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
+        let (mut due, mut told) = (Vec::new(), Vec::new());
+        match function.name {
+            "generations" | "heal-batches" => {
+                due.extend(batches_that_are_due(potret, &merchant, function.name).await);
+            }
+            "fal-webhook" => {
+                for _ in 0..2 {
+                    told.push(potret.leave_a_running_batch(SignedDuration::ZERO).await.1);
+                }
+            }
+            _ => {}
+        }
         recorded.begin();
         recorded.start_function(&function, &environments[function.name]).await;
         match function.name {
-            "generate-image" => generate_in_every_way(&recorded.potret, &merchant, &uploaded).await,
+            "generate-image" => generate_in_every_way(potret, &merchant, &uploaded).await,
+            "fal-webhook" => tell_in_every_way(potret, &told).await,
+            "heal-batches" => {
+                assert_eq!(potret.call(function.name, &json!({})).await, Ok(json!({"due": 3, "ended": 3})));
+            }
             "generations" => {
                 let list = merchant.get("/api/generations").await;
-                let id = list.body["generations"][0]["generation_id"].as_str().expect("an id").to_owned();
-                assert_eq!(merchant.get(&format!("/api/generations/{id}")).await.status, 200);
+                assert_eq!(list.status, 200);
+                let mut ended = Vec::new();
+                for place in &due {
+                    ended.push(merchant.get(place).await.body["status"].clone());
+                }
+                assert_eq!(ended, ["succeeded", "failed", "expired"]);
             }
             "coin-balance" => drop(merchant.coins().await),
             "create-upload" => drop(merchant.upload("image/jpeg", pictures::jpeg_file()).await),
@@ -175,8 +248,8 @@ async fn the_policies_of_every_function_allow_exactly_the_calls_of_its_code() {
             }
             "add-coins" => {
                 let payment = json!({"user_id": "merchant", "coins": 1, "reference": "one-more"});
-                recorded.potret.add_coins(&payment).await.expect("coins");
-                recorded.potret.add_coins(&payment).await.expect("the same coins");
+                potret.add_coins(&payment).await.expect("coins");
+                potret.add_coins(&payment).await.expect("the same coins");
             }
             "authorizer" => {}
             other => panic!("add an arm that goes through every path of {other}"),
@@ -215,10 +288,8 @@ fn no_policy_has_a_wildcard_and_no_permission_comes_from_outside_the_policies() 
 #[test]
 fn the_ledger_is_append_only_for_every_role() {
     let changes: Vec<_> = allowed().into_iter().filter(|line| line.ends_with("LedgerTable")).collect();
-    assert_eq!(
-        changes,
-        ["add-coins: dynamodb:PutItem on LedgerTable", "generate-image: dynamodb:PutItem on LedgerTable"]
-    );
+    let appending = ["add-coins", "fal-webhook", "generate-image", "generations", "heal-batches"];
+    assert_eq!(changes, appending.map(|name| format!("{name}: dynamodb:PutItem on LedgerTable")));
     let policy = &template()["Resources"]["LedgerTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"];
     let statement = &policy["Statement"][0];
     assert_eq!((&statement["Effect"], &statement["Principal"]), (&json!("Deny"), &json!("*")));
@@ -259,4 +330,8 @@ fn the_concurrency_of_every_function_is_limited_and_the_api_is_throttled() {
     let throttling = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
     assert_eq!(throttling["ThrottlingBurstLimit"], json!({"Ref": "ThrottlingBurst"}));
     assert_eq!(throttling["ThrottlingRateLimit"], json!({"Ref": "ThrottlingRate"}));
+    // Anybody can call this route, so its limits are its own: the users' share stays theirs.
+    let routes = &template["Resources"]["Api"]["Properties"]["RouteSettings"];
+    let own = json!({"ThrottlingBurstLimit": {"Ref": "WebhookBurst"}, "ThrottlingRateLimit": {"Ref": "WebhookRate"}});
+    assert_eq!(*routes, json!({"POST /api/fal-webhook/{callback}": own}));
 }

@@ -1,15 +1,18 @@
 //! Rules about alarms and the dashboard: every metric that they name exists.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use common::metrics::{Metric, NAMESPACE};
-use fal_double::Fault;
+use fal_double::{Fault, WebhookBehaviour};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::template::{resources, template};
 use super::{file, refuse};
+use crate::asynchronous::location;
 use crate::fixtures::event;
-use crate::harness::Potret;
+use crate::harness::Setup;
 
 /// Metrics of AWS itself, with their dimensions:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html> and
@@ -96,22 +99,48 @@ fn shown() -> Vec<Named> {
 
 /// Brings about the event that an alarm reports, and returns the line of metrics.
 async fn bring_about(metric: &str) -> Value {
-    let potret = Potret::start().await;
-    potret.user_with("merchant", 1).await;
-    match metric {
-        "FalKeyRefused" => potret.fal_fails(Fault::BadKey),
-        "FalAccountLocked" => potret.fal_fails(Fault::AccountLocked),
-        "HoldsPastLease" => drop(potret.leave_an_expired_hold().await),
+    let setup = Setup::default().setting("PULL_AFTER_SECONDS", "1");
+    let (potret, merchant) = setup.with_merchant(1).await;
+    let a_minute_has_passed = || ("heal-batches", event("heal-batches", "scheduled", "merchant"));
+    let a_request = || ("generate-image", event("generate-image", "text-to-image", "merchant"));
+    let (function, event) = match metric {
+        "FalKeyRefused" => {
+            potret.fal_fails(Fault::BadKey);
+            a_request()
+        }
+        "FalAccountLocked" => {
+            potret.fal_fails(Fault::AccountLocked);
+            a_request()
+        }
+        "HoldsPastLease" => {
+            potret.leave_an_expired_hold().await;
+            a_request()
+        }
+        "WebhooksRefused" => {
+            let (_, [address, _]) = potret.leave_a_running_batch(SignedDuration::ZERO).await;
+            let mut unsigned = event("fal-webhook", "wrong-token", "merchant");
+            unsigned["pathParameters"]["callback"] = json!(address.path().rsplit('/').next());
+            ("fal-webhook", unsigned)
+        }
+        "BatchesLate" => {
+            potret.leave_a_running_batch(SignedDuration::from_mins(11)).await;
+            a_minute_has_passed()
+        }
+        "ResultsPulled" => {
+            potret.fal().webhooks(WebhookBehaviour { lost: true, ..WebhookBehaviour::default() });
+            location(&merchant.start("k", "respond-async").await);
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+            a_minute_has_passed()
+        }
         _ => panic!("add the event that {metric} counts"),
-    }
-    let event = event("generate-image", "text-to-image", "merchant");
-    potret.invoke("generate-image", &event).await.metrics
+    };
+    potret.invoke(function, &event).await.metrics
 }
 
 #[tokio::test]
 async fn the_metric_of_every_alarm_is_emitted_with_its_namespace_and_dimension() {
     let ours: Vec<_> = alarmed().into_iter().filter(|named| !named.namespace.starts_with("AWS/")).collect();
-    assert!(ours.len() >= 3, "{ours:?}");
+    assert!(ours.len() >= 6, "{ours:?}");
     for Named { by, namespace, metric, dimension, resource } in ours {
         let line = bring_about(&metric).await;
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
