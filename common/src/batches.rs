@@ -120,7 +120,10 @@ impl Batches {
                     }
                     return Ok(());
                 }
-                PictureRecorded::Late => return Ok(log_late(&hold)),
+                PictureRecorded::Late => {
+                    log_late(&hold);
+                    return Ok(());
+                }
             },
         };
         self.settle(&hold, &pictures, now).await
@@ -137,7 +140,10 @@ impl Batches {
                 metrics::count(Metric::CoinsSettled, coins);
                 Ok(())
             }
-            Err(SettleRefused::LeaseLost) => Ok(log_late(hold)),
+            Err(SettleRefused::LeaseLost) => {
+                log_late(hold);
+                Ok(())
+            }
             Err(SettleRefused::Unavailable(unavailable)) => Err(unavailable),
         }
     }

@@ -7,7 +7,7 @@
 //! The format is written here because the crates that write it bring a queue with a thread, a global recorder
 //! that mixes invocations, and some thirty crates more.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 
@@ -91,6 +91,7 @@ type Record = BTreeMap<Metric, Vec<f64>>;
 
 tokio::task_local! {
     static RECORD: RefCell<Record>;
+    static SKIPPED: Cell<bool>;
 }
 
 /// Adds `amount` to this invocation's count of `metric`.
@@ -112,6 +113,12 @@ fn record(metric: Metric, note: impl FnOnce(&mut Vec<f64>)) {
     let _ = RECORD.try_with(|record| note(record.borrow_mut().entry(metric).or_default()));
 }
 
+/// Has this invocation write no line, because there was nothing to do: a metric that is written every minute costs
+/// more than the function that writes it.
+pub fn skip() {
+    let _ = SKIPPED.try_with(|skipped| skipped.set(true));
+}
+
 /// Runs `work`, collects what it counts, and logs it as one line.
 pub(crate) async fn of_invocation<T>(
     service: String,
@@ -121,11 +128,14 @@ pub(crate) async fn of_invocation<T>(
     let handled = async {
         let outcome = work.await;
         count(Metric::Invocations, 1);
-        (outcome, RECORD.with(RefCell::take))
+        (outcome, RECORD.with(RefCell::take), SKIPPED.with(Cell::get))
     };
-    let (outcome, record) = RECORD.scope(RefCell::default(), handled).await;
-    let line = line(&service, &function_request_id, &record, Timestamp::now());
-    tracing::info!(target: TARGET, %line);
+    let handled = SKIPPED.scope(Cell::default(), RECORD.scope(RefCell::default(), handled));
+    let (outcome, record, is_skipped) = handled.await;
+    if !is_skipped {
+        let line = line(&service, &function_request_id, &record, Timestamp::now());
+        tracing::info!(target: TARGET, %line);
+    }
     outcome
 }
 

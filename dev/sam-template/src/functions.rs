@@ -57,15 +57,24 @@ fn schedule(template: &Plain, properties: &str) -> anyhow::Result<Option<Duratio
     for event in template.names(&events)?.into_iter().map(|name| format!("{events}/{name}")) {
         if template.text(&format!("{event}/Type"))? == "Schedule" {
             let rate = template.text(&format!("{event}/Properties/Schedule"))?;
-            ensure!(
-                rate == "rate(1 minute)",
-                "{}: `rate(1 minute)` expected: no other is known here",
-                shown(&event)
-            );
-            return Ok(Some(Duration::from_secs(60)));
+            let every = interval(&rate);
+            return every
+                .map(Some)
+                .with_context(|| format!("{}: a rate such as `rate(5 minutes)` expected", shown(&event)));
         }
     }
     Ok(None)
+}
+
+/// The time between two runs of `rate(5 minutes)`.
+fn interval(rate: &str) -> Option<Duration> {
+    let (number, unit) = rate.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
+    let seconds = match unit.trim_end_matches('s') {
+        "minute" => 60,
+        "hour" => 60 * 60,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()? * seconds))
 }
 
 /// All routes, from the `HttpApi` events of the functions.

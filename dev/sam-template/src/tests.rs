@@ -57,7 +57,7 @@ fn the_api_has_the_cors_rules_of_the_template() {
     assert_eq!(cors.allow_methods, ["GET", "POST"]);
     assert_eq!(
         cors.allow_headers,
-        ["authorization", "content-type", "idempotency-key", "accept-language", "if-none-match"]
+        ["authorization", "content-type", "idempotency-key", "accept-language", "if-none-match", "prefer"]
     );
     assert!(cors.expose_headers.contains(&"idempotency-replayed".to_owned()));
     assert_eq!(cors.max_age, Some(3600));

@@ -125,6 +125,8 @@ impl FalWebhook {
             return Err(forged("it is about another job"));
         }
         let is_fresh = signed.is_fresh(call.clock.now());
+        let (generation_id, fal_user_id) = (generation.generation_id, &signed.user_id);
+        tracing::info!(%generation_id, %slot, fal_user_id, is_fresh, "webhook of fal received");
         Ok(if is_fresh { Trust::Signed(webhook) } else { Trust::Stale(webhook) })
     }
 

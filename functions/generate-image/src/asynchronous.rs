@@ -58,7 +58,7 @@ impl GenerateImage {
         let wait_until = wait_until.min(Instant::now() + preference.wait.unwrap_or_default());
         let lease_until = order.clock.arrived_at() + self.batch.async_lease;
         let found = match self.prepare(order, request, lease_until).await? {
-            Prepared::Delivered(generation) => Found::Delivered(generation),
+            Prepared::Delivered(generation) => Found::Delivered(*generation),
             Prepared::New(pending, plan) => self.start_or_find(order, *pending, &plan, public_url).await?,
         };
         let mut response = match found {

@@ -47,9 +47,9 @@ pub(crate) struct Order<'a> {
 /// What a request comes to before anything is held.
 pub(crate) enum Prepared {
     /// A batch that can be held, and the plan to make it.
-    New(Box<Generation>, Plan),
+    New(Box<Generation>, Box<Plan>),
     /// A batch that was delivered before.
-    Delivered(Generation),
+    Delivered(Box<Generation>),
 }
 
 impl GenerateImage {
@@ -65,7 +65,7 @@ impl GenerateImage {
         let lease_until = clock.deadline() + LEASE_AFTER_DEADLINE;
         let (pending, plan) = match self.prepare(order, request, lease_until).await? {
             Prepared::New(pending, plan) => (*pending, plan),
-            Prepared::Delivered(generation) => return Ok(replay(generation)),
+            Prepared::Delivered(generation) => return Ok(replay(*generation)),
         };
         let hold = match self.batches.ledger().hold(&pending, clock.arrived_at()).await? {
             HoldOutcome::Held(hold) => hold,
@@ -109,7 +109,7 @@ impl GenerateImage {
             // A batch that was delivered long ago is replayed although its photos are gone.
             let earlier = self.batches.generations().find(user_id, generation_id).await?;
             return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {
-                Some(generation) => Ok(Prepared::Delivered(generation)),
+                Some(generation) => Ok(Prepared::Delivered(Box::new(generation))),
                 None => Err(faults.into()),
             };
         }
@@ -130,7 +130,7 @@ impl GenerateImage {
             check_at: None,
             error_code: None,
         };
-        Ok(Prepared::New(Box::new(pending), plan))
+        Ok(Prepared::New(Box::new(pending), Box::new(plan)))
     }
 
     async fn plan(

@@ -94,6 +94,9 @@ impl EventFunction for HealBatches {
             HealError::TryAgain
         })?;
         let healed = Healed { due: due.len(), ended: 0 };
+        if due.is_empty() {
+            metrics::skip();
+        }
         let looks =
             stream::iter(due).take_until(sleep(BEGIN_WITHIN)).map(async |(user_id, generation_id)| {
                 let looked = timeout(LOOK_WITHIN, self.heal(user_id, generation_id, now)).await;

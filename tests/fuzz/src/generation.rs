@@ -8,7 +8,8 @@ use lambda_http::http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
-use simulation::world::{World, in_paused_time};
+use simulation::time::in_paused_time;
+use simulation::world::World;
 
 use crate::{offline, responses};
 

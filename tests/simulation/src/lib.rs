@@ -16,8 +16,10 @@
 
 pub mod lambda;
 pub mod network;
+pub mod preferences;
 pub mod queue;
 pub mod servers;
+pub mod time;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ const ALL_LEASES_HAVE_PASSED: Duration = Duration::from_secs(150);
 
 /// Runs the world of `seed` to its end and audits it. The same seed runs the same way.
 pub fn run(seed: u64) -> Result<Figures, Box<Failure>> {
-    world::in_paused_time(async || {
+    time::in_paused_time(async || {
         let world = World::new(seed).await;
         live(&world, seed).await;
         world.verdict()

@@ -17,11 +17,12 @@ use sam_template::tables::create_missing_tables;
 use sam_template::{AuthMode, LocalStack, Resources};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
 use crate::lambda::{Death, Instance};
 use crate::network::Connection;
+use crate::preferences::Preferences;
 use crate::queue::{MAX_DELIVERIES, Queue, Telling};
 use crate::servers::{self, AWS, Fal, FalBehaviour, ObjectStore, Server};
 use crate::{Failure, Figures};
@@ -34,9 +35,6 @@ const LONGEST_DELAY: Duration = Duration::from_secs(12);
 
 /// How long the coins of an asynchronous batch are held.
 pub const ASYNC_LEASE: Duration = Duration::from_secs(100);
-
-/// A debug build's futures are too large for a thread's usual stack.
-const STACK_BYTES: usize = 16 << 20;
 
 /// A simulated world.
 pub struct World {
@@ -75,28 +73,6 @@ pub struct CrashPoint {
 pub enum Moment {
     BeforeRequest,
     AfterReply,
-}
-
-/// Which requests prefer an asynchronous batch.
-#[derive(Debug)]
-pub enum Preferences {
-    Never,
-    Always,
-    AtRandom(Rng),
-}
-
-/// Runs `work` on a thread of its own, whose clock stands still while anything can be done, and then jumps.
-pub fn in_paused_time<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
-    let work = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        // Webhooks and the run once a minute are tasks beside the work, on the same thread.
-        runtime.expect("a runtime").block_on(LocalSet::new().run_until(work()))
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        let done = thread.expect("a thread").join();
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 impl World {
@@ -371,7 +347,7 @@ impl World {
 
 impl Backend for World {
     async fn generate(&self, user: &str, key: Option<&str>, body: &Value) -> Option<merchants::Response> {
-        let prefer = lock(&self.preferences).next();
+        let prefer = lock(&self.preferences).header();
         let response = self.instance().generate(user, key, body, prefer.as_deref()).await;
         let said = response.as_ref().map(|response| (response.status, response.code()));
         self.note(format!("{}, {prefer:?}: {said:?}", body["prompt"]));
@@ -403,29 +379,6 @@ impl Backend for World {
 
     fn auditor(&self) -> MutexGuard<'_, Auditor> {
         lock(&self.auditor)
-    }
-}
-
-impl Preferences {
-    /// The `Prefer` header of the next request. Half of the requests have one at random, and some of these wait.
-    fn next(&mut self) -> Option<String> {
-        match self {
-            Self::Never => None,
-            Self::Always => Some("respond-async".to_owned()),
-            Self::AtRandom(rng) => match rng.u8(0..6) {
-                0 | 1 => Some("respond-async".to_owned()),
-                2 => Some(format!("respond-async, wait={}", rng.u8(1..25))),
-                _ => None,
-            },
-        }
-    }
-
-    /// How often a merchant looks at a batch that goes on.
-    fn looks(&mut self) -> u8 {
-        match self {
-            Self::AtRandom(rng) => rng.u8(0..=3),
-            _ => 0,
-        }
     }
 }
 

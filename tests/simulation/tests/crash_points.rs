@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use kit::merchants::{PHOTO, Payment, ask, come_again, pay};
 use serde_json::{Value, json};
+use simulation::preferences::Preferences;
 use simulation::servers::FalBehaviour;
-use simulation::world::{ASYNC_LEASE, CrashPoint, Moment, Preferences, World, in_paused_time};
+use simulation::time::in_paused_time;
+use simulation::world::{ASYNC_LEASE, CrashPoint, Moment, World};
 use tokio::time::sleep;
 
 /// What is promised: a dead function's coins can be spent again so long after it had to end.

@@ -1,7 +1,8 @@
 //! Sixty worlds in every run of the tests; CI runs a thousand, and `cargo run --release -p simulation` a million.
 
 use kit::merchants::Backend;
-use simulation::world::{World, in_paused_time};
+use simulation::time::in_paused_time;
+use simulation::world::World;
 use simulation::{live, run};
 
 /// So many that every kind of trouble meets every kind of call.
