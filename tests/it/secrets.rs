@@ -4,6 +4,7 @@ use fal_double::Fault;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::asynchronous::location;
 use crate::harness::logs::logged;
 use crate::harness::{Potret, Response};
 use crate::pictures;
@@ -19,6 +20,10 @@ async fn no_secret_is_logged_stored_or_sent_to_a_client() {
         potret.fal_fails_once(fault, 0);
         responses.push(merchant.generate(&body).await);
     }
+    potret.fal().clear_faults();
+    let started = merchant.start("asynchronous", "respond-async").await;
+    responses.push(merchant.follow(&location(&started)).await);
+    responses.push(started);
     responses.push(merchant.last_prompt().await);
     let forged = merchant.request(Method::GET, "/api/coin-balance").bearer_auth("forged.token.value");
     responses.push(Response::to(forged).await);
@@ -37,8 +42,12 @@ async fn no_secret_is_logged_stored_or_sent_to_a_client() {
         ("a photo", &photo[100..160]),
         ("the local S3 secret", "local-secret"),
     ];
+    let webhooks = potret.fal().deliveries();
+    let callbacks = webhooks.iter().filter_map(|delivery| Some(delivery.url.rsplit_once('/')?.1));
+    let callbacks: Vec<_> = callbacks.map(|callback| ("the address of a webhook", callback)).collect();
+    assert_eq!(callbacks.len(), 2);
     for (place, text) in &places {
-        for (secret, needle) in secrets {
+        for (secret, needle) in secrets.iter().chain(&callbacks).copied() {
             assert!(!text.contains(needle), "{secret} is in {place}");
         }
     }

@@ -87,10 +87,12 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         response.headers_mut().insert(REQUEST_ID_HEADER, request_id);
     }
 
+    // A path may hold a secret, as the address of a webhook does: the route's own path is logged, as on AWS.
+    let route = gateway.routes.find(&parts.method, parts.uri.path()).map(|(route, _)| route.path.as_str());
     info!(
         request_id,
         method = %parts.method,
-        path = parts.uri.path(),
+        path = route.unwrap_or(parts.uri.path()),
         status = response.status().as_u16(),
         duration_ms = started.elapsed().as_millis() as u64,
         "request answered"
