@@ -20,13 +20,16 @@ export class BatchCard {
   #stage = element('p');
   #elapsed = element('p', { class: 'hint', 'aria-hidden': 'true' });
   #bar;
-  #area = element('div', { class: 'area' });
+  #pictures = element('div');
+  /** A problem lies over all that is being made, so that nothing moves when it comes. */
+  #making;
+  #problem = element('div', { class: 'problem-place' });
   #receipt = element('p');
   #note = element('div', { class: 'note hint' });
 
   /** Returns what the card shows, in the page's language. */
   #view = () => ({});
-  /** What the area shows. It is made anew only when that changes, so that a focused link stays focused. */
+  /** What kind of content the card shows. It is made anew only when that changes, so that a focused link stays. */
   #shown = null;
   #said = null;
   #newest = null;
@@ -39,14 +42,14 @@ export class BatchCard {
     this.#title = element('h2', { id, class: 'batch-title', tabindex: '-1' });
     this.#prompt = element('p', { class: 'past-prompt' }, prompt ?? '');
     this.#bar = element('progress', { 'aria-labelledby': id, max: 2 });
+    const stage = element('div', { class: 'stage' }, this.#stage, this.#elapsed);
+    this.#making = element('div', { class: 'making' }, stage, this.#bar, this.#pictures);
     this.element = element(
       'article',
       { class: 'card batch', 'aria-labelledby': id },
       this.#title,
       this.#prompt,
-      element('div', { class: 'stage' }, this.#stage, this.#elapsed),
-      this.#bar,
-      this.#area,
+      element('div', { class: 'area' }, this.#making, this.#problem),
       this.#receipt,
       this.#note,
     );
@@ -70,7 +73,7 @@ export class BatchCard {
     this.#become(() => ({
       title: text('making_title'),
       stage: text(key, values),
-      content: blankPictures,
+      pictures: blankPictures,
       receipt: receipt('price', currentSession().coins_per_batch),
     }));
   }
@@ -88,14 +91,17 @@ export class BatchCard {
     else if (batch.status === 'succeeded') {
       this.#end('done', () => ({
         title: text('done_title'),
-        content: () => pictures(batch),
+        stage: text('making_stage', { made: 2 }),
+        made: 2,
+        pictures: () => pictures(batch),
         receipt: receipt('paid', batch.coins, batch.remaining_coins),
         note: remarks(batch, response),
+        spoken: text('done_title'),
       }));
     } else {
       this.#end('failed', () => ({
         title: text('failed_title'),
-        content: () => plainProblem(failureWords(batch), retry),
+        problem: () => plainProblem(failureWords(batch), retry),
         receipt: receipt('kept'),
         spoken: `${text('failed_title')}. ${failureWords(batch)}`,
       }));
@@ -111,7 +117,7 @@ export class BatchCard {
   gone() {
     this.#end('gone', () => ({
       title: text('failed_title'),
-      content: () => plainProblem(text('batch_gone')),
+      problem: () => plainProblem(text('batch_gone')),
       spoken: text('batch_gone'),
     }));
   }
@@ -121,7 +127,7 @@ export class BatchCard {
     const { code, detail } = response.body;
     this.#end('problem', () => ({
       title: text('failed_title'),
-      content: () => problemCard(response, retry),
+      problem: () => problemCard(response, retry),
       // Without a code, or if the API asks for a repeat, the batch may have been made all the same.
       receipt: code && code !== 'try_again' ? receipt('kept') : undefined,
       spoken: detail ?? text('failed_title'),
@@ -145,7 +151,7 @@ export class BatchCard {
       title: text(isQueued ? 'queued_title' : 'making_title'),
       stage: isLost ? text('following_lost') : stage(),
       made,
-      content: blankPictures,
+      pictures: blankPictures,
       receipt: progress && receipt('held', progress.price),
       note: [text('may_close')],
     }));
@@ -165,28 +171,28 @@ export class BatchCard {
   }
 
   #draw() {
-    const { kind = 'running', title, stage = '', made, content, receipt: told, note = [], spoken } = this.#view();
+    const view = this.#view();
+    const { kind = 'running', title, stage, made, receipt: told, note = [] } = view;
     this.element.dataset.state = kind;
     this.#title.textContent = title;
-    this.#stage.textContent = stage;
+    this.#making.classList.toggle('covered', Boolean(view.problem));
+    if (!view.problem) {
+      this.#stage.textContent = stage;
+      if (made) this.#bar.value = made;
+      else this.#bar.removeAttribute('value');
+    }
     this.tick();
-    this.#bar.hidden = !this.isRunning;
-    if (made) this.#bar.value = made;
-    else this.#bar.removeAttribute('value');
     const shown = `${kind} ${language()}`;
-    if (this.#shown !== shown) this.#area.replaceChildren(room(kind), content());
+    if (this.#shown !== shown) {
+      if (view.pictures) this.#pictures.replaceChildren(view.pictures());
+      this.#problem.replaceChildren(...(view.problem ? [view.problem()] : []));
+    }
     this.#shown = shown;
     this.#receipt.className = `receipt ${told?.kind ?? ''}`;
     this.#receipt.replaceChildren(...(told?.parts ?? []));
     this.#note.replaceChildren(...note);
-    this.#said = spoken ?? [title, stage].filter(Boolean).join('. ');
+    this.#said = view.spoken ?? `${title}. ${stage}`;
   }
-}
-
-/** The room that pictures take, so that nothing moves when a problem comes in their place. */
-function room(kind) {
-  const isProblem = kind !== 'running' && kind !== 'done';
-  return isProblem ? element('div', { class: 'room', 'aria-hidden': 'true' }, blankPictures()) : '';
 }
 
 const plainProblem = (words, retry) =>

@@ -88,7 +88,7 @@ function row(batch) {
   const facts = [
     new Date(timestamp).toLocaleString(language()),
     text(`status_${status}`),
-    text('coins', { coins }),
+    status !== 'pending' && text('coins', { coins }),
     status === 'failed' && failureWords(batch),
   ];
   return element(
