@@ -27,7 +27,7 @@ test('a merchant can do everything with the keyboard alone', async () => {
   await merchant.promptIs('A Woman model, for Beauty, photorealistic resolusi HD');
   assert.equal(await page.evaluate(() => document.activeElement.value), 'Beauty', 'the focus stays on the choice');
   await page.keyboard.press('Enter');
-  assert.ok(await page.isHidden('#outcome'), 'Enter on a choice spends no coin');
+  assert.equal(await page.locator('.batch').count(), 0, 'Enter on a choice spends no coin');
   await tabTo(page, 'details[data-list="style"] summary');
   await page.keyboard.press('Enter');
   await tabTo(page, '[name="style"]');
@@ -42,11 +42,11 @@ test('a merchant can do everything with the keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await merchant.outcome();
   assert.equal(
-    await page.evaluate(() => document.activeElement.id),
-    'outcome-title',
-    'the focus moves to the outcome',
+    await page.evaluate(() => document.activeElement.className),
+    'batch-title',
+    'the focus moves to the card',
   );
-  await tabTo(page, '#answer a[download]');
+  await tabTo(page, '#batches a[download]');
   assert.equal(await merchant.coins(), 9);
 
   await page.locator('#open-debug').focus();

@@ -47,11 +47,11 @@ test('options become two pictures for one coin', async () => {
   await merchant.promptIs(prompt);
   await merchant.generate();
 
-  assert.equal(await merchant.text('#outcome-title'), 'Gambar Anda sudah jadi');
-  assert.deepEqual(await merchant.beforeAndAfter(), [10, 9]);
+  assert.equal(await merchant.text('.batch-title'), 'Gambar Anda sudah jadi');
+  assert.equal(await merchant.receipt(), '1 koin dipakai Sisa 9 koin');
   assert.equal(await merchant.coins(), 9);
   assert.deepEqual(await merchant.pictureSizes(), [1024, 1024]);
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#answer a[download] >> nth=1')]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#batches a[download] >> nth=1')]);
   assert.match(download.suggestedFilename(), /^potret-[0-9a-f]{8}-2\.jpeg$/);
   const picture = readFileSync(await download.path());
   assert.deepEqual([...picture.subarray(0, 3)], [0xff, 0xd8, 0xff]);
@@ -85,7 +85,7 @@ test('a photo of 6 MB is uploaded first, and the badges show the order of the ph
   const put = page.waitForRequest((request) => request.method() === 'PUT');
   await merchant.generate();
   assert.ok(Number((await (await put).allHeaders())['content-length']) > 6_000_000);
-  assert.deepEqual(await merchant.beforeAndAfter(), [coins, coins - 1]);
+  assert.equal(await merchant.receipt(), `1 koin dipakai Sisa ${coins - 1} koin`);
   assert.equal(await merchant.coins(), coins - 1);
   assert.equal((await merchant.pictureSizes()).length, 2);
   await merchant.screenshot('image-to-image');
@@ -121,9 +121,11 @@ test('the copied curl command and the copied event repeat the request with the s
   };
   const curl = await copied('#copy-curl');
   assert.ok(!curl.includes('Bearer ey'), 'no token is shown');
+  assert.ok(curl.includes("-H 'Prefer: respond-async, wait=20'"), curl);
   const asked = JSON.parse(execFileSync('bash', ['-c', curl], { cwd: ROOT, encoding: 'utf8' }));
   assert.deepEqual(asked, answer);
   const event = await copied('#copy-event');
+  assert.equal(JSON.parse(event).headers.prefer, 'respond-async, wait=20');
   const invoked = await fetch(`${scene.stack.url}/2015-03-31/functions/generate-image/invocations`, {
     method: 'POST',
     body: event,
@@ -140,13 +142,13 @@ test('a new user without coins gets a refusal, adds coins and gets pictures', as
   assert.equal(await merchant.coins(), 0);
   merchant.expectRefusal(403);
   await merchant.generate();
-  assert.match(await merchant.text('#answer'), /Koin Anda tidak cukup untuk pembuatan gambar ini\./);
-  assert.deepEqual(await merchant.beforeAndAfter(), [0, 0]);
+  assert.match(await merchant.text('#batches'), /Koin Anda tidak cukup untuk pembuatan gambar ini\./);
+  assert.equal(await merchant.receipt(), 'Tidak ada koin yang dipakai');
   await merchant.screenshot('insufficient-coins');
-  await merchant.page.click('#answer .problem button >> nth=0');
+  await merchant.page.click('#batches .problem button >> nth=0');
   await merchant.page.locator('#coins', { hasText: '10 koin' }).waitFor();
-  await merchant.page.click('#try-again');
-  await merchant.page.locator('#answer .pictures').waitFor();
+  await merchant.page.click('.try-again');
+  await merchant.outcome();
   assert.equal(await merchant.coins(), 9);
   await merchant.end();
 });
@@ -162,7 +164,7 @@ test('a request whose response was lost is sent again with the same key and char
     } else await route.continue();
   });
   await merchant.generate();
-  assert.match(await merchant.text('#answer'), /Jawaban yang tersimpan/);
+  assert.match(await merchant.text('#batches'), /Jawaban yang tersimpan/);
   assert.equal(await merchant.coins(), coins - 1);
   await merchant.page.context().close();
 });
@@ -178,7 +180,7 @@ test('pictures whose response is lost for good are found in the history', async 
   });
   await merchant.generate();
   assert.equal((await merchant.pictureSizes()).length, 2);
-  assert.deepEqual(await merchant.beforeAndAfter(), [coins, coins - 1]);
+  assert.equal(await merchant.receipt(), `1 koin dipakai Sisa ${coins - 1} koin`);
   await merchant.page.context().close();
 });
 
@@ -201,7 +203,7 @@ test('an error is shown at its field', async () => {
   await merchant.generate();
   assert.equal(await merchant.text('#prompt-error'), 'is required, unless options are given');
   assert.equal(await page.getAttribute('#prompt', 'aria-invalid'), 'true');
-  await page.click('#answer .link');
+  await page.click('#batches .link');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'prompt');
   await page.setInputFiles('#photo-face', {
     name: 'notes.png',

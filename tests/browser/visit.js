@@ -28,14 +28,17 @@ const ARGUMENTS = [
 export const DESKTOP = { viewport: { width: 1280, height: 900 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
-/** In milliseconds. A batch takes up to 3 s, or 26 s if fal is slow. */
-const BATCH_TIMEOUT = 45_000;
+/** The card of the newest batch. */
+export const NEWEST = '.batch:first-child';
 
-/** Starts a stack and a browser before the tests of a file, and stops them after. */
-export function setScene() {
+/** In milliseconds. A batch takes up to 3 s. */
+const BATCH_TIMEOUT = 25_000;
+
+/** Starts a stack, with these environment variables, and a browser before the tests of a file, and stops them after. */
+export function setScene(environment) {
   const scene = {};
   before(async () => {
-    [scene.stack, scene.browser] = await Promise.all([startStack(), openBrowser()]);
+    [scene.stack, scene.browser] = await Promise.all([startStack(environment), openBrowser()]);
   });
   after(async () => {
     await scene.browser?.close();
@@ -65,6 +68,13 @@ export async function visit(browser, url, look = DESKTOP) {
   const visit = new Visit(page, url);
   await visit.open();
   return visit;
+}
+
+/** Opens the playground in another tab of the same browser. */
+export async function anotherTab(first) {
+  const tab = new Visit(await first.page.context().newPage(), first.url);
+  await tab.open();
+  return tab;
 }
 
 class Visit {
@@ -139,9 +149,10 @@ class Visit {
   }
 
   async outcome() {
-    await this.page.locator('#answer .pictures, #answer .problem').waitFor({ timeout: BATCH_TIMEOUT });
-    await this.page.waitForFunction(() =>
-      [...document.querySelectorAll('#answer img')].every((image) => image.complete),
+    await this.page.locator(`${NEWEST}:not([data-state="running"])`).waitFor({ timeout: BATCH_TIMEOUT });
+    await this.page.waitForFunction(
+      (card) => [...document.querySelectorAll(`${card} img`)].every((image) => image.complete),
+      NEWEST,
     );
   }
 
@@ -161,15 +172,29 @@ class Visit {
     return coins;
   }
 
-  /** The coins before and after the newest batch, from its card. */
-  async beforeAndAfter() {
-    return [Number(await this.text('#coins-before')), Number(await this.text('#coins-after'))];
+  /** What the newest card says that its batch costs. */
+  async receipt() {
+    return (await this.text(`${NEWEST} .receipt`)).replace(/\s+/g, ' ');
   }
 
   async pictureSizes() {
     return this.page
-      .locator('#answer .pictures img')
+      .locator(`${NEWEST} .pictures img`)
       .evaluateAll((images) => images.map((image) => image.naturalWidth));
+  }
+
+  /** Waits until the newest card says this. */
+  async stage(words) {
+    await this.page.locator(`${NEWEST} .stage`, { hasText: words }).waitFor();
+  }
+
+  /** The user's generations, newest first, from the API. */
+  async generations() {
+    return this.page.evaluate(async () => {
+      const { token } = await (await fetch(`/_local/session?user=${document.getElementById('user').value}`)).json();
+      const response = await fetch('/api/generations', { headers: { authorization: `Bearer ${token}` } });
+      return (await response.json()).generations;
+    });
   }
 
   screenshot(name) {

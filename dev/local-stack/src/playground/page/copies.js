@@ -20,12 +20,13 @@ function shownText(text) {
 }
 
 /** A command that repeats the request from the repository's root. The shell makes the token, so it is not shown. */
-export function curl(origin, user, { path, body, key }) {
+export function curl(origin, user, { path, body, key, prefer }) {
   const quoted = `'${user.replaceAll("'", "'\\''")}'`;
   return [
     `curl -s ${origin}${path} \\`,
     `  -H "Authorization: Bearer $(cargo -q dev token ${quoted})" \\`,
     `  -H 'Content-Type: application/json' -H 'Idempotency-Key: ${key}' \\`,
+    `  -H 'Prefer: ${prefer}' \\`,
     `  --data-binary @- <<'JSON'`,
     body,
     'JSON',
@@ -33,7 +34,7 @@ export function curl(origin, user, { path, body, key }) {
 }
 
 /** The event that API Gateway would pass to the function, in the form of the files in `events/`. */
-export function eventFixture(host, user, { path, body, key }, now = new Date()) {
+export function eventFixture(host, user, { path, body, key, prefer }, now = new Date()) {
   const agent = globalThis.navigator?.userAgent ?? 'playground';
   const routeKey = `POST ${path}`;
   const domain = host.replace(/:\d+$/, '');
@@ -49,6 +50,7 @@ export function eventFixture(host, user, { path, body, key }, now = new Date()) 
       'content-type': 'application/json',
       host,
       'idempotency-key': key,
+      prefer,
       'user-agent': agent,
       'x-amzn-trace-id': 'Root=1-69634495-0123456789abcdef00000001',
       'x-forwarded-for': '127.0.0.1',

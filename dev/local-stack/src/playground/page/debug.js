@@ -3,7 +3,7 @@
 import { call, currentSession } from './api.js';
 import { curl, eventFixture, shown } from './copies.js';
 import { byId, element } from './elements.js';
-import { PATH } from './generation.js';
+import { PATH, PREFER } from './generation.js';
 import { onLanguage, text } from './texts.js';
 
 let last = null;
@@ -84,7 +84,7 @@ function payload(entry, toFal) {
 function request() {
   const { user_id: user } = currentSession();
   const made = part('request', text('debug_request'), JSON.parse(last.body));
-  const again = { path: PATH, body: last.body, key: last.key };
+  const again = { path: PATH, body: last.body, key: last.key, prefer: PREFER };
   made.append(
     element(
       'p',

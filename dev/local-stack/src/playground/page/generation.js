@@ -2,9 +2,11 @@
 
 import { call, currentSession, upload } from './api.js';
 import { dataUrl } from './photos.js';
-import { text } from './texts.js';
 
 export const PATH = '/api/generate-image';
+
+/** The batch outlives its request: if it takes longer than so many seconds, it is followed by its id. */
+export const PREFER = 'respond-async, wait=20';
 
 /** How many lost responses lead to another try, and how long all tries may take, in milliseconds. */
 const MAX_LOSSES = 3;
@@ -20,7 +22,7 @@ export async function requestBody(wanted, plan, report) {
   const user = currentSession().user_id;
   const uploads = plan.filter(({ photo, way }) => way === 'upload' && photo.uploadedFor !== user);
   for (const [index, { photo }] of uploads.entries()) {
-    report(text('stage_uploading', { number: index + 1, count: uploads.length }));
+    report('stage_uploading', { number: index + 1, count: uploads.length });
     photo.upload = `upload:${await upload(photo.file, photo.type)}`;
     photo.uploadedFor = user;
   }
@@ -39,41 +41,45 @@ export async function requestBody(wanted, plan, report) {
   });
 }
 
-/** Sends a request until a response comes. The key makes that safe: a repeated request is charged once. */
+/**
+ * Sends a request until a response comes. The key makes that safe: a repeated request is charged once. Returns
+ * `null` if there is no response and the history has no such batch either.
+ */
 export async function generate(request, report) {
   const { body, key, begun } = request;
   let losses = 0;
   for (;;) {
-    report(text('stage_waiting'));
-    const response = await call('POST', PATH, { body, headers: { 'idempotency-key': key } }).catch(() => null);
-    const {
-      status,
-      body: { code },
-    } = response ?? { body: {} };
-    const isLost = !response || (status >= 500 && !code);
-    const isRunning = status === 409 && code === 'generation_in_progress';
-    if ((!isLost && !isRunning) || Date.now() - begun > MAX_TIME) return response ?? found(request, report);
-    if (isLost && ++losses > MAX_LOSSES) return (await found(request, report)) ?? response;
-    report(text(isRunning ? 'stage_running' : 'stage_lost'));
-    await pause(isRunning ? 1000 * Number(response.headers.get('retry-after') ?? 3) : 500 * 2 ** losses);
+    report('stage_waiting');
+    const headers = { 'idempotency-key': key, prefer: PREFER };
+    const response = await call('POST', PATH, { body, headers }).catch(() => null);
+    const isLost = !response || (response.status >= 500 && !response.body.code);
+    if (!isLost) return response;
+    losses += 1;
+    if (losses > MAX_LOSSES || Date.now() - begun > MAX_TIME) return (await found(request, report)) ?? response;
+    report('stage_lost');
+    await pause(500 * 2 ** losses);
   }
 }
 
 /** The request's batch in the user's history, in the form of a response; `null` if the history has none. */
 async function found({ begun, prompt }, report) {
-  report(text('stage_searching'));
+  report('stage_searching');
   const history = await call('GET', '/api/generations?limit=5').catch(() => null);
   const batches = history?.ok ? history.body.generations : [];
   const batch = batches.find(
-    (made) => made.status === 'succeeded' && Date.parse(made.timestamp) >= begun && (!prompt || made.prompt === prompt),
+    ({ status, timestamp, prompt: other }) =>
+      (status === 'succeeded' || status === 'pending') &&
+      Date.parse(timestamp) >= begun &&
+      (!prompt || other === prompt),
   );
-  return batch ? { ok: true, status: 200, headers: history.headers, body: asResponse(batch) } : null;
+  return batch ? { ok: true, status: 202, headers: history.headers, body: batch } : null;
 }
 
-/** A batch of the history in the form of the response that was lost. */
-const asResponse = (batch) => ({
-  generation_id: batch.generation_id,
-  images: batch.images,
-  remaining_coins: batch.remaining_coins,
-  debug_info: { prompt_sent: batch.prompt, model: batch.model, dropped_inputs: [] },
-});
+/** The batch that a response started or brought, as the history shows it. Its price is not in every response. */
+export async function batchOf({ status, body }) {
+  if (status === 202) return body;
+  const history = await call('GET', `/api/generations/${body.generation_id}`).catch(() => null);
+  if (history?.ok) return history.body;
+  const { prompt_sent: prompt, model } = body.debug_info;
+  return { ...body, status: 'succeeded', prompt, model, coins: currentSession().coins_per_batch };
+}

@@ -1,21 +1,25 @@
 // The page: puts its parts together.
 
 import { call, currentSession, signIn } from './api.js';
+import { batchCards, closeCards, openCard, showBatch, showRunning } from './batches.js';
 import { coinButton, refreshCoins } from './coins.js';
 import { debugDrawer, remember } from './debug.js';
 import { announce, byId } from './elements.js';
 import { faultMenu, rearm } from './faults.js';
-import { generate, requestBody } from './generation.js';
-import { historyList, refreshHistory } from './history.js';
+import { pauseFollowing, resumeFollowing, retryLost } from './follow.js';
+import { batchOf, generate, requestBody } from './generation.js';
+import { forgetHistory, historyList, refreshHistory } from './history.js';
 import { optionForm } from './options.js';
 import { photoSlots } from './photos.js';
-import { problemCard, showFaults } from './problem.js';
+import { showFaults } from './problem.js';
 import { livePrompt } from './prompt.js';
-import { coinsBeforeAndAfter, resultCard } from './result.js';
 import { LANGUAGES, language, onLanguage, setLanguage, text } from './texts.js';
 
 /** The API's limit, in characters. */
 const MAX_PROMPT = 5_000;
+
+/** After how many milliseconds a batch is looked for again whose request was on its way when the page was reloaded. */
+const LATE = 3_000;
 
 let options;
 let photos;
@@ -23,8 +27,8 @@ let refreshPrompt;
 let running = false;
 /** The newest request. If the next one is the same, it is sent with the same key. */
 let previous = null;
-/** Shows the newest outcome, and shows it again when the language changes. */
-let drawOutcome = () => {};
+/** This page's requests by the ids of their batches. */
+const requests = new Map();
 
 function complain(message) {
   byId('page-error').textContent = message ?? '';
@@ -54,77 +58,94 @@ function showWay() {
   refreshPrompt();
 }
 
-/** Opens the outcome's card, fills it with `draw` and moves the focus there. */
-function openOutcome(draw) {
-  drawOutcome = draw;
-  draw();
-  byId('outcome').hidden = false;
-  byId('outcome-title').focus({ preventScroll: true });
-  byId('outcome').scrollIntoView({ block: 'nearest' });
-}
-
-async function make() {
+/** Makes the pictures that the form describes, or repeats an earlier request with its key. */
+async function make(again) {
   if (running) return;
   running = true;
   labels();
   byId('generate').setAttribute('aria-disabled', 'true');
   showFaults([]);
-  byId('answer').replaceChildren();
-  byId('waiting').hidden = false;
   const begun = Date.now();
-  const clock = setInterval(() => {
-    byId('elapsed').textContent = text('elapsed', { seconds: Math.round((Date.now() - begun) / 1000) });
-  }, 500);
-  openOutcome(() => {
-    byId('outcome-title').textContent = text('stage_title');
-  });
-  const before = await refreshCoins();
+  const card = openCard(begun, again?.prompt ?? shownPrompt());
+  card.sending('stage_waiting');
+  card.focus();
+  sessionStorage.setItem('asking', 'true');
   const held = setTimeout(refreshCoins, 700);
-  const response = await ask(begun, (stage) => {
-    byId('stage').textContent = stage;
-  });
-  clearInterval(clock);
+  const { request, response } = await ask(begun, again, (key, values) => card.sending(key, values));
+  if (response.ok) {
+    const batch = await batchOf(response);
+    if (request) requests.set(batch.generation_id, request);
+    showBatch(card, batch, { response, retry: request && (() => make(request)) });
+  } else {
+    // The bucket may have deleted an uploaded photo: the next request uploads it again.
+    if (response.body.code === 'invalid_image') for (const { photo } of photos.plan()) delete photo.uploadedFor;
+    card.problem(response, () => make());
+    showFaults(response.body.errors ?? []);
+  }
   clearTimeout(held);
-  const after = await refreshCoins();
-  byId('elapsed').textContent = byId('stage').textContent = '';
-  byId('waiting').hidden = true;
+  sessionStorage.removeItem('asking');
   running = false;
   labels();
   byId('generate').removeAttribute('aria-disabled');
-  // The bucket may have deleted an uploaded photo: the next request uploads it again.
-  if (response.body.code === 'invalid_image') for (const { photo } of photos.plan()) delete photo.uploadedFor;
-  openOutcome(() => {
-    byId('outcome-title').textContent = text(response.ok ? 'done_title' : 'failed_title');
-    const card = response.ok ? resultCard(response) : problemCard(response, make);
-    byId('answer').replaceChildren(...[card, coinsBeforeAndAfter(before, after)].filter(Boolean));
-  });
-  announce(response.ok ? text('done_title') : (response.body.detail ?? text('failed_title')));
-  showFaults(response.body.errors ?? []);
-  await refreshHistory();
+  await Promise.all([refreshCoins(), look()]);
 }
 
-/** Sends the form and returns the response, or a problem of the same form. */
-async function ask(begun, report) {
+/** Sends the form, or an earlier request again. Returns the request and its response, or a problem of the same form. */
+async function ask(begun, again, report) {
   let request;
   try {
-    const body = await requestBody(wanted(), photos.plan(), report);
-    // A failed request may be tried again with its key, because failures are not stored. Other requests get a new key.
-    const isSame = previous?.body === body && previous.user === currentSession().user_id && !previous.response?.ok;
-    request = {
-      body,
-      key: isSame ? previous.key : crypto.randomUUID(),
-      begun,
-      user: currentSession().user_id,
-      prompt: shownPrompt(),
-    };
+    request = again ? { ...again, begun } : await newRequest(begun, report);
   } catch (refusal) {
-    return uploadProblem(refusal);
+    return { response: uploadProblem(refusal) };
   }
   previous = request;
   remember(request);
   await rearm();
   request.response = (await generate(request, report)) ?? noConnection();
-  return request.response;
+  request.isToBeRepeated = !request.response.ok;
+  return { request, response: request.response };
+}
+
+async function newRequest(begun, report) {
+  const body = await requestBody(wanted(), photos.plan(), report);
+  const user = currentSession().user_id;
+  // A failed request may be tried again with its key, because failures are not stored. Other requests get a new key.
+  const isSame = previous?.isToBeRepeated && previous.body === body && previous.user === user;
+  return { body, key: isSame ? previous.key : crypto.randomUUID(), begun, user, prompt: shownPrompt() };
+}
+
+/** Looks for batches of the user that run, and follows them. */
+async function look() {
+  const batches = await refreshHistory();
+  // While a request is on its way, the page does not know which of them is its own.
+  if (!running) showRunning(batches);
+}
+
+/** A batch that was followed has ended. */
+async function ended({ id }, batch) {
+  const request = requests.get(id);
+  if (request && batch) {
+    request.response = { ...request.response, body: batch };
+    request.isToBeRepeated = batch.status !== 'succeeded';
+  }
+  await Promise.all([refreshCoins(), refreshHistory()]);
+}
+
+/** The user comes back to the page: from another tab, by the back button, or by opening the laptop. */
+function watchReturns() {
+  const comeBack = () => {
+    resumeFollowing();
+    look();
+    refreshCoins();
+  };
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') comeBack();
+  });
+  window.addEventListener('pagehide', pauseFollowing);
+  window.addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) comeBack();
+  });
+  window.addEventListener('online', retryLost);
 }
 
 const shownPrompt = () => (byId('preview').classList.contains('hint') ? null : byId('preview').textContent);
@@ -172,8 +193,9 @@ function accountBar() {
     event.preventDefault();
     if (running || !(await become(byId('user').value.trim()))) return;
     announce(text('user_changed', { user: currentSession().user_id }));
-    byId('outcome').hidden = true;
-    await Promise.all([refreshCoins(), refreshHistory()]);
+    closeCards();
+    forgetHistory();
+    await Promise.all([refreshCoins(), look()]);
   });
   coinButton(complain);
 }
@@ -210,12 +232,16 @@ async function start() {
   byId('form').addEventListener('keydown', keepEnterFromSubmitting);
   accountBar();
   historyList();
+  batchCards(ended);
   debugDrawer();
   onLanguage(labels);
-  onLanguage(() => drawOutcome());
   labels();
   showWay();
-  await Promise.all([faultMenu(), refreshCoins(), refreshHistory()]);
+  watchReturns();
+  await Promise.all([faultMenu(), refreshCoins(), look()]);
+  // The page was reloaded before the response: the batch may reach the history a little later than the page.
+  if (sessionStorage.getItem('asking')) setTimeout(look, LATE);
+  sessionStorage.removeItem('asking');
   document.documentElement.dataset.ready = 'true';
 }
 

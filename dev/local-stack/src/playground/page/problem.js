@@ -50,6 +50,12 @@ function nameOf(pointer) {
   return TEXTS[`field_${field}`] ? text(`field_${field}`) : key ? text(key) : field;
 }
 
+/** Why a batch failed, in plain words. */
+export function failureWords({ status, error_code: code }) {
+  const key = status === 'expired' ? 'expired' : code;
+  return text(`failure_${`failure_${key}` in TEXTS ? key : 'other'}`);
+}
+
 /** The card's content for a response that is a problem, or that is not from the API at all. */
 export function problemCard(response, retry) {
   const { title, detail, code, errors = [], message = '' } = response.body;
@@ -89,7 +95,7 @@ export function problemCard(response, retry) {
       'p',
       { class: 'copies' },
       code === 'insufficient_coins' && moreCoins(),
-      element('button', { type: 'button', id: 'try-again', onclick: retry }, text('try_again')),
+      element('button', { type: 'button', class: 'try-again', onclick: retry }, text('try_again')),
     ),
   );
 }

@@ -1,11 +1,11 @@
-// The result: the pictures with their downloads, and the coins before and after.
+// What a card shows of a batch: the pictures with their downloads, and what was paid.
 
 import { isOwn, reachable } from './api.js';
 import { element } from './elements.js';
 import { text } from './texts.js';
 
-/** The pictures of a batch, with their buttons. */
-export function pictures({ images, generation_id: id, debug_info: { prompt_sent: prompt } }) {
+/** Both pictures of a batch, with their buttons. */
+export function pictures({ images, generation_id: id, prompt }) {
   return element(
     'div',
     { class: 'pictures' },
@@ -37,41 +37,36 @@ export function pictures({ images, generation_id: id, debug_info: { prompt_sent:
   );
 }
 
-/** The balances before and after. */
-export function coinsBeforeAndAfter(before, after) {
-  if (!before || !after) return null;
-  const [paid, held] = [before.coins_balance - after.coins_balance, after.coins_balance - after.coins_available];
-  const summary =
-    held > 0 ? text('coins_open', { held }) : paid > 0 ? text('coins_paid', { coins: paid }) : text('coins_kept');
-  return element(
-    'dl',
-    { class: `before-after ${paid > 0 ? 'paid' : 'kept'}` },
+/** The places of both pictures, of the same size. */
+export function blankPictures() {
+  const button = (key, kind) => element('span', { class: `button ${kind} unused` }, text(key));
+  const blank = () =>
     element(
-      'div',
+      'figure',
       {},
-      element('dt', {}, text('coins_before')),
-      element('dd', { id: 'coins-before' }, String(before.coins_balance)),
-    ),
-    element(
-      'div',
-      {},
-      element('dt', {}, text('coins_after')),
-      element('dd', { id: 'coins-after' }, String(after.coins_balance)),
-    ),
-    element('div', { class: 'said' }, element('dt', { class: 'unseen' }, ''), element('dd', {}, summary)),
-  );
+      element('div', { class: 'blank' }),
+      element('figcaption', {}, button('download', ''), button('open', 'quiet')),
+    );
+  return element('div', { class: 'pictures', 'aria-hidden': 'true' }, blank(), blank());
 }
 
-/** The card's content for a delivered batch. */
-export function resultCard({ body, headers }) {
-  const dropped = body.debug_info.dropped_inputs;
-  return element(
-    'div',
-    {},
-    pictures(body),
-    headers.get('idempotency-replayed') === 'true' && element('p', { class: 'hint' }, text('replayed')),
-    dropped.length > 0 &&
-      element('p', { class: 'hint', id: 'dropped' }, text('dropped', { inputs: dropped.join(', ') })),
-    element('p', { class: 'hint code' }, body.debug_info.model),
-  );
+/**
+ * What a batch costs: its `price`, the coins that are `held` or were `paid` for it, or `kept` if it cost nothing.
+ * `left` is the balance after it.
+ */
+export function receipt(kind, coins, left) {
+  const number = coins === 1 ? 'one' : 'many';
+  const said = kind === 'kept' ? text('coins_kept') : text(`receipt_${kind}_${number}`, { coins });
+  const rest = typeof left === 'number' && text(left === 1 ? 'left_one' : 'left_many', { coins: left });
+  return { kind, parts: [element('strong', {}, said), rest && element('span', {}, rest)].filter(Boolean) };
+}
+
+/** What else there is to say of a delivered batch, from the response that brought it. */
+export function remarks({ model }, response) {
+  const dropped = response?.body.debug_info?.dropped_inputs ?? [];
+  return [
+    response?.headers.get('idempotency-replayed') === 'true' && element('p', {}, text('replayed')),
+    dropped.length > 0 && element('p', { id: 'dropped' }, text('dropped', { inputs: dropped.join(', ') })),
+    element('p', { class: 'code' }, model),
+  ].filter(Boolean);
 }
