@@ -7,23 +7,25 @@ mod walk;
 use std::collections::BTreeSet;
 
 use model::Scenario;
+use model::jobs::QUEUE_KEY;
 use model::state::REQUESTS;
 
 use crate::harness::Potret;
 use walk::Walk;
 
 /// Each is of a user of its own.
-const WALKS: u64 = 10;
+const WALKS: u64 = 20;
 
-const CALLS_PER_WALK: usize = 30;
+const CALLS_PER_WALK: usize = 40;
 
 /// Four attempts under three keys, with two bodies and two prices, and a payment that is repeated.
 fn any_scenario(random: &mut fastrand::Rng) -> Scenario {
     let mut scenario = Scenario::new(random.i8(0..5), "A1 A1 B1").prices([1, 2, 1]).top_up(2);
     for (attempt, request) in scenario.requests.iter_mut().enumerate() {
-        request.key = if attempt == REQUESTS { REQUESTS } else { random.usize(0..2) };
+        request.key = if attempt == REQUESTS { REQUESTS } else { usize::from(random.u8(0..3) == 0) };
         request.body = u8::from(random.u8(0..4) == 0);
         request.price = random.i8(1..3);
+        request.asynchronous = request.key == QUEUE_KEY && random.u8(0..4) > 0;
     }
     if random.bool() { scenario.new_user() } else { scenario }
 }
@@ -51,8 +53,16 @@ async fn the_ledger_does_what_the_model_does() {
         "Done(LeaseLost",
         "Done(Replayed",
         "Done(TryAgain",
+        "Expired",
+        "FirstPicture",
         "Hold",
+        "JobsRecorded",
+        "PictureTooLate",
         "Release(LostSettle",
+        "SecondPicture",
+        "Submit",
+        "TurnMissed",
+        "TurnTaken",
     ];
     assert_eq!(Vec::from_iter(outcomes), everything, "the walks reach every outcome");
 }

@@ -4,6 +4,7 @@ pub mod logs;
 mod states;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub struct Setup {
     fal_latency: Duration,
     function_timeout: Option<Duration>,
     binaries: Option<PathBuf>,
+    kept: Option<(String, PathBuf, SocketAddr)>,
 }
 
 impl Setup {
@@ -80,15 +82,26 @@ impl Setup {
         self
     }
 
+    /// Keeps everything in `folder` under `name` and listens at `address`, as a stack may have done before.
+    pub fn kept(mut self, name: &str, folder: &Path, address: SocketAddr) -> Self {
+        self.kept = Some((name.to_owned(), folder.to_owned(), address));
+        self
+    }
+
     pub async fn start(self) -> Potret {
         logs::capture();
         let mut environment = self.environment;
         if let Some(endpoint) = other_dynamodb() {
             environment.entry("AWS_ENDPOINT_URL_DYNAMODB".to_owned()).or_insert(endpoint);
         }
-        let name = format!("potret-{}", Timestamp::now().as_nanosecond());
+        let usual =
+            || (format!("potret-{}", Timestamp::now().as_nanosecond()), None, Options::default().listen);
+        let kept = self.kept.map(|(name, folder, address)| (name, Some(folder), address));
+        let (name, data_dir, listen) = kept.unwrap_or_else(usual);
         let stack = Stack::start(Options {
             name: name.clone(),
+            data_dir,
+            listen,
             environment: Box::new(move |name| environment.get(name).cloned()),
             fal_latency: Some(self.fal_latency),
             function_timeout: self.function_timeout,

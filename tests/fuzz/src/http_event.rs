@@ -6,6 +6,7 @@ use coin_balance::CoinBalance;
 use common::api::{self, HttpEvent, Response};
 use create_upload::CreateUpload;
 use debug_last_prompt::DebugLastPrompt;
+use fal_webhook::FalWebhook;
 use generations::ListGenerations;
 use lambda_http::{Request, RequestExt};
 use prompt_options::PromptOptions;
@@ -34,6 +35,7 @@ fn response(request: Request) -> Option<Response> {
         "uploads" => offline::response::<CreateUpload>(request),
         "generations" => offline::response::<ListGenerations>(request),
         "debug" => offline::response::<DebugLastPrompt>(request),
+        "fal-webhook" => offline::response::<FalWebhook>(request),
         "prompt-options" => offline::response::<PromptOptions>(request),
         "prompt-preview" => offline::response::<PromptPreview>(request),
         _ => offline::response::<ApiDescription>(request),

@@ -8,6 +8,7 @@
 //! | [`idempotency_key`] | the header `Idempotency-Key` |
 //! | [`fal_response`] | fal's responses, call by call |
 //! | [`http_event`] | the event that API Gateway sends, for every route |
+//! | [`webhook`] | what comes to the address of fal's webhooks |
 //!
 //! Every input must get a success or a well-formed problem, without a panic and without a 500. A request that reaches the
 //! coins runs in a [`simulation`] of its own, and the auditor checks its end.
@@ -21,14 +22,16 @@ pub mod offline;
 pub mod photo;
 pub mod request_body;
 pub mod responses;
+pub mod webhook;
 
 /// A target's name, which is also its corpus folder's, and what it runs.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("request_body", request_body::run),
     ("photo", photo::run),
     ("idempotency_key", idempotency_key::run),
     ("fal_response", fal_response::run),
     ("http_event", http_event::run),
+    ("webhook", webhook::run),
 ];

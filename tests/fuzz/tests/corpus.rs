@@ -54,6 +54,19 @@ fn every_hostile_body_of_6_mb_gets_a_short_refusal() {
 }
 
 #[test]
+fn a_webhook_is_accepted_if_fal_signed_it_for_its_address() {
+    let corpus = here("corpus/webhook");
+    let is_accepted = |file: &PathBuf| fuzz::webhook::is_accepted(&fs::read(file).expect("a readable file"));
+    let accepted = files(&corpus).into_iter().filter(is_accepted);
+    let mut accepted: Vec<_> = accepted.filter_map(|file| Some(file.file_name()?.to_owned())).collect();
+    accepted.sort();
+    // A signature of another time is fal's as well: fal's queue then says what became of the job.
+    let of_another_time = ["stale", "timestamp-huge"];
+    let fresh = ["failed", "picture-not-a-web-address", "signed"];
+    assert_eq!(accepted, [&fresh[..], &of_another_time, &["without-payload"]].concat());
+}
+
+#[test]
 fn every_corpus_has_a_target() {
     for entry in fs::read_dir(here("corpus")).expect("a corpus") {
         let name = entry.expect("an entry").file_name();

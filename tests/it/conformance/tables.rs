@@ -6,8 +6,11 @@ use common::identity::UserId;
 use common::ledger::Hold;
 use kit::auditor::Snapshot;
 use model::Scenario;
+use model::jobs::Queued;
 use model::state::{self, Attempt, Entry, Items};
 use serde_json::Value;
+
+use super::walk::queued;
 
 /// A number of coins as the model has it.
 pub fn small(coins: Coins) -> i8 {
@@ -23,9 +26,13 @@ pub fn read(tables: &Snapshot, user: &UserId, attempts: &[Generation], scenario:
     }
     for row in tables.generations.iter().filter(of_user) {
         let attempt = find(attempts, |attempt| row["attempt_id"] == attempt.attempt_id.to_string());
-        let pending = &attempts[attempt.index()];
+        let (pending, request) = (&attempts[attempt.index()], scenario.request(attempt));
         assert_eq!(row["generation_id"], pending.generation_id.to_string(), "it lies under its key");
-        items.generations[scenario.request(attempt).key] = Some(read_generation(row, attempt, scenario));
+        assert_eq!(row["queued"].is_array(), request.asynchronous, "only an asynchronous one is queued");
+        items.generations[request.key] = Some(read_generation(row, attempt, scenario));
+        if request.asynchronous {
+            items.queued = read_queued(row);
+        }
     }
     for row in tables.ledger.iter().filter(of_user) {
         let coins = |name| number(row, name).expect("a number of coins");
@@ -61,6 +68,20 @@ fn read_generation(row: &Value, attempt: Attempt, scenario: &Scenario) -> state:
     let body = scenario.request(attempt).body;
     assert_eq!(row["body_hash"], format!("body-{body}"), "it has its attempt's body");
     state::Generation { attempt, body, status, remaining: number(row, "remaining_coins") }
+}
+
+/// A settle records both pictures as the batch's images, and leaves the list of jobs as it is.
+fn read_queued(row: &Value) -> Queued {
+    assert_eq!(row["pending_at"].is_null(), row["check_at"].is_null(), "the index has both or neither");
+    let check_at = row["check_at"].as_i64().map(|at| at == queued::turn(true).as_millisecond());
+    let ticket = |index: usize| queued::job(&row["queued"][index]["request_id"]);
+    let recorded = |index: usize| queued::job(&row["queued"][index]["url"]);
+    let delivered = |index: usize| queued::job(&row["images"][index]);
+    Queued {
+        check_at,
+        tickets: [0, 1].map(ticket),
+        pictures: [0, 1].map(|index| delivered(index).or_else(|| recorded(index))),
+    }
 }
 
 fn find(attempts: &[Generation], is_it: impl Fn(&Generation) -> bool) -> Attempt {

@@ -1,6 +1,9 @@
 //! One user's calls, made to the ledger and to the model.
 
+pub mod queued;
+
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use common::coins::Coins;
 use common::generations::Generation;
@@ -68,7 +71,12 @@ impl<'p> Walk<'p> {
 
     /// Calls something, whether or not a request would do so now.
     pub async fn any_call(&mut self, random: &mut fastrand::Rng) {
-        let attempt = Attempt(random.u8(0..ATTEMPTS as u8));
+        let any = Attempt(random.u8(0..ATTEMPTS as u8));
+        // A running batch gets more than its share, or few would see a second picture.
+        let attempt = self.model.running(&self.state.items).filter(|_| random.bool()).unwrap_or(any);
+        if self.is_asynchronous(attempt) && random.u8(0..3) > 0 {
+            return self.any_queued_call(attempt, random).await;
+        }
         let (call, actor) = match random.u8(0..10) {
             0..4 => ("hold", Actor::Request(attempt)),
             4..6 => ("settle", Actor::Request(attempt)),
@@ -78,16 +86,27 @@ impl<'p> Walk<'p> {
         };
         self.calls.push(format!("{actor}: {call}"));
         self.state.lapsed = self.lapsed();
-        let (ledger, model) = match (call, actor) {
+        let outcomes = match (call, actor) {
             ("hold", _) => self.hold(attempt).await,
+            ("settle", _) if self.is_asynchronous(attempt) => self.settle_queued(attempt, random).await,
             ("settle", _) => self.settle(attempt, random.bool().then(|| random.i8(0..6))).await,
             ("release", _) => self.release(attempt).await,
             ("top up", _) => self.top_up().await,
             _ => return self.now += LEASE / 2,
         };
-        let numbers = |char: char| char.is_ascii_digit() || "()".contains(char);
-        self.outcomes.insert(format!("{ledger:?}").trim_end_matches(numbers).to_owned());
+        self.compare(outcomes);
+    }
+
+    /// Compares the outcomes of a call, the ledger's and the model's.
+    fn compare<T: Debug + PartialEq>(&mut self, (ledger, model): (T, T)) {
+        let outcome = format!("{ledger:?}");
+        let end = outcome.find(|char: char| char.is_ascii_digit() || char == '[').unwrap_or(outcome.len());
+        self.outcomes.insert(outcome[..end].trim_end_matches(['(', ')']).to_owned());
         assert_eq!(ledger, model, "{} {:#?}", self.model.scenario, self.calls);
+    }
+
+    fn is_asynchronous(&self, attempt: Attempt) -> bool {
+        self.model.scenario.request(attempt).asynchronous
     }
 
     /// The attempts whose lease has passed.
@@ -104,7 +123,7 @@ impl<'p> Walk<'p> {
     async fn hold(&mut self, attempt: Attempt) -> (Stage, Stage) {
         let pending = &self.attempts[attempt.index()];
         let at = match self.ledger.hold(pending, self.now).await {
-            Ok(HoldOutcome::Held(_)) => Stage::AskFal(None),
+            Ok(HoldOutcome::Held(_)) => self.model.after_held(attempt),
             Ok(HoldOutcome::Replay(found)) => Stage::Done(Response::Replayed(remaining(&found))),
             Err(HoldRefused::InsufficientCoins { .. }) => Stage::Done(Response::InsufficientCoins),
             Err(HoldRefused::TooManyGenerations) => Stage::Done(Response::TooManyGenerations),
@@ -171,6 +190,8 @@ fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestam
         body_hash: format!("body-{}", request.body),
         lease_until: began + LEASE * (order + 1),
         coins: Coins::new(request.price.unsigned_abs().into()),
+        queued: request.asynchronous.then(queued::pictures),
+        check_at: request.asynchronous.then(|| queued::turn(false)),
         ..records::pending(user.as_str(), created_at)
     }
 }

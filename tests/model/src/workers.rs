@@ -102,7 +102,7 @@ impl Model {
     }
 
     /// Makes the task's write. Returns its reply, and the next task of its worker.
-    fn after_task(&self, state: &mut State, task: Task) -> (Reply, Option<Task>) {
+    pub fn after_task(&self, state: &mut State, task: Task) -> (Reply, Option<Task>) {
         let reply = self.perform(state, task).map_or_else(Reply::Refused, |()| Reply::Applied);
         let next = match (task, reply) {
             (Task::Record { of, picture }, Reply::Refused(_)) => {

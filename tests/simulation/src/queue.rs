@@ -133,6 +133,16 @@ impl Queue {
         self.state.lock().expect("no panic").jobs.len()
     }
 
+    /// Where the webhook of a job goes.
+    pub fn address(&self, id: &str) -> Option<Url> {
+        self.state.lock().expect("no panic").jobs.get(id).map(|job| job.webhook.clone())
+    }
+
+    /// fal's signature of a message, in hexadecimal digits.
+    pub fn sign(&self, message: &str) -> String {
+        hex::encode(self.key.sign(message.as_bytes()))
+    }
+
     /// The webhook of a job that has ended, signed at `now`.
     pub fn webhook(&self, id: &str, now: Timestamp, telling: &Telling) -> HttpApiEvent {
         let job = self.state.lock().expect("no panic").jobs[id].clone();
