@@ -109,7 +109,6 @@ impl Setup {
                 None => RunFunctions::InProcess,
                 Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
-            ..Options::default()
         });
         Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
