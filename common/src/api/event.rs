@@ -27,6 +27,9 @@ use super::Response;
 /// Longest path or query string that is kept, in bytes. API Gateway takes no more in all of a request's head.
 const MAX_ADDRESS_BYTES: usize = 10_240;
 
+/// Longest name of a host (RFC 1035).
+const MAX_HOST_BYTES: usize = 253;
+
 /// An HTTP API's event in payload format 2.0. It is parsed only when it is served: before that, Lambda's
 /// runtime still holds all of it, and a body of megabytes would be in memory twice.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,15 +128,24 @@ fn decoded(text: String) -> Body {
     }
 }
 
-/// Makes the address valid. The host is left out, because no endpoint reads it; the query keeps its meaning.
+/// Makes the address valid. The API's own host stays if it is a plain name, and the client's `Host` is left out, because
+/// no endpoint reads it; the query keeps its meaning.
 fn sanitise_address(event: &mut ApiGatewayV2httpRequest) {
     event.headers.remove(HOST);
-    event.request_context.domain_name = None;
+    event.request_context.domain_name =
+        event.request_context.domain_name.take().filter(|name| is_host_name(name));
     let short = |text: Option<String>| text.filter(|text| text.len() <= MAX_ADDRESS_BYTES);
     let path = short(event.raw_path.take()).unwrap_or_default();
     event.raw_path = Some(if path.starts_with('/') { path } else { format!("/{path}") });
     event.request_context.stage = short(event.request_context.stage.take());
     event.raw_query_string = short(event.raw_query_string.take()).map(|query| encoded(&query));
+}
+
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    name.len() <= MAX_HOST_BYTES && name.split('.').all(is_label)
 }
 
 /// A query string, percent-encoded where needed: some clients send `"` and `<` as they are.
@@ -146,9 +158,25 @@ fn encoded(query: &str) -> String {
 #[cfg(test)]
 mod tests {
     use lambda_http::RequestExt;
+    use lambda_http::request::RequestContext;
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn only_a_plain_host_name_is_kept() {
+        let host = |name: &str| {
+            let request = request(|event| event["requestContext"]["domainName"] = json!(name));
+            let RequestContext::ApiGatewayV2(context) = request.request_context() else { return None };
+            context.domain_name
+        };
+        for name in ["a1b2c3d4e5.execute-api.ap-southeast-3.amazonaws.com", "127.0.0.1", "localhost"] {
+            assert_eq!(host(name).as_deref(), Some(name));
+        }
+        for name in ["", "a b", "a/b", "user@host", "a..b", "ü.example", "[::1]", &"a".repeat(300)] {
+            assert_eq!(host(name), None, "{name}");
+        }
+    }
 
     fn request(change: impl FnOnce(&mut Value)) -> Request {
         let mut event = json!({
