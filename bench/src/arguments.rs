@@ -56,6 +56,10 @@ pub enum Part {
     Instructions,
     /// Peak memory
     Memory,
+    /// Calls of a warm response, and DynamoDB's units
+    Calls,
+    /// USD per million
+    Usd,
     /// Zipped
     Size,
     /// Python: start to first response, in multiples of ours

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 
 use crate::backends::{Backends, FAL_KEY, GENERATIONS, LEDGER, PROFILES};
+use crate::webhooks::JWKS_PATH;
 
 // The tokens that the authorizer accepts.
 pub const ISSUER: &str = "https://auth.example.com/";
@@ -13,7 +14,7 @@ pub const AUDIENCE: &str = "potret";
 pub const JWT_SECRET: &str = "a secret of the bench, and of nothing else";
 
 /// What is the same for every function. Each reads only its own settings.
-const CONSTANT: [(&str, &str); 15] = [
+const CONSTANT: [(&str, &str); 16] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_DEFAULT_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -24,6 +25,7 @@ const CONSTANT: [(&str, &str); 15] = [
     ("LEDGER_TABLE", LEDGER),
     ("UPLOADS_BUCKET", "uploads"),
     ("COINS_PER_BATCH", "1"),
+    ("PUBLIC_URL", "https://api.example.com"),
     ("FAL_KEY", FAL_KEY),
     ("CURSOR_KEY", "what seals the cursors of the bench"),
     ("JWT_ISSUER", ISSUER),
@@ -52,6 +54,7 @@ pub fn of_function(
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
         ("AWS_ENDPOINT_URL_S3", s3),
         ("FAL_BASE_URL", fal.clone()),
+        ("FAL_JWKS_URL", fal.clone() + JWKS_PATH),
         ("FAL_QUEUE_URL", fal),
     ]);
     if function == "generate-image" {

@@ -20,8 +20,19 @@ use crate::statistics::{Spread, median};
 use crate::subjects::Subject;
 
 /// The subjects in the table.
-const COUNTED: [&str; 6] =
-    ["hello", "coin-balance", "coin-balance, own roots", "text-to-image", "generations", "debug-last-prompt"];
+const COUNTED: [&str; 11] = [
+    "hello",
+    "coin-balance",
+    "coin-balance, own roots",
+    "text-to-image",
+    "generations",
+    "debug-last-prompt",
+    "submit",
+    "webhook",
+    "second webhook",
+    "heal",
+    "heal-batches",
+];
 
 /// Each count is the median of so many.
 const TIMES: usize = 3;

@@ -11,6 +11,7 @@ mod evicted;
 mod instructions;
 mod measure;
 mod peers;
+mod prices;
 mod regression;
 mod rows;
 mod sample;
@@ -20,6 +21,7 @@ mod subjects;
 mod table;
 mod targets;
 mod throttle;
+mod webhooks;
 
 use std::env;
 use std::fs;

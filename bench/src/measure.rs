@@ -168,7 +168,7 @@ fn conditions(subject: &Subject, parts: &[Part]) -> Vec<Condition> {
         "photos" => any(&[Part::Memory]),
         _ if subject.is_only_started() => any(&[Part::Start]),
         _ if is_throughout && any(&[Part::Share, Part::Peers]) => true,
-        _ => any(&[Part::Start, Part::First, Part::Warm, Part::Memory]),
+        _ => any(&[Part::Start, Part::First, Part::Warm, Part::Memory, Part::Calls, Part::Usd]),
     };
     let conditions = [
         (Condition::Plain, is_plain),

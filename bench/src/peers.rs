@@ -63,7 +63,9 @@ pub fn install(root: &Path, lab: &Lab, subjects: &[Subject], folder: &Path) -> a
             arguments: ["-m", "awslambdaric", handler].map(Into::into).into(),
             environment,
         };
-        Ok(Peer { subject: Subject { name, ..ours.clone() }, program })
+        // Python writes a space after a colon.
+        let expected = r#""statusCode": 200,"#.to_owned();
+        Ok(Peer { subject: Subject { name, expected, ..ours.clone() }, program })
     };
     HANDLERS.into_iter().map(peer).collect()
 }

@@ -15,7 +15,8 @@ use crate::sample::Lab;
 use crate::subjects::Subject;
 
 /// The subjects on record.
-const WATCHED: [&str; 3] = ["coin-balance", "text-to-image", "generations"];
+const WATCHED: [&str; 7] =
+    ["coin-balance", "text-to-image", "generations", "submit", "webhook", "second webhook", "heal"];
 
 /// The largest accepted change, as a part of the recorded count.
 const TOLERANCE: f64 = 0.03;

@@ -2,6 +2,7 @@
 
 use crate::arguments::Part;
 use crate::measure::{Condition, Measured, THROUGHOUT};
+use crate::prices;
 use crate::sample::{Sample, ms};
 use crate::statistics::Spread;
 use crate::subjects::Subject;
@@ -44,7 +45,11 @@ pub fn of_rounds(measured: &Measured, parts: &[Part]) -> Vec<Row> {
     let rows = |part: &Part| match part {
         Part::Start | Part::Evicted => beside_hello(*part, "ms", Sample::ready_ms),
         Part::First => beside_hello(*part, "ms", Sample::until_first_ms),
-        Part::Warm => beside_hello(*part, "ms", Sample::warm_ms),
+        Part::Warm => {
+            let mut rows = beside_hello(*part, "ms", Sample::warm_ms);
+            rows.push(asynchronous(measured));
+            rows
+        }
         Part::Share => share(measured),
         Part::Batch => batch(measured),
         Part::Memory => {
@@ -53,6 +58,8 @@ pub fn of_rounds(measured: &Measured, parts: &[Part]) -> Vec<Row> {
             rows
         }
         Part::Peers => peers(measured),
+        Part::Calls => prices::calls(measured),
+        Part::Usd => prices::rows(measured),
         Part::Instructions | Part::Size => Vec::new(),
     };
     parts.iter().flat_map(rows).collect()
@@ -81,6 +88,14 @@ fn beside_hello(measured: &Measured, part: Part, unit: &'static str, figure: fn(
         Some(row.beside("hello", measured.ratio([variant, ("hello", condition)], figure)))
     });
     rows.collect()
+}
+
+/// The whole time of the functions for an asynchronous batch, when they are warm.
+fn asynchronous(measured: &Measured) -> Row {
+    let steps = ["submit", "webhook", "second webhook"];
+    let times = steps.map(|name| measured.median((name, Condition::Plain), Sample::warm_ms));
+    let sum = times.into_iter().sum::<Option<f64>>();
+    Row::new(Part::Warm, "submit and two webhooks", sum, "ms")
 }
 
 fn share(measured: &Measured) -> Vec<Row> {

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use runtime_api::RuntimeApi;
 use tokio::runtime::Handle;
 
-use crate::backends::Backends;
+use crate::backends::{Backends, Usage};
 use crate::statistics::median;
 use crate::subjects::Subject;
 use crate::throttle::Throttle;
@@ -52,6 +52,9 @@ pub struct Responded {
     pub took: Duration,
     /// The time of fal for the slower picture. Zero if there was none.
     pub fal: Duration,
+    pub usage: Usage,
+    /// What the function wrote to its log.
+    pub log_bytes: u64,
 }
 
 impl Responded {
@@ -128,6 +131,7 @@ impl Lab {
     ) -> anyhow::Result<Sample> {
         self.backends.reset(subject.latency);
         let runtime_api = self.threads.block_on(RuntimeApi::start())?;
+        let log_bytes = || -> anyhow::Result<u64> { Ok(fs::metadata(log)?.len()) };
         let log = File::create(log)?;
         let mut command = Command::new(&program.file);
         command
@@ -145,13 +149,16 @@ impl Lab {
         let _throttle = memory_mb.map(|memory_mb| Throttle::start(process.id(), memory_mb)).transpose()?;
         let mut responses = Vec::with_capacity(events);
         for _ in 0..events {
-            let response = self.wait(runtime_api.invoke(subject.event.clone(), context()));
+            let (event, logged) = (subject.fresh_event()?, log_bytes()?);
+            let response = self.wait(runtime_api.invoke(event, context()));
             let response = response.context("it did not respond")?;
             let response =
                 response.map_err(|error| anyhow!("{}: {}", error.error_type, error.error_message))?;
             self.wait(runtime_api.ready()).context("it did not ask for the next event")?;
             subject.check(&response.body)?;
-            responses.push(Responded { took: response.took, fal: self.backends.take_slowest_picture() });
+            let (usage, fal) = self.backends.take_usage();
+            let log_bytes = log_bytes()? - logged;
+            responses.push(Responded { took: response.took, fal, usage, log_bytes });
         }
         let (peak_bytes, major_faults) = (peak_bytes(process.id())?, major_faults(process.id())?);
         Ok(Sample { ready, responses, peak_bytes, major_faults })

@@ -11,8 +11,9 @@ use base64::prelude::BASE64_STANDARD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::backends::COINS;
+use crate::backends::{COINS, ENDED, FIRST, HEALED, SECOND};
 use crate::environment::{AUDIENCE, ISSUER, JWT_SECRET};
+use crate::webhooks;
 
 /// How long fal takes for the pictures of the subject `batch`.
 const LATENCY: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(500)];
@@ -34,6 +35,7 @@ pub struct Subject {
     /// The name in the table.
     pub name: &'static str,
     pub binary: &'static str,
+    /// A webhook is not signed yet.
     pub event: Bytes,
     /// The part of a response that shows its success.
     pub expected: String,
@@ -50,6 +52,11 @@ impl Subject {
     /// Whether it gets no event.
     pub fn is_only_started(&self) -> bool {
         !self.trusts_the_run
+    }
+
+    /// The event to send now.
+    pub fn fresh_event(&self) -> anyhow::Result<Bytes> {
+        if self.binary == "fal-webhook" { webhooks::signed(&self.event) } else { Ok(self.event.clone()) }
     }
 
     /// The length of the HTTP body in the event.
@@ -91,6 +98,20 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
     let coin_balance = simple("coin-balance", 200)?;
     let text_to_image = fixture("generate-image/text-to-image.json")?;
     let text_to_image = subject("text-to-image", "generate-image", text_to_image, http(200));
+    let mut respond_async = fixture("generate-image/text-to-image.json")?;
+    respond_async["headers"]["prefer"] = "respond-async".into();
+    let one = fixture("generations/not-found.json")?;
+    let follow = |name, id: &str| {
+        let (mut event, path) = (one.clone(), format!("/api/generations/{id}"));
+        event["rawPath"] = path.as_str().into();
+        event["requestContext"]["http"]["path"] = path.into();
+        event["pathParameters"]["generation_id"] = id.into();
+        subject(name, "generations", event, r#"\"status\":\"succeeded\""#.to_owned())
+    };
+    let webhook = |name, id, slot| {
+        let event = webhooks::event(one.clone(), id, slot);
+        subject(name, "fal-webhook", event, r#"{\"received\":true}"#.to_owned())
+    };
     let photos = photos(fixture("generate-image/image-to-image.json")?).to_string().into();
     let (payment, balance) = (fixture("add-coins/success.json")?, COINS + 100);
     let token = with_token(fixture("authorizer/refused.json")?)?;
@@ -100,6 +121,12 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<Subject>> {
         Subject { name: "batch", latency: LATENCY, warm_events: 3, ..text_to_image.clone() },
         text_to_image.clone(),
         Subject { name: "photos", event: photos, warm_events: 1, ..text_to_image.clone() },
+        subject("submit", "generate-image", respond_async, http(202)),
+        webhook("webhook", FIRST, 0),
+        webhook("second webhook", SECOND, 1),
+        follow("follow", ENDED),
+        follow("heal", HEALED),
+        subject("heal-batches", "heal-batches", json!({}), r#"{"due":0,"ended":0}"#.to_owned()),
         simple("debug-last-prompt", 200)?,
         subject("generations", "generations", fixture("generations/list.json")?, http(200)),
         simple("create-upload", 201)?,

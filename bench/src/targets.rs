@@ -35,9 +35,10 @@ impl Target {
 }
 
 /// The part and the name of each row with a target, `must` and `reach`.
-pub const TARGETS: [(Part, &str, f64, f64); 18] = [
+pub const TARGETS: [(Part, &str, f64, f64); 21] = [
     (Part::Start, "generate-image", 1.8, 1.3),
     (Part::First, "coin-balance", 3.0, 2.3),
+    (Part::Warm, "submit and two webhooks", 60.0, 6.0),
     (Part::Share, "coin-balance, first", 3.0, 1.5),
     (Part::Batch, "warm", 1.01, 1.006),
     (Part::Batch, "first", 10.0, 6.0),
@@ -48,6 +49,8 @@ pub const TARGETS: [(Part, &str, f64, f64); 18] = [
     (Part::Memory, "coin-balance", 3.0, 2.1),
     (Part::Memory, "text-to-image", 4.0, 2.6),
     (Part::Memory, "photos, on top", 3.0, 3.0),
+    (Part::Usd, "asynchronous batch", 20.0, 15.0),
+    (Part::Usd, "idle heal-batches, one month", 0.1, 0.05),
     (Part::Size, "generate-image", 4.0, 3.0),
     (Part::Size, "coin-balance", 2.8, 1.9),
     (Part::Size, "debug-last-prompt", 2.8, 1.9),

@@ -1,32 +1,30 @@
 //! Stand-ins for DynamoDB, S3 and fal over TLS, as fast as this machine can be. They respond as the services
 //! do, and refuse what they do not know, so that no function is measured while it fails.
 
+mod capacity;
 mod dynamodb;
+mod fal;
 mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
-use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use tls::Identity;
 
-pub use dynamodb::{COINS, GENERATIONS, LEDGER, PROFILES};
+pub use dynamodb::{COINS, ENDED, FIRST, GENERATIONS, HEALED, LEDGER, PROFILES, SECOND};
+pub use fal::{REQUEST_ID, picture};
 
 /// The only key that fal accepts.
 pub const FAL_KEY: &str = "bench-id:bench-secret";
-
-/// A link as long as fal's.
-const PICTURE: &str =
-    "https://v3.fal.media/files/penguin/WXy3MYxHUZ4ZJwl2Zg3oQ_0b6e8f2d7c9a4f1e8d3b5a7c9e1f2d4b.jpg";
 
 /// The running servers.
 #[derive(Debug)]
@@ -35,48 +33,68 @@ pub struct Backends {
     pub urls: [String; 3],
     /// The file with the certificate of the authority of all three.
     pub authority: PathBuf,
-    fal: Fal,
+    shared: Shared,
 }
 
-type Fal = Arc<Mutex<Pictures>>;
+/// What the functions have called since the last event.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// The calls of DynamoDB, and the units that they are billed as.
+    pub dynamodb: u64,
+    pub reads: f64,
+    pub writes: u64,
+    /// The bytes of the largest item written.
+    pub largest: usize,
+    /// The calls of fal, without those for its keys.
+    pub fal: u64,
+}
 
-/// The pictures that fal has made.
+impl Usage {
+    fn add_write(&mut self, table: &str, bytes: usize, factor: u64, moves: u64) {
+        self.writes += capacity::write(table, bytes, factor, moves);
+        self.largest = self.largest.max(bytes);
+    }
+}
+
 #[derive(Debug, Default)]
-struct Pictures {
-    /// How long fal takes for the first and for the second picture of a batch.
-    latency: [Duration; 2],
-    begun: usize,
-    /// The time of the slowest since the last event.
-    slowest: Duration,
+struct State {
+    pictures: fal::Pictures,
+    usage: Usage,
+    table: dynamodb::Table,
 }
+
+type Shared = Arc<Mutex<State>>;
 
 impl Backends {
     /// Starts the servers with a certificate made for this run. Its authority is written into `folder`.
     pub fn start(threads: &Handle, folder: &Path) -> anyhow::Result<Self> {
         let identity = Identity::make(folder)?;
-        let fal = Fal::default();
+        let shared = Shared::default();
         let start = |router: Router| -> anyhow::Result<_> {
             let router = router.layer(DefaultBodyLimit::disable());
             let address = threads.block_on(tls::serve(identity.acceptor()?, router))?;
             Ok(format!("https://{address}"))
         };
         let urls = [
-            start(Router::new().fallback(dynamodb::respond))?,
+            start(Router::new().fallback(dynamodb::respond).with_state(Arc::clone(&shared)))?,
             start(Router::new().fallback(put_photo))?,
-            start(Router::new().fallback(make_picture).with_state(Arc::clone(&fal)))?,
+            start(Router::new().fallback(fal::respond).with_state(Arc::clone(&shared)))?,
         ];
-        Ok(Self { urls, authority: identity.authority, fal })
+        Ok(Self { urls, authority: identity.authority, shared })
     }
 
     /// Sets how long fal takes for the two pictures of a batch.
     pub fn reset(&self, latency: [Duration; 2]) {
-        *locked(&self.fal) = Pictures { latency, ..Pictures::default() };
+        *locked(&self.shared) =
+            State { pictures: fal::Pictures { latency, ..Default::default() }, ..State::default() };
     }
 
-    /// How long fal took for the slowest picture since the last time: from having read the request to the
-    /// response.
-    pub fn take_slowest_picture(&self) -> Duration {
-        std::mem::take(&mut locked(&self.fal).slowest)
+    /// What was called since the last time, and how long fal took for the slowest picture: from having read
+    /// the request to the response.
+    pub fn take_usage(&self) -> (Usage, Duration) {
+        let mut state = locked(&self.shared);
+        state.table.has_settled = false;
+        (std::mem::take(&mut state.usage), std::mem::take(&mut state.pictures.slowest))
     }
 }
 
@@ -90,35 +108,6 @@ async fn put_photo(head: Parts, body: Bytes) -> Response {
     (headers, "").into_response()
 }
 
-async fn make_picture(State(fal): State<Fal>, head: Parts, body: Bytes) -> Response {
-    let begun = Instant::now();
-    let latency = {
-        let mut pictures = locked(&fal);
-        pictures.begun += 1;
-        pictures.latency[(pictures.begun - 1) % 2]
-    };
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let has_key =
-        head.headers.get(header::AUTHORIZATION).is_some_and(|key| *key == *format!("Key {FAL_KEY}"));
-    let is_for_a_picture = head.method == Method::POST && head.uri.path().starts_with("/fal-ai/");
-    if !has_key || !is_for_a_picture || !request["prompt"].is_string() {
-        return (StatusCode::BAD_REQUEST, "a prompt with the key expected").into_response();
-    }
-    tokio::time::sleep(latency).await;
-    let picture = json!({
-        "images": [{"url": PICTURE, "width": 1024, "height": 1024, "content_type": "image/jpeg"}],
-        "timings": {"inference": 0.3_f64},
-        "seed": 8_412_094_732_i64,
-        "has_nsfw_concepts": [false],
-        "prompt": request["prompt"]
-    });
-    let response =
-        ([("x-fal-request-id", "764cabcf-b745-4b3e-ae38-1200304cf45b")], Json(picture)).into_response();
-    let mut pictures = locked(&fal);
-    pictures.slowest = pictures.slowest.max(begun.elapsed());
-    response
-}
-
-fn locked(fal: &Mutex<Pictures>) -> MutexGuard<'_, Pictures> {
-    fal.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
