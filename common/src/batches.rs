@@ -191,14 +191,10 @@ impl Batches {
             return Ok(generation);
         }
         let mut generation = generation;
-        let (first, second) =
-            join(self.ask(&generation, Slot::First), self.ask(&generation, Slot::Second)).await;
+        let asked = join(self.ask(&generation, Slot::First), self.ask(&generation, Slot::Second)).await;
         let mut is_pending = true;
-        for (slot, (request_id, state)) in [first, second]
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, asked)| Some((Slot::BOTH[index], asked?)))
-        {
+        for (slot, asked) in Slot::BOTH.into_iter().zip(<[_; 2]>::from(asked)) {
+            let Some((request_id, state)) = asked else { continue };
             let result = match state {
                 JobState::Pending { queue_position } => {
                     if let Some(pictures) = &mut generation.queued {
