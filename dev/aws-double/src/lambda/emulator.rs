@@ -101,7 +101,14 @@ impl Emulator {
         let url = format!("http://{address}/2015-03-31/functions/function/invocations");
         loop {
             match self.http.post(&url).json(event).send().await {
-                Ok(response) => return Ok(response.text().await?),
+                Ok(response) => {
+                    let (status, text) = (response.status(), response.text().await?);
+                    return Ok(if text.is_empty() {
+                        format!("an empty response with {status}")
+                    } else {
+                        text
+                    });
+                }
                 Err(error) if error.is_connect() && process.try_wait()?.is_none() => {
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -114,7 +121,8 @@ impl Emulator {
 /// The emulator responds with the function's response or error, or with a line of text when its time was up.
 fn parsed(response: &str) -> Result<Value, FunctionError> {
     let Ok(json) = serde_json::from_str::<Value>(response) else {
-        return Err(error("Sandbox.Timedout", response));
+        let is_timeout = response.contains("timed out");
+        return Err(error(if is_timeout { "Sandbox.Timedout" } else { "Runtime.EmulatorError" }, response));
     };
     match FunctionError::deserialize(&json) {
         Ok(error) => Err(error),
