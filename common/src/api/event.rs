@@ -128,10 +128,11 @@ fn decoded(text: String) -> Body {
     }
 }
 
-/// Makes the address valid. The API's own host stays if it is a plain name, and the client's `Host` is left out, because
-/// no endpoint reads it; the query keeps its meaning.
+/// Makes the address valid. The API's own host stays if it is a plain name. The client's headers about the address
+/// are left out, because no endpoint reads them; the query keeps its meaning.
 fn sanitise_address(event: &mut ApiGatewayV2httpRequest) {
     event.headers.remove(HOST);
+    event.headers.remove("x-forwarded-proto");
     event.request_context.domain_name =
         event.request_context.domain_name.take().filter(|name| is_host_name(name));
     let short = |text: Option<String>| text.filter(|text| text.len() <= MAX_ADDRESS_BYTES);
@@ -145,7 +146,9 @@ fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    name.len() <= MAX_HOST_BYTES && name.split('.').all(is_label)
+    let is_plain = name.len() <= MAX_HOST_BYTES && name.split('.').all(is_label);
+    // `1.2.3.4.5` is plain, and no host.
+    is_plain && Url::parse(&format!("https://{name}/")).is_ok()
 }
 
 /// A query string, percent-encoded where needed: some clients send `"` and `<` as they are.
@@ -173,7 +176,9 @@ mod tests {
         for name in ["a1b2c3d4e5.execute-api.ap-southeast-3.amazonaws.com", "127.0.0.1", "localhost"] {
             assert_eq!(host(name).as_deref(), Some(name));
         }
-        for name in ["", "a b", "a/b", "user@host", "a..b", "ü.example", "[::1]", &"a".repeat(300)] {
+        for name in
+            ["", "a b", "a/b", "user@host", "a..b", "ü.example", "[::1]", "1.2.3.4.5", &"a".repeat(300)]
+        {
             assert_eq!(host(name), None, "{name}");
         }
     }
