@@ -1,4 +1,4 @@
-//! The run once a minute, and whoever else ends a batch of which no webhook tells.
+//! The run once a minute, and the other ways in which a batch ends that no webhook tells of.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::asynchronous::{delivered, location, statuses};
 use crate::harness::{Potret, Setup};
 
 #[tokio::test]
-async fn a_batch_without_webhooks_is_ended_by_whoever_looks() {
+async fn a_batch_without_webhooks_is_ended_by_the_next_look() {
     let setup = Setup::default().setting("PULL_AFTER_SECONDS", "1");
     let (potret, merchant) = setup.with_merchant(2).await;
     potret.fal().webhooks(WebhookBehaviour { lost: true, ..WebhookBehaviour::default() });

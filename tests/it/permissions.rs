@@ -161,7 +161,7 @@ async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str)
     assert_eq!(merchant.start("async", "respond-async").await.status, 200);
 }
 
-/// Leaves asynchronous batches for whoever looks at them: one that fal has made, one that failed at fal, and one
+/// Leaves asynchronous batches for a later look: one that fal has made, one that failed at fal, and one
 /// past its lease. Returns where they are.
 async fn batches_that_are_due(potret: &Potret, merchant: &User, key: &str) -> [String; 3] {
     potret.fal_fails_once(Fault::ContentPolicyViolation, 0);

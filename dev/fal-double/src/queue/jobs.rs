@@ -158,7 +158,7 @@ impl Jobs {
         }
     }
 
-    /// The job as it is now; `None` when there is none, or its result is too old.
+    /// The job as it is now; `None` for an unknown id, and for a result that is too old.
     pub fn view(&self, id: Uuid) -> Option<View> {
         let state = self.0.borrow();
         let job = state.jobs.get(&id)?;

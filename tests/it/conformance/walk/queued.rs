@@ -113,7 +113,7 @@ impl Walk<'_> {
         (Outcome::Expired, Outcome::Expired)
     }
 
-    /// Settles with both pictures, as whoever brings the second one does.
+    /// Settles with both pictures, as the bringer of the second one does.
     pub(super) async fn settle_queued(&mut self, of: Attempt, random: &mut fastrand::Rng) -> (Stage, Stage) {
         let (hold, both) = (self.hold_of(of), Job::both(of));
         let price = self.model.scenario.request(of).price;
