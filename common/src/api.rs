@@ -20,6 +20,6 @@ pub use endpoint::{Endpoint, Route, handle, run};
 pub use event::{HttpEvent, request, serve};
 pub use prefer::RespondAsync;
 pub use problem::{Code, Problem};
-pub use response::{Response, accepted, created, ok, public, public_json};
+pub use response::{Response, accepted, created, ok, public, public_json, with_retry_after};
 pub use shown::ShownGeneration;
 pub use texts::{Detail, Language, Text};

@@ -47,7 +47,9 @@ struct Endpoints {
 #[derive(Debug, Error)]
 pub enum AwsError {
     /// A part of the Lambda environment is missing.
-    #[error("{0} is not set: AWS Lambda sets it, and so must whoever runs the function elsewhere")]
+    #[error(
+        "{0} is not set: AWS Lambda sets this variable, and it must be set where the function runs elsewhere"
+    )]
     NotSet(&'static str),
     #[error("the bucket {name} has no address: {cause}")]
     Bucket { name: String, cause: String },
@@ -94,12 +96,8 @@ impl Aws {
         let unusable = |cause: String| AwsError::Bucket { name: name.clone(), cause };
         let endpoint = self.endpoints.s3.as_deref().map(Url::parse).transpose();
         let endpoint = endpoint.map_err(|error| unusable(error.to_string()))?;
-        let (id, secret) = (self.credentials.access_key_id(), self.credentials.secret_access_key());
-        let credentials = match self.credentials.session_token() {
-            Some(token) => rusty_s3::Credentials::new_with_token(id, secret, token),
-            None => rusty_s3::Credentials::new(id, secret),
-        };
-        S3Bucket::new(self.http.clone(), endpoint, name.clone(), self.region.to_string(), credentials)
+        let (region, credentials) = (self.region.to_string(), s3_credentials(&self.credentials));
+        S3Bucket::new(self.http.clone(), endpoint, name.clone(), region, credentials)
             .map_err(|error| unusable(error.to_string()))
     }
 
@@ -120,6 +118,15 @@ impl Aws {
             .timeout_config(limits);
         config.set_endpoint_url(endpoint.map(str::to_owned));
         config.build()
+    }
+}
+
+/// The credentials as requests of S3 are signed with them.
+pub fn s3_credentials(credentials: &Credentials) -> rusty_s3::Credentials {
+    let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+    match credentials.session_token() {
+        Some(token) => rusty_s3::Credentials::new_with_token(id, secret, token),
+        None => rusty_s3::Credentials::new(id, secret),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Asynchronous batches between their hold and their end: whoever learns what became of a job, a webhook or a
-//! request that asked fal, hands it in here, and the batch is settled or released, once.
+//! Asynchronous batches between their hold and their end: a webhook, or a request that asked fal, hands in the result
+//! of a job here, and the batch is settled or released, once.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use futures::future::join;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Problem;
+use crate::coins::Coins;
 use crate::fal::{FalClient, FalConfig, FalError, JobState};
 use crate::function::{Platform, StartError};
 use crate::generations::{Generation, Generations, Slot, Status};
@@ -20,10 +21,26 @@ const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(5);
 
 /// How old a batch is before a request about it asks fal itself: `PULL_AFTER_SECONDS`, 60 by default.
 pub fn pull_after(settings: &mut Settings<'_>) -> Option<SignedDuration> {
-    settings.parsed("PULL_AFTER_SECONDS", SignedDuration::from_secs(60), |text| {
-        let seconds = text.parse().ok().filter(|seconds| (1..=900).contains(seconds));
-        seconds.map(SignedDuration::from_secs).ok_or("must be a whole number of seconds from 1 to 900")
-    })
+    let seconds = settings.seconds("PULL_AFTER_SECONDS", 60, 1..=900)?;
+    Some(SignedDuration::from_secs(seconds.into()))
+}
+
+/// Where batches are recorded, who makes them, and when fal is asked about them.
+#[derive(Debug, Clone)]
+pub struct BatchesConfig {
+    pub tables: Tables,
+    pub fal: FalConfig,
+    /// As [`pull_after`] reads it.
+    pub pull_after: SignedDuration,
+}
+
+impl BatchesConfig {
+    /// Reads the settings of its parts.
+    pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
+        let (tables, fal) = (Tables::load(settings), FalConfig::load(settings));
+        let pull_after = pull_after(settings);
+        Some(Self { tables: tables?, fal: fal?, pull_after: pull_after? })
+    }
 }
 
 /// When to ask fal about a batch that began at `created_at` and is pending at `now`: first after `pull_after`, and
@@ -49,17 +66,13 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// The batches in `tables`, with clients of DynamoDB and of fal.
+    /// The batches of `config`, with clients of DynamoDB and of fal.
     ///
     /// # Errors
     ///
     /// When the Lambda environment is incomplete or fal's key cannot be fetched.
-    pub async fn connect(
-        tables: Tables,
-        fal: FalConfig,
-        pull_after: SignedDuration,
-        platform: &Platform<'_>,
-    ) -> Result<Self, StartError> {
+    pub async fn connect(config: BatchesConfig, platform: &Platform<'_>) -> Result<Self, StartError> {
+        let BatchesConfig { tables, fal, pull_after } = config;
         let key = platform.secret(fal.key).await?;
         let dynamodb = platform.aws()?.dynamodb();
         Ok(Self {
@@ -130,14 +143,10 @@ impl Batches {
     }
 
     async fn settle(&self, hold: &Hold, pictures: &[String; 2], now: Timestamp) -> Result<(), Unavailable> {
-        let Hold { user_id, generation_id, coins, .. } = hold;
-        let balance = self.ledger.balance(user_id, now).await.ok().map(|balance| balance.settled);
+        let balance = self.ledger.balance(&hold.user_id, now).await.ok().map(|balance| balance.settled);
         match self.ledger.settle(hold, pictures, balance, now).await {
             Ok(remaining_coins) => {
-                let (coins, remaining_coins) = (coins.count(), remaining_coins.count());
-                tracing::info!(%user_id, %generation_id, coins, remaining_coins, "coins settled");
-                metrics::count(Metric::Batches, 1);
-                metrics::count(Metric::CoinsSettled, coins);
+                log_settled(hold, remaining_coins);
                 Ok(())
             }
             Err(SettleRefused::LeaseLost) => {
@@ -233,6 +242,19 @@ impl Batches {
             }
         }
     }
+}
+
+/// Logs and counts that the held coins were taken for good.
+pub fn log_settled(hold: &Hold, remaining_coins: Coins) {
+    let Hold { user_id, generation_id, coins, .. } = hold;
+    tracing::info!(%user_id, %generation_id, coins = coins.count(), remaining_coins = remaining_coins.count(), "coins settled");
+    count_paid(hold);
+}
+
+/// Counts a paid batch.
+pub fn count_paid(hold: &Hold) {
+    metrics::count(Metric::Batches, 1);
+    metrics::count(Metric::CoinsSettled, hold.coins.count());
 }
 
 fn log_late(hold: &Hold) {

@@ -75,6 +75,12 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
     if is_builder { ConnectorError::user(error) } else { ConnectorError::io(error) }
 }
 
+/// The pause before the next of several tries, of which `tries` were made: it doubles from `first` on, and up to half
+/// of it is left out at random, so that clients which failed together do not come again together.
+pub fn pause_after(tries: u32, first: Duration) -> Duration {
+    (first * 2u32.pow(tries - 1)).mul_f64(0.5 + 0.5 * fastrand::f64())
+}
+
 /// A whole response.
 #[derive(Debug)]
 pub struct Response {

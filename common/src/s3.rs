@@ -96,12 +96,11 @@ impl S3Bucket {
     pub async fn get(&self, key: &str, first_bytes: Option<u64>) -> Result<Option<Object>, S3Error> {
         let request = || {
             let url = self.presigned_get(key, SIGNED_FOR);
-            let range = first_bytes.map(|bytes| format!("bytes=0-{}", bytes.saturating_sub(1)));
-            let request = Request::get(url.as_str());
-            range
-                .into_iter()
-                .fold(request, |request, range| request.header("range", range))
-                .body(Bytes::new())
+            let mut request = Request::get(url.as_str());
+            if let Some(bytes) = first_bytes {
+                request = request.header("range", format!("bytes=0-{}", bytes.saturating_sub(1)));
+            }
+            request.body(Bytes::new())
         };
         match self.send(request).await {
             Ok(response) => {
@@ -139,8 +138,7 @@ impl S3Bucket {
                 Ok(Err(error)) => S3Error::NoResponse(error.to_string()),
                 Err(_) => S3Error::NoResponse("no response in time".to_owned()),
             };
-            let pause = FIRST_PAUSE * 2u32.pow(tries - 1);
-            let pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+            let pause = net::pause_after(tries, FIRST_PAUSE);
             if !error.is_transient() || tries == MAX_TRIES || Instant::now() + pause >= deadline {
                 return Err(error);
             }

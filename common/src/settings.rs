@@ -5,6 +5,7 @@
 //! nothing.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -72,6 +73,15 @@ impl Settings<'_> {
     ) -> Option<T> {
         let Some(text) = self.optional(name) else { return Some(default) };
         parse(&text).map_err(|error| self.fault(format!("{name} {error}"))).ok()
+    }
+
+    /// The setting as a number of seconds, or `default` when it is not set. One out of `allowed` is a fault.
+    pub fn seconds(&mut self, name: &str, default: u32, allowed: RangeInclusive<u32>) -> Option<u32> {
+        let (least, most) = (allowed.start(), allowed.end());
+        self.parsed(name, default, |text| {
+            let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
+            seconds.ok_or_else(|| format!("must be a whole number of seconds from {least} to {most}"))
+        })
     }
 
     /// Notes a fault: a sentence that begins with the setting's name.

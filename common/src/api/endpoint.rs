@@ -8,12 +8,11 @@ use jiff::Timestamp;
 use lambda_http::http::header::ACCEPT_LANGUAGE;
 use lambda_http::lambda_runtime::{self, service_fn};
 use lambda_http::{Error, Request, RequestExt};
+use tokio::time::timeout_at;
 
 use super::call::{Call, Caller};
 use super::event;
 use super::{Detail, Language, Problem, Response};
-use tokio::time::timeout_at;
-
 use crate::function::{self, Function};
 use crate::invocation;
 

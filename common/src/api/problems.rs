@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Detail, Problem};
+use super::{Code, Detail, Problem};
 use crate::fal::{FalError, FalErrorKind};
-use crate::generations::{Generation, ReadError};
+use crate::generations::{Generation, ReadError, Status};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::ledger::{HoldRefused, SettleRefused, Unavailable};
 use crate::uploads::UploadError;
@@ -101,15 +101,18 @@ impl From<FalError> for Problem {
 /// The problem that a failed generation's record has the code of.
 impl From<&Generation> for Problem {
     fn from(failed: &Generation) -> Self {
-        let detail = match failed.error_code.as_deref() {
-            Some("content_rejected") => Detail::Unsafe,
-            Some("invalid_image") => Detail::PhotoRefused,
-            Some("invalid_request") => return value_refused("", "was not accepted by the image provider"),
-            Some("image_provider_busy") => Detail::ProviderBusy,
-            Some("image_provider_timeout") => Detail::ProviderTooSlow,
-            Some("try_again") => Detail::DatabaseBusy,
-            Some("internal_error") => Detail::Internal,
-            Some("expired") => Detail::LeaseLost,
+        let recorded = failed.error_code.as_deref();
+        let code = Code::ALL.iter().copied().find(|code| Some(code.name()) == recorded);
+        let detail = match code {
+            Some(Code::ContentRejected) => Detail::Unsafe,
+            Some(Code::InvalidImage) => Detail::PhotoRefused,
+            Some(Code::InvalidRequest) => return value_refused("", "was not accepted by the image provider"),
+            Some(Code::ImageProviderBusy) => Detail::ProviderBusy,
+            Some(Code::ImageProviderTimeout) => Detail::ProviderTooSlow,
+            Some(Code::TryAgain) => Detail::DatabaseBusy,
+            Some(Code::InternalError) => Detail::Internal,
+            // No problem's code: the lease had passed.
+            None if failed.status == Status::Expired => Detail::LeaseLost,
             _ => Detail::ProviderFailed,
         };
         Self::new(detail).caused_by("the asynchronous batch failed")

@@ -24,9 +24,13 @@ pub fn created(body: &impl Serialize) -> Result<Response, Problem> {
 
 /// A 202 with a JSON body of the caller's own, to be asked for again after `retry_after`.
 pub fn accepted(body: &impl Serialize, retry_after: Duration) -> Result<Response, Problem> {
-    let mut response = json(StatusCode::ACCEPTED, text(body)?)?;
+    Ok(with_retry_after(json(StatusCode::ACCEPTED, text(body)?)?, retry_after))
+}
+
+/// The response, to be asked for again after `retry_after`.
+pub fn with_retry_after(mut response: Response, retry_after: Duration) -> Response {
     response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
-    Ok(response)
+    response
 }
 
 /// A 200 with JSON that is the same for everybody, for caches to keep for `max_age` and to revalidate by the

@@ -121,13 +121,13 @@ impl FalClient {
         input: &Input,
         to_start: Option<u64>,
     ) -> Result<(HeaderMap, Bytes), RequestError> {
-        let request = Request::post(url.as_str())
+        let mut request = Request::post(url.as_str())
             .header(CONTENT_TYPE, "application/json")
             // Else fal may have another model make the picture, without a word.
             .header("x-app-fal-disable-fallback", "true");
-        let request = to_start
-            .into_iter()
-            .fold(request, |request, seconds| request.header("x-fal-request-timeout", seconds));
+        if let Some(seconds) = to_start {
+            request = request.header("x-fal-request-timeout", seconds);
+        }
         let body = serde_json::to_vec(input).map_err(|_| RequestError::unbuildable())?;
         self.send(request, body.into()).await
     }
@@ -167,8 +167,7 @@ pub(super) async fn with_retries<T, F: Future<Output = Result<T, FalError>>>(
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        let pause = FIRST_PAUSE * 2u32.pow(tries - 1);
-        let pause = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+        let pause = net::pause_after(tries, FIRST_PAUSE);
         let again = match error.retry {
             Retry::Never => false,
             Retry::Once => tries == 1,

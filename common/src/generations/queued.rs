@@ -86,7 +86,7 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// The callback as one segment of a path. It is a secret: whoever has the segment can report a result.
+    /// The callback as one segment of a path. The segment is a secret: with it, anybody can report a result.
     pub fn to_segment(&self) -> SecretString {
         let Self { user_id, generation_id, slot, token } = self;
         let text = format!("{} {} {generation_id} {user_id}", token.0.expose_secret(), slot.index());

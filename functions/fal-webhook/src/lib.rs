@@ -6,15 +6,13 @@ mod signature;
 use std::time::Duration;
 
 use common::api::{self, Anyone, Call, Detail, Endpoint, Problem, Response, Route};
-use common::batches::{Batches, pull_after};
-use common::fal::{FalConfig, JobState, Report, Webhook};
+use common::batches::{Batches, BatchesConfig};
+use common::fal::{JobState, Report, Webhook};
 use common::function::{Function, Platform, StartError};
 use common::generations::{Callback, Generation, Slot, Status};
 use common::key_set::KeySet;
 use common::metrics::{self, Metric};
 use common::settings::{Settings, http_url};
-use common::tables::Tables;
-use jiff::SignedDuration;
 use serde_json::json;
 use url::Url;
 
@@ -28,9 +26,7 @@ const JWKS_URL: &str = "https://rest.fal.ai/.well-known/jwks.json";
 
 #[derive(Debug, Clone)]
 pub struct Config {
-    tables: Tables,
-    fal: FalConfig,
-    pull_after: SignedDuration,
+    batches: BatchesConfig,
     jwks_url: Url,
     /// The operator's account at fal.
     fal_user_id: Option<String>,
@@ -47,24 +43,17 @@ impl Function for FalWebhook {
     type Config = Config;
 
     fn load(settings: &mut Settings<'_>) -> Option<Config> {
-        let (tables, fal) = (Tables::load(settings), FalConfig::load(settings));
-        let jwks_url = settings.parsed("FAL_JWKS_URL", None, |text| http_url(text).map(Some));
-        let pull_after = pull_after(settings);
+        let batches = BatchesConfig::load(settings);
+        let fals = Url::parse(JWKS_URL).expect("a constant URL");
+        let jwks_url = settings.parsed("FAL_JWKS_URL", fals, http_url);
         let fal_user_id = settings.optional("FAL_USER_ID");
-        let own = || Url::parse(JWKS_URL).expect("a constant URL");
-        Some(Config {
-            tables: tables?,
-            fal: fal?,
-            pull_after: pull_after?,
-            jwks_url: jwks_url?.unwrap_or_else(own),
-            fal_user_id,
-        })
+        Some(Config { batches: batches?, jwks_url: jwks_url?, fal_user_id })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, fal, pull_after, jwks_url, fal_user_id } = config;
+        let Config { batches, jwks_url, fal_user_id } = config;
         let keys = KeySet::new(platform.http()?, jwks_url, KEYS_KEPT, FalPublicKey::of_jwk);
-        Ok(Self { batches: Batches::connect(tables, fal, pull_after, platform).await?, keys, fal_user_id })
+        Ok(Self { batches: Batches::connect(batches, platform).await?, keys, fal_user_id })
     }
 }
 

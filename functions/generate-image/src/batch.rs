@@ -1,6 +1,5 @@
 //! What the operator chooses about batches.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use common::coins::Coins;
@@ -37,8 +36,8 @@ impl BatchConfig {
         });
         let model = settings.parsed("IMAGE_TO_IMAGE_MODEL", ImageToImageModel::default(), str::parse);
         let steps = settings.parsed("NUM_INFERENCE_STEPS", Steps::default(), str::parse);
-        let picture_within = seconds(settings, "FAL_TIMEOUT_SECONDS", 180, 1..=180);
-        let async_lease = seconds(settings, "ASYNC_LEASE_SECONDS", 900, 1..=3_600);
+        let picture_within = settings.seconds("FAL_TIMEOUT_SECONDS", 180, 1..=180);
+        let async_lease = settings.seconds("ASYNC_LEASE_SECONDS", 900, 1..=3_600);
         Some(Self {
             coins: coins?,
             image_to_image: model?,
@@ -47,19 +46,6 @@ impl BatchConfig {
             async_lease: SignedDuration::from_secs(async_lease?.into()),
         })
     }
-}
-
-fn seconds(
-    settings: &mut Settings<'_>,
-    name: &str,
-    default: u32,
-    allowed: RangeInclusive<u32>,
-) -> Option<u32> {
-    let (least, most) = (allowed.start(), allowed.end());
-    settings.parsed(name, default, |text| {
-        let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
-        seconds.ok_or_else(|| format!("must be a whole number of seconds from {least} to {most}"))
-    })
 }
 
 /// How fal gets the photos.

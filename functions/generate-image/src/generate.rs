@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use common::api::{Clock, Detail, Problem};
+use common::batches::{count_paid, log_settled};
 use common::coins::Coins;
 use common::fal::{FalError, Input, Picture, Tickets};
 use common::generations::{Generation, Status};
@@ -219,7 +220,6 @@ impl GenerateImage {
         balance: Option<Coins>,
         now: Timestamp,
     ) -> Result<Delivered, Problem> {
-        let Hold { user_id, generation_id, coins, .. } = hold;
         let remaining_coins = match self.batches.ledger().settle(hold, &images, balance, now).await {
             Ok(remaining) => remaining,
             Err(SettleRefused::Unavailable(cause)) => {
@@ -227,8 +227,7 @@ impl GenerateImage {
             }
             Err(lost @ SettleRefused::LeaseLost) => return Err(lost.into()),
         };
-        tracing::info!(%user_id, %generation_id, coins = coins.count(), remaining_coins = remaining_coins.count(), "coins settled");
-        count_paid(hold);
+        log_settled(hold, remaining_coins);
         let generation = Generation {
             status: Status::Succeeded,
             images,
@@ -268,11 +267,6 @@ impl GenerateImage {
 
 fn is_delivered(generation: &Generation, body_hash: &str) -> bool {
     generation.status == Status::Succeeded && generation.body_hash == body_hash
-}
-
-fn count_paid(hold: &Hold) {
-    metrics::count(Metric::Batches, 1);
-    metrics::count(Metric::CoinsSettled, hold.coins.count());
 }
 
 /// A batch that was delivered before.

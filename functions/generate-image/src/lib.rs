@@ -9,7 +9,7 @@ mod request;
 mod uploaded;
 
 use common::api::{Call, Endpoint, Problem, RespondAsync, Response, Route};
-use common::batches::{Batches, pull_after};
+use common::batches::{Batches, BatchesConfig, pull_after};
 use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
 use common::idempotency::IdempotencyKey;
@@ -71,7 +71,7 @@ impl Function for GenerateImage {
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
         let Config { tables, bucket, photo_delivery, batch, fal, pull_after, public_url } = config;
         Ok(Self {
-            batches: Batches::connect(tables, fal, pull_after, platform).await?,
+            batches: Batches::connect(BatchesConfig { tables, fal, pull_after }, platform).await?,
             uploads: Uploads::new(platform.aws()?.bucket(bucket)?),
             photo_delivery,
             batch,

@@ -1,16 +1,13 @@
 //! `GET /api/generations` and `GET /api/generations/{generation_id}`: the caller's generations.
 
 use common::api::{self, Call, Detail, Endpoint, Problem, Response, Route, ShownGeneration};
-use common::batches::{Batches, pull_after, retry_after};
-use common::fal::FalConfig;
+use common::batches::{Batches, BatchesConfig, retry_after};
 use common::function::{Function, Platform, StartError};
 use common::generations::{CursorKey, Cursors, Generations, Position, Status};
 use common::identity::UserId;
 use common::ids::GenerationId;
 use common::secrets::Source;
 use common::settings::Settings;
-use common::tables::Tables;
-use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,10 +18,8 @@ const MAX_LIMIT: u16 = 100;
 
 #[derive(Debug, Clone)]
 pub struct Config {
-    tables: Tables,
+    batches: BatchesConfig,
     cursor_key: Source<CursorKey>,
-    fal: FalConfig,
-    pull_after: SignedDuration,
 }
 
 #[derive(Debug)]
@@ -39,15 +34,13 @@ impl Function for ListGenerations {
     type Config = Config;
 
     fn load(settings: &mut Settings<'_>) -> Option<Config> {
-        let (tables, cursor_key) = (Tables::load(settings), Source::load(settings, "CURSOR_KEY"));
-        let (fal, pull_after) = (FalConfig::load(settings), pull_after(settings));
-        Some(Config { tables: tables?, cursor_key: cursor_key?, fal: fal?, pull_after: pull_after? })
+        let (batches, cursor_key) = (BatchesConfig::load(settings), Source::load(settings, "CURSOR_KEY"));
+        Some(Config { batches: batches?, cursor_key: cursor_key? })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, cursor_key, fal, pull_after } = config;
-        let cursors = Cursors::new(&platform.secret(cursor_key).await?);
-        let batches = Batches::connect(tables, fal, pull_after, platform).await?;
+        let cursors = Cursors::new(&platform.secret(config.cursor_key).await?);
+        let batches = Batches::connect(config.batches, platform).await?;
         Ok(Self { generations: batches.generations().clone(), batches, cursors })
     }
 }
@@ -75,12 +68,11 @@ impl ListGenerations {
         let generation = found.ok_or_else(|| Problem::new(Detail::NoSuchGeneration))?;
         let generation = self.batches.pull(generation, call.clock.arrived_at()).await?;
         let now = call.clock.now();
-        let mut response = api::ok(&ShownGeneration::of(&generation, now))?;
-        if generation.status_at(now) == Status::Pending {
-            let seconds = retry_after(generation.created_at, now).as_secs();
-            response.headers_mut().insert("retry-after", seconds.into());
-        }
-        Ok(response)
+        let response = api::ok(&ShownGeneration::of(&generation, now))?;
+        Ok(match generation.status_at(now) {
+            Status::Pending => api::with_retry_after(response, retry_after(generation.created_at, now)),
+            _ => response,
+        })
     }
 
     async fn list(&self, call: &Call<'_, UserId>) -> Result<Response, Problem> {

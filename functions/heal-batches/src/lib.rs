@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use common::batches::{Batches, pull_after};
+use common::batches::{Batches, BatchesConfig};
 use common::events::EventFunction;
-use common::fal::FalConfig;
 use common::function::{Function, Platform, StartError};
 use common::generations::Status;
 use common::identity::UserId;
 use common::ids::GenerationId;
 use common::metrics::{self, Metric};
 use common::settings::Settings;
-use common::tables::Tables;
 use futures::StreamExt;
 use futures::stream;
 use jiff::{SignedDuration, Timestamp};
@@ -32,13 +30,6 @@ const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
 /// A batch that is pending for longer is counted: something is wrong at fal or on the way.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
-
-#[derive(Debug, Clone)]
-pub struct Config {
-    tables: Tables,
-    fal: FalConfig,
-    pull_after: SignedDuration,
-}
 
 pub struct HealBatches {
     batches: Batches,
@@ -68,17 +59,14 @@ impl From<HealError> for Diagnostic {
 
 impl Function for HealBatches {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = Config;
+    type Config = BatchesConfig;
 
-    fn load(settings: &mut Settings<'_>) -> Option<Config> {
-        let (tables, fal, pull_after) =
-            (Tables::load(settings), FalConfig::load(settings), pull_after(settings));
-        Some(Config { tables: tables?, fal: fal?, pull_after: pull_after? })
+    fn load(settings: &mut Settings<'_>) -> Option<BatchesConfig> {
+        BatchesConfig::load(settings)
     }
 
-    async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, fal, pull_after } = config;
-        Ok(Self { batches: Batches::connect(tables, fal, pull_after, platform).await? })
+    async fn connect(config: BatchesConfig, platform: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self { batches: Batches::connect(config, platform).await? })
     }
 }
 

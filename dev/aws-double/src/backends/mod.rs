@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use axum::serve::{ListenerExt, TapIo};
-use common::aws::{Aws, Credentials, DynamoDb, Region};
+use common::aws::{Aws, Credentials, DynamoDb, Region, s3_credentials};
 use common::net::{self, HttpClient, Trust};
 use rusty_s3::{Bucket, UrlStyle};
 use tempfile::TempDir;
@@ -99,12 +99,7 @@ impl Connection {
     pub fn bucket(&self, name: &str) -> (Bucket, rusty_s3::Credentials) {
         let Identity { region, credentials } = &self.identity;
         let bucket = Bucket::new(self.endpoint.clone(), UrlStyle::Path, name.to_owned(), region.to_string());
-        let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
-        let credentials = match credentials.session_token() {
-            Some(token) => rusty_s3::Credentials::new_with_token(id, secret, token),
-            None => rusty_s3::Credentials::new(id, secret),
-        };
-        (bucket.expect("a bucket's name"), credentials)
+        (bucket.expect("a bucket's name"), s3_credentials(credentials))
     }
 }
 
