@@ -27,7 +27,7 @@ fn hex_of_hash(bytes: &[u8]) -> String {
 
 /// As a generation has the token.
 pub fn token_hash() -> String {
-    hex_of_hash(TOKEN.as_bytes())
+    BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, TOKEN.as_bytes()))
 }
 
 fn key_pair() -> anyhow::Result<Ed25519KeyPair> {

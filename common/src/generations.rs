@@ -10,7 +10,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -24,7 +24,8 @@ pub use cursors::{CursorKey, Cursors, InvalidCursor};
 pub use queued::{Callback, QueuedPicture, Slot, Token};
 pub use record::{Generation, Job, Mode, PhotoCount, Status};
 
-/// The local index that orders a user's generations by their time, and that can be read consistently.
+/// The local index that orders a user's generations by their time, and that can be read consistently. The index has
+/// only the keys, so that most writes of a generation cost nothing there; DynamoDB fetches the rest from the table.
 const BY_CREATED_AT: &str = "by_created_at";
 
 /// The sparse index of the asynchronous generations that are pending, by when to look at them next.
@@ -106,6 +107,7 @@ impl Generations {
     pub async fn page(&self, user: &UserId, limit: u16, after: Option<Position>) -> Result<Page, ReadError> {
         let query = self.client.query().table_name(self.table.name()).index_name(BY_CREATED_AT);
         let query = query.key_condition_expression("user_id = :user").scan_index_forward(false);
+        let query = query.select(Select::AllAttributes);
         let query = query.expression_attribute_values(":user", AttributeValue::S(user.to_string()));
         let start = after.map(|position| {
             let created_at = timestamps::to_text(position.created_at);

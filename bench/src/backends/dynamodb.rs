@@ -57,9 +57,11 @@ impl Table {
             (Value::Null, _) => profile(&action["Key"]),
             (item, _) => item.clone(),
         };
+        let is_put = expression.is_empty();
         let moves = match item.get("check_at") {
-            Some(_) if expression.contains("SET check_at") => 2,
-            Some(_) if expression.is_empty() || expression.contains("REMOVE check_at") => 1,
+            Some(_) if is_put || expression.contains("SET check_at") => 2,
+            Some(_) if expression.contains("REMOVE check_at") => 1,
+            None if is_put => 1,
             _ => 0,
         };
         let values = action["ExpressionAttributeValues"].as_object().into_iter().flatten();
@@ -105,8 +107,15 @@ pub(super) async fn respond(State(shared): State<Shared>, headers: HeaderMap, bo
     };
     if matches!(operation, "GetItem" | "Query") {
         let items = response["Items"].as_array().into_iter().flatten().chain(response.get("Item"));
-        let bytes = items.map(capacity::of_item).sum();
-        usage.reads += capacity::read(bytes, request["ConsistentRead"] == true);
+        let sizes: Vec<usize> = items.map(capacity::of_item).collect();
+        let is_consistent = request["ConsistentRead"] == true;
+        usage.reads += if request["IndexName"] == "by_created_at" {
+            // The keys from the index, and each item from the table.
+            let fetched = sizes.iter().map(|bytes| capacity::read(*bytes, is_consistent)).sum::<f64>();
+            capacity::read(sizes.len() * capacity::KEYS, is_consistent) + fetched
+        } else {
+            capacity::read(sizes.iter().sum(), is_consistent)
+        };
     }
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], response.to_string()).into_response()
 }
@@ -174,9 +183,7 @@ fn generation(user: &Value, id: &str) -> Value {
         "job": {"M": {
             "mode": {"S": "text-to-image"},
             "model": {"S": "fal-ai/flux/schnell"},
-            "prompt": {"S": prompt},
             "photos": {"M": {"face": {"BOOL": false}, "products": {"N": "0"}, "background": {"BOOL": false}}},
-            "dropped_inputs": {"L": []},
             "payload": {"S": payload.to_string()}
         }},
         "images": {"L": [{"S": PICTURE}, {"S": PICTURE}]},

@@ -48,7 +48,7 @@ impl<'g> ShownGeneration<'g> {
             status: status.shown(),
             generation_mode: job.mode,
             model: &job.model,
-            prompt: &job.prompt,
+            prompt: job.prompt(),
             images: &generation.images,
             coins: if status == Status::Succeeded { generation.coins } else { Coins::default() },
             remaining_coins: generation.remaining_coins,

@@ -40,7 +40,7 @@ impl Slot {
 /// A picture that fal's queue is to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueuedPicture {
-    /// The SHA-256, in hexadecimal, of the token in the address of this picture's webhook.
+    /// The SHA-256, in Base64, of the token in the address of this picture's webhook.
     pub token_hash: String,
     /// fal's id of the job, since the submission's response or a webhook named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ impl Token {
     }
 
     fn hash(&self) -> String {
-        hex::encode(Sha256::digest(self.0.expose_secret()))
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.expose_secret()))
     }
 }
 

@@ -74,10 +74,10 @@ pub struct Job {
     /// Whether photos go in.
     pub mode: Mode,
     pub model: String,
-    pub prompt: String,
     /// The photos of the request.
     pub photos: PhotoCount,
     /// The fields that were left out because the model has no place for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_inputs: Vec<String>,
     /// The body sent to fal. Stored as text, because DynamoDB's numbers would turn `1.0` into `1`.
     #[serde(with = "json_text")]
@@ -100,6 +100,12 @@ mod json_text {
 }
 
 impl Job {
+    /// The prompt that was sent. It is in the payload of every model, so the record has it once: DynamoDB bills each
+    /// write of an item by its kilobytes.
+    pub fn prompt(&self) -> &str {
+        self.payload["prompt"].as_str().unwrap_or_default()
+    }
+
     /// The URLs of the photos that were sent, whatever the model calls the field.
     pub fn image_urls(&self) -> impl Iterator<Item = &serde_json::Value> {
         let several = self.payload.get("image_urls").and_then(serde_json::Value::as_array);

@@ -85,10 +85,10 @@ impl<'g> LastPrompt<'g> {
                 has_background_image: job.photos.background,
                 has_image_url: job.mode == Mode::ImageToImage,
                 image_url: job.image_urls().next(),
-                original_prompt: &job.prompt,
+                original_prompt: job.prompt(),
             },
-            enhanced_prompt: &job.prompt,
-            prompt_length: job.prompt.chars().count(),
+            enhanced_prompt: job.prompt(),
+            prompt_length: job.prompt().chars().count(),
             fal_request,
             payload: &job.payload,
         }

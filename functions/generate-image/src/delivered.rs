@@ -67,7 +67,7 @@ impl<'g> DebugInfo<'g> {
     fn of(job: &'g Job) -> Self {
         let sent = |field: &str| job.payload.get(field);
         Self {
-            prompt_sent: &job.prompt,
+            prompt_sent: job.prompt(),
             model: &job.model,
             generation_mode: job.mode,
             image_urls: job.image_urls().collect(),

@@ -26,8 +26,8 @@ impl Plan {
     pub fn from_text(request: GenerationRequest, batch: &BatchConfig) -> Self {
         // The endpoint has no field for LoRAs, and fal ignores unknown fields.
         let dropped = if request.loras.is_empty() { Vec::new() } else { vec!["loras".to_owned()] };
-        let input = Input::Schnell(Schnell::new(request.prompt.clone(), batch.steps.count()));
-        let job = job(request.prompt, PhotoCount::default(), Mode::TextToImage, &input, dropped);
+        let input = Input::Schnell(Schnell::new(request.prompt, batch.steps.count()));
+        let job = job(PhotoCount::default(), Mode::TextToImage, &input, dropped);
         Self { input, photos: Vec::new(), job }
     }
 
@@ -65,20 +65,20 @@ impl Plan {
                 }
             });
         }
-        let (text, steps) = (prompt.clone(), batch.steps.count());
+        let steps = batch.steps.count();
         let input = match batch.image_to_image {
-            ImageToImageModel::FluxTwoEdit => Input::FluxTwoEdit(FluxTwoEdit::new(text, urls, steps, loras)),
+            ImageToImageModel::FluxTwoEdit => Input::FluxTwoEdit(FluxTwoEdit::new(prompt, urls, steps, loras)),
             ImageToImageModel::FluxGeneral => {
                 let url = urls.into_iter().next().unwrap_or_default();
-                Input::FluxGeneral(FluxGeneral::new(text, url, steps, loras))
+                Input::FluxGeneral(FluxGeneral::new(prompt, url, steps, loras))
             }
         };
-        let job = job(prompt, photo_count, Mode::ImageToImage, &input, dropped);
+        let job = job(photo_count, Mode::ImageToImage, &input, dropped);
         Ok(Self { input, photos, job })
     }
 }
 
-fn job(prompt: String, photos: PhotoCount, mode: Mode, input: &Input, dropped_inputs: Vec<String>) -> Job {
+fn job(photos: PhotoCount, mode: Mode, input: &Input, dropped_inputs: Vec<String>) -> Job {
     let (model, payload) = (input.endpoint().to_owned(), input.shown());
-    Job { mode, model, prompt, photos, dropped_inputs, payload }
+    Job { mode, model, photos, dropped_inputs, payload }
 }

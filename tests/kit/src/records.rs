@@ -24,7 +24,6 @@ pub fn pending(user: &str, now: Timestamp) -> Generation {
         job: Job {
             mode: Mode::TextToImage,
             model: "fal-ai/flux/schnell".to_owned(),
-            prompt: "a bag".to_owned(),
             photos: PhotoCount::default(),
             dropped_inputs: Vec::new(),
             payload: json!({"prompt": "a bag"}),

@@ -31,7 +31,6 @@ fn pending() -> Generation {
         job: Job {
             mode: Mode::TextToImage,
             model: String::new(),
-            prompt: String::new(),
             photos: PhotoCount::default(),
             dropped_inputs: Vec::new(),
             payload: serde_json::Value::Null,
