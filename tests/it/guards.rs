@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
-use common::generations::{Generation, Generations, QueuedPicture, Slot, Token};
+use common::generations::{Generation, Generations, QueuedPicture, Slot};
 use common::ids::AttemptId;
 use common::ledger::{Hold, HoldOutcome, PictureRecorded, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
@@ -145,7 +145,7 @@ async fn asynchronous() -> Held {
     let now = Timestamp::now();
     let potret = Potret::start().await;
     potret.user_with("merchant", 2).await;
-    let queued = Some([QueuedPicture::new(&Token::random()), QueuedPicture::new(&Token::random())]);
+    let queued = Some(Default::default());
     let generation = Generation { queued, check_at: Some(now), ..pending("merchant", now) };
     let outcome = potret.ledger().hold(&generation, now).await;
     let Ok(HoldOutcome::Held(hold)) = outcome else { panic!("held: {outcome:?}") };
@@ -161,10 +161,8 @@ impl Held {
     async fn recording_changes_nothing(&self, why: &str) {
         let before = self.potret.snapshot().await;
         let ledger = self.potret.ledger();
-        let jobs = ["1", "2"].map(|id| QueuedPicture {
-            request_id: Some(id.to_owned()),
-            ..QueuedPicture::new(&Token::random())
-        });
+        let jobs = ["1", "2"]
+            .map(|id| QueuedPicture { request_id: Some(id.to_owned()), ..QueuedPicture::default() });
         ledger.record_jobs(&self.hold, &jobs).await.expect("a decision");
         for slot in Slot::BOTH {
             assert!(matches!(self.record(slot, "https://a/1").await, PictureRecorded::Late), "{why}");

@@ -199,7 +199,7 @@ async fn heal_every_batch(potret: &Potret) -> BTreeMap<String, u64> {
     let give_up = Instant::now() + ASYNC_LEASE + LAST_BATCHES_END_WITHIN;
     loop {
         let generations = potret.snapshot().await.generations;
-        let batches = generations.iter().filter(|row| row["queued"].is_array());
+        let batches = generations.iter().filter(|row| row["token_hashes"].is_array());
         let mut figures = BTreeMap::new();
         for row in batches {
             *figures.entry(format!("asynchronous batch: {}", row["status"])).or_default() += 1;

@@ -141,9 +141,7 @@ fn page(request: &Value) -> Value {
 
 /// A generation of `user` whose jobs are in fal's queue.
 fn pending(user: &Value, id: &str) -> Value {
-    let job = json!({
-        "token_hash": {"S": webhooks::token_hash()}, "request_id": {"S": REQUEST_ID}, "queue_position": {"N": "0"}
-    });
+    let job = json!({"request_id": {"S": REQUEST_ID}, "queue_position": {"N": "0"}});
     let mut jobs = [job.clone(), job];
     if id == SECOND {
         jobs[0]["url"] = json!({"S": PICTURE});
@@ -155,6 +153,7 @@ fn pending(user: &Value, id: &str) -> Value {
         ("lease_until", json!({"N": "4102444800000"})),
         ("check_at", json!({"N": check_at})),
         ("pending_at", json!({"S": "fal"})),
+        ("token_hashes", json!({"L": [{"S": webhooks::token_hash()}, {"S": webhooks::token_hash()}]})),
         ("queued", json!({"L": jobs.map(|job| json!({"M": job}))})),
     ] {
         item[name] = value;
@@ -175,7 +174,7 @@ fn generation(user: &Value, id: &str) -> Value {
         "user_id": user,
         "generation_id": {"S": id},
         "attempt_id": {"S": "5a1d9c3e-6f2b-4e8a-9b7c-1d2e3f4a5b6c"},
-        "body_hash": {"S": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+        "body_hash": {"S": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"},
         "status": {"S": "SUCCEEDED"},
         "lease_until": {"N": "1768113390000"},
         "coins": {"N": "1"},

@@ -38,10 +38,8 @@ impl Slot {
 }
 
 /// A picture that fal's queue is to make.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueuedPicture {
-    /// The SHA-256, in Base64, of the token in the address of this picture's webhook.
-    pub token_hash: String,
     /// fal's id of the job, since the submission's response or a webhook named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -51,13 +49,6 @@ pub struct QueuedPicture {
     /// The picture, if it was made before the other one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-}
-
-impl QueuedPicture {
-    /// A picture that is not asked for yet, whose webhook will have `token`.
-    pub fn new(token: &Token) -> Self {
-        Self { token_hash: token.hash(), request_id: None, queue_position: None, url: None }
-    }
 }
 
 /// What the address of a webhook holds that nobody else can guess.
@@ -71,7 +62,8 @@ impl Token {
         Self(format!("{first}{second}").into())
     }
 
-    fn hash(&self) -> String {
+    /// The token's SHA-256 in Base64.
+    pub fn hash(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.expose_secret()))
     }
 }
@@ -116,8 +108,8 @@ impl Callback {
 
     /// Whether `generation`'s current attempt has this callback's token.
     pub fn belongs_to(&self, generation: &Generation) -> bool {
-        let picture = generation.queued.as_ref().map(|pictures| &pictures[self.slot.index()]);
-        picture.is_some_and(|picture| picture.token_hash == self.token.hash())
+        let hashes = generation.token_hashes.as_ref();
+        hashes.is_some_and(|hashes| hashes[self.slot.index()] == self.token.hash())
     }
 }
 

@@ -138,7 +138,10 @@ pub struct Generation {
     /// The settled balance after this generation was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_coins: Option<Coins>,
-    /// The jobs in fal's queue of an asynchronous attempt.
+    /// The hash of the token in the address of each picture's webhook, of an asynchronous attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_hashes: Option<[String; 2]>,
+    /// The jobs in fal's queue of an asynchronous attempt, while it is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<[QueuedPicture; 2]>,
     /// When to ask fal what became of them, while they are pending.

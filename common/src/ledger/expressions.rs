@@ -84,14 +84,13 @@ impl GenerationsTable {
         let update = self
             .update(hold)
             .update_expression(
-                "SET #status = :status, images = :images, remaining_coins = :remaining, completed_at = :now, \
-                 expires_at = :expires_at REMOVE check_at, pending_at",
+                "SET #status = :status, images = :images, remaining_coins = :remaining, \
+                 expires_at = :expires_at REMOVE queued, check_at, pending_at",
             )
             .condition_expression("attempt_id = :attempt AND #status = :pending")
             .expression_attribute_values(":status", text(Status::Succeeded.stored()))
             .expression_attribute_values(":images", AttributeValue::L(images))
             .expression_attribute_values(":remaining", number(remaining))
-            .expression_attribute_values(":now", text(timestamps::to_text(now)))
             .expression_attribute_values(":expires_at", end_of(now));
         built(update)
     }
@@ -111,13 +110,12 @@ impl GenerationsTable {
         let mut update = self
             .update(hold)
             .update_expression(
-                "SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at \
-                 REMOVE check_at, pending_at",
+                "SET #status = :status, error_code = :code, expires_at = :expires_at \
+                 REMOVE queued, check_at, pending_at",
             )
             .condition_expression(condition)
             .expression_attribute_values(":status", text(status.stored()))
             .expression_attribute_values(":code", text(error_code))
-            .expression_attribute_values(":now", text(timestamps::to_text(now)))
             .expression_attribute_values(":expires_at", end_of(now));
         if matches!(how, GiveBack::Expired) {
             let now_ms = AttributeValue::N(now.as_millisecond().to_string());

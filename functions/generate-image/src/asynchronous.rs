@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::api::{self, Detail, Problem, RespondAsync, Response, ShownGeneration};
 use common::batches::retry_after;
 use common::fal::Submission;
-use common::generations::{Callback, Generation, QueuedPicture, Slot, Status, Token};
+use common::generations::{Callback, Generation, Slot, Status, Token};
 use common::ledger::{Hold, HoldOutcome, HoldRefused};
 use futures::FutureExt;
 use futures::future::join;
@@ -86,7 +86,8 @@ impl GenerateImage {
             let (user_id, token) = (order.user_id.clone(), tokens[slot.index()].clone());
             Callback { user_id, generation_id: pending.generation_id, slot, token }.address(public_url)
         });
-        pending.queued = Some(tokens.each_ref().map(QueuedPicture::new));
+        pending.token_hashes = Some(tokens.each_ref().map(Token::hash));
+        pending.queued = Some(Default::default());
         pending.check_at = Some(self.batches.first_check(now));
         match self.batches.ledger().hold(&pending, now).await {
             Ok(HoldOutcome::Held(hold)) => {

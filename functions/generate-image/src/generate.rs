@@ -127,6 +127,7 @@ impl GenerateImage {
             job: plan.job.clone(),
             images: Vec::new(),
             remaining_coins: None,
+            token_hashes: None,
             queued: None,
             check_at: None,
             error_code: None,

@@ -67,7 +67,9 @@ impl Plan {
         }
         let steps = batch.steps.count();
         let input = match batch.image_to_image {
-            ImageToImageModel::FluxTwoEdit => Input::FluxTwoEdit(FluxTwoEdit::new(prompt, urls, steps, loras)),
+            ImageToImageModel::FluxTwoEdit => {
+                Input::FluxTwoEdit(FluxTwoEdit::new(prompt, urls, steps, loras))
+            }
             ImageToImageModel::FluxGeneral => {
                 let url = urls.into_iter().next().unwrap_or_default();
                 Input::FluxGeneral(FluxGeneral::new(prompt, url, steps, loras))

@@ -1,5 +1,7 @@
 //! The request's body, validated as a whole.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use common::fal::{FluxTwoEdit, ImageToImageModel, Lora};
 use common::generations::PhotoCount;
 use common::photos::{Photo, PhotoError};
@@ -104,15 +106,15 @@ impl GenerationRequest {
         PhotoCount { face: has(Role::Face), products, background: has(Role::Background) }
     }
 
-    /// SHA-256 of the request's meaning, in hexadecimal: the same for two bodies that mean the same.
+    /// SHA-256 of the request's meaning, in Base64: the same for two bodies that mean the same.
     pub fn hash(&self) -> String {
         let content = |photo: &PhotoSource| match photo {
-            PhotoSource::Inline(photo) => hex::encode(Sha256::digest(photo.bytes())),
+            PhotoSource::Inline(photo) => BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(photo.bytes())),
             PhotoSource::Uploaded(id) => format!("upload:{id}"),
         };
         let photos: Vec<_> = self.photos.iter().map(|(role, photo)| (role, content(photo))).collect();
         let meaning = serde_json::to_vec(&(&self.prompt, photos, &self.loras)).unwrap_or_default();
-        hex::encode(Sha256::digest(meaning))
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(meaning))
     }
 }
 

@@ -28,7 +28,8 @@ pub fn read(tables: &Snapshot, user: &UserId, attempts: &[Generation], scenario:
         let attempt = find(attempts, |attempt| row["attempt_id"] == attempt.attempt_id.to_string());
         let (pending, request) = (&attempts[attempt.index()], scenario.request(attempt));
         assert_eq!(row["generation_id"], pending.generation_id.to_string(), "it lies under its key");
-        assert_eq!(row["queued"].is_array(), request.asynchronous, "only an asynchronous one is queued");
+        let is_queued = request.asynchronous && row["status"] == "PENDING";
+        assert_eq!(row["queued"].is_array(), is_queued, "only an asynchronous one is queued until its end");
         items.generations[request.key] = Some(read_generation(row, attempt, scenario));
         if request.asynchronous {
             items.queued = read_queued(row);
@@ -70,7 +71,7 @@ fn read_generation(row: &Value, attempt: Attempt, scenario: &Scenario) -> state:
     state::Generation { attempt, body, status, remaining: number(row, "remaining_coins") }
 }
 
-/// A settle records both pictures as the batch's images, and leaves the list of jobs as it is.
+/// A settle records both pictures as the batch's images. Every end removes the list of jobs.
 fn read_queued(row: &Value) -> Queued {
     assert_eq!(row["pending_at"].is_null(), row["check_at"].is_null(), "the index has both or neither");
     let check_at = row["check_at"].as_i64().map(|at| at == queued::turn(true).as_millisecond());

@@ -190,7 +190,7 @@ fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestam
         body_hash: format!("body-{}", request.body),
         lease_until: began + LEASE * (order + 1),
         coins: Coins::new(request.price.unsigned_abs().into()),
-        queued: request.asynchronous.then(queued::pictures),
+        queued: request.asynchronous.then(Default::default),
         check_at: request.asynchronous.then(|| queued::turn(false)),
         ..records::pending(user.as_str(), created_at)
     }

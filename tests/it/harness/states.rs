@@ -1,6 +1,6 @@
 //! States that no route can bring about: what a function leaves behind that dies.
 
-use common::generations::{Callback, Generation, QueuedPicture, Slot, Token};
+use common::generations::{Callback, Generation, Slot, Token};
 use common::ledger::Ledger;
 use jiff::{SignedDuration, Timestamp};
 use kit::records::pending;
@@ -29,7 +29,8 @@ impl Potret {
         let tokens = [Token::random(), Token::random()];
         let left = Generation {
             lease_until: then + SignedDuration::from_mins(15),
-            queued: Some(tokens.each_ref().map(QueuedPicture::new)),
+            token_hashes: Some(tokens.each_ref().map(Token::hash)),
+            queued: Some(Default::default()),
             check_at: Some(then),
             ..pending("merchant", then)
         };

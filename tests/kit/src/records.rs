@@ -30,6 +30,7 @@ pub fn pending(user: &str, now: Timestamp) -> Generation {
         },
         images: Vec::new(),
         remaining_coins: None,
+        token_hashes: None,
         queued: None,
         check_at: None,
         error_code: None,

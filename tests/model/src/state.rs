@@ -323,17 +323,10 @@ impl State {
         self
     }
 
-    /// Nobody reads the tickets of an ended batch, nor the pictures of a failed one. Webhooks of an ended
-    /// batch are refused whatever they say, so fal may as well have made all its pictures.
+    /// Webhooks of an ended batch are refused whatever they say, so fal may as well have made all its pictures.
     fn forget_ended_jobs(&mut self) {
         let Some(record) = self.items.generations[QUEUE_KEY] else { return };
         let has_ended = record.status != Status::Pending;
-        if has_ended {
-            self.items.queued.tickets = [None; 2];
-        }
-        if matches!(record.status, Status::Failed | Status::Expired) {
-            self.items.queued.pictures = [None; 2];
-        }
         let ended = record.attempt.index() + usize::from(has_ended);
         for job in self.fal.iter_mut().take(ended).flatten() {
             if *job != AtFal::SentTwice {

@@ -110,10 +110,10 @@ impl Model {
         profile.balance = Some(after);
         profile.holds.remove(mine);
         items.charges[mine.index()] = Some(Entry { delta: -request.price, balance: after });
+        self.leave_queue(items, request.key);
         if let Some(pictures) = pictures {
             items.queued.pictures = pictures.map(Some);
         }
-        self.leave_index(items, request.key);
         Ok(())
     }
 
@@ -146,14 +146,15 @@ impl Model {
         if end == Status::Expired || !self.has(Flaw::ReleaseKeepsHold) {
             profile.holds.remove(of);
         }
-        self.leave_index(items, request.key);
+        self.leave_queue(items, request.key);
         Ok(())
     }
 
-    /// Every end removes `check_at`.
-    fn leave_index(&self, items: &mut Items, key: usize) {
-        if key == QUEUE_KEY && !self.has(Flaw::EndStaysIndexed) {
-            items.queued.check_at = None;
+    /// Every end removes `check_at` and the jobs.
+    fn leave_queue(&self, items: &mut Items, key: usize) {
+        if key == QUEUE_KEY {
+            let check_at = items.queued.check_at.filter(|_| self.has(Flaw::EndStaysIndexed));
+            items.queued = Queued { check_at, ..Queued::default() };
         }
     }
 

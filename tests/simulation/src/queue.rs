@@ -197,8 +197,10 @@ impl Queue {
                 })
             })
         };
-        let settled =
-            tables.generations.iter().filter(|row| row["status"] == "SUCCEEDED" && row["queued"].is_array());
+        let settled = tables
+            .generations
+            .iter()
+            .filter(|row| row["status"] == "SUCCEEDED" && row["token_hashes"].is_array());
         let strange = settled
             .filter(|row| Slot::BOTH.iter().any(|slot| !made_for(&row["images"][slot.index()], row, *slot)));
         strange.map(|row| format!("paid for pictures of other jobs: {row}")).collect()

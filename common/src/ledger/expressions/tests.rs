@@ -37,6 +37,7 @@ fn pending() -> Generation {
         },
         images: Vec::new(),
         remaining_coins: None,
+        token_hashes: None,
         queued: None,
         check_at: None,
         error_code: None,
@@ -103,7 +104,7 @@ fn every_condition_and_every_change_is_as_agreed() {
       if (coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) AND (attribute_not_exists(holds) OR size(holds) < :most)
 
     # settle
-    generations: SET #status = :status, images = :images, remaining_coins = :remaining, completed_at = :now, expires_at = :expires_at REMOVE check_at, pending_at
+    generations: SET #status = :status, images = :images, remaining_coins = :remaining, expires_at = :expires_at REMOVE queued, check_at, pending_at
       if attempt_id = :attempt AND #status = :pending
     profiles: SET coins_balance = :after DELETE holds :holds
       if contains(holds, :hold) AND coins_balance = :before
@@ -111,13 +112,13 @@ fn every_condition_and_every_change_is_as_agreed() {
       if attribute_not_exists(entry_id)
 
     # release
-    generations: SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at REMOVE check_at, pending_at
+    generations: SET #status = :status, error_code = :code, expires_at = :expires_at REMOVE queued, check_at, pending_at
       if attempt_id = :attempt AND #status = :pending
     profiles: SET coins_available = coins_available + :coins DELETE holds :holds
       if contains(holds, :hold)
 
     # expire
-    generations: SET #status = :status, error_code = :code, completed_at = :now, expires_at = :expires_at REMOVE check_at, pending_at
+    generations: SET #status = :status, error_code = :code, expires_at = :expires_at REMOVE queued, check_at, pending_at
       if attempt_id = :attempt AND #status = :pending AND lease_until < :now_ms
     profiles: SET coins_available = coins_available + :coins DELETE holds :holds
       if contains(holds, :hold)

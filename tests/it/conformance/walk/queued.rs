@@ -2,7 +2,7 @@
 //! the model's jobs and turns.
 
 use common::coins::Coins;
-use common::generations::{QueuedPicture, Slot, Token};
+use common::generations::{QueuedPicture, Slot};
 use common::ledger::{Hold, PictureRecorded, SettleRefused};
 use jiff::Timestamp;
 use model::jobs::{self, Job, Task};
@@ -13,11 +13,6 @@ use serde_json::Value;
 use super::{Walk, tables};
 
 const SLOTS: [(Slot, jobs::Slot); 2] = [(Slot::First, jobs::Slot::First), (Slot::Second, jobs::Slot::Second)];
-
-/// The pictures of an attempt that begins.
-pub fn pictures() -> [QueuedPicture; 2] {
-    [Token::random(), Token::random()].map(|token| QueuedPicture::new(&token))
-}
 
 /// The times that stand for the model's two turns to ask fal.
 pub fn turn(value: bool) -> Timestamp {
@@ -67,7 +62,7 @@ impl Walk<'_> {
     }
 
     async fn record_jobs(&mut self, of: Attempt, known: [bool; 2]) -> (Outcome, Outcome) {
-        let mut queued = pictures();
+        let mut queued = <[QueuedPicture; 2]>::default();
         for job in Job::both(of).into_iter().filter(|job| known[job.slot.index()]) {
             queued[job.slot.index()].request_id = Some(name(job));
         }
