@@ -45,29 +45,35 @@ impl Table {
         }
     }
 
-    /// Takes in a put or an update. An item grows by what an update sets.
+    /// Takes in a put or an update. An update adds the values that it sets and takes away what it removes; the
+    /// larger item is billed, before or after.
     fn write(&mut self, action: &Value, factor: u64, usage: &mut Usage) {
         let table = action["TableName"].as_str().unwrap_or_default();
         if table == GENERATIONS && action["Item"].is_object() {
             self.newest = action["Item"].clone();
         }
-        let expression = action["UpdateExpression"].as_str().unwrap_or_default();
         let item = match (&action["Item"], table) {
             (Value::Null, GENERATIONS) => self.find(&action["Key"]),
             (Value::Null, _) => profile(&action["Key"]),
             (item, _) => item.clone(),
         };
+        let expression = action["UpdateExpression"].as_str().unwrap_or_default();
+        let (sets, removes) = expression.split_once("REMOVE ").unwrap_or((expression, ""));
+        let removed: Vec<&str> = removes.split(", ").filter(|name| !name.is_empty()).collect();
         let is_put = expression.is_empty();
         let moves = match item.get("check_at") {
-            Some(_) if is_put || expression.contains("SET check_at") => 2,
-            Some(_) if expression.contains("REMOVE check_at") => 1,
+            Some(_) if is_put || sets.contains("check_at") => 2,
+            Some(_) if removed.contains(&"check_at") => 1,
             None if is_put => 1,
             _ => 0,
         };
         let values = action["ExpressionAttributeValues"].as_object().into_iter().flatten();
-        let set = values.filter(|(name, _)| expression.split([' ', ',']).any(|word| word == *name));
+        let set = values.filter(|(name, _)| sets.split([' ', ',']).any(|word| word == *name));
         let set: usize = set.map(|(name, value)| name.len() + capacity::of_value(value)).sum();
-        usage.add_write(table, capacity::of_item(&item) + set, factor, moves);
+        let before = capacity::of_item(&item);
+        let gone = removed.iter().filter_map(|name| Some(name.len() + capacity::of_value(item.get(name)?)));
+        let after = before + set - gone.sum::<usize>();
+        usage.add_write(table, before.max(after), factor, moves);
     }
 }
 
