@@ -1,4 +1,4 @@
-"""Rules that a schema cannot express: what a photo is, where cursors come from, and that a key belongs to one request."""
+"""Rules that a schema cannot express: what a photo is, from which hosts LoRAs come, where cursors come from, and that a key belongs to one request."""
 
 import itertools
 import json
@@ -15,6 +15,8 @@ sent = json.loads(fixture["body"])
 photos = [sent["face_image"], *sent["product_images"]]
 bare = [photo.split(",", 1)[1] for photo in photos]
 schemathesis.openapi.format("photo", st.sampled_from(photos + bare))
+
+schemathesis.openapi.format("lora", st.sampled_from(["owner/name", "https://huggingface.co/owner/name/lora.safetensors"]))
 
 # Cursors come only from responses, through the links. The empty cursor means the first page.
 schemathesis.openapi.format("cursor", st.just(""))

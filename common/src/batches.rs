@@ -11,7 +11,7 @@ use crate::coins::Coins;
 use crate::fal::{FalClient, FalConfig, FalError, JobState};
 use crate::function::{Platform, StartError};
 use crate::generations::{Generation, Generations, Slot, Status};
-use crate::ledger::{Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
+use crate::ledger::{Failure, FailureBudget, Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
 use crate::metrics::{self, Metric};
 use crate::settings::Settings;
 use crate::tables::Tables;
@@ -81,6 +81,11 @@ impl Batches {
             fal: FalClient::new(platform.http()?, fal.hosts, &key),
             pull_after,
         })
+    }
+
+    /// The same batches with another budget of failures.
+    pub fn with_budget(self, budget: FailureBudget) -> Self {
+        Self { ledger: self.ledger.with_budget(budget), ..self }
     }
 
     pub fn generations(&self) -> &Generations {
@@ -169,8 +174,9 @@ impl Batches {
         let Hold { user_id, generation_id, coins, .. } = hold;
         metrics::count(error.kind.metric(), 1);
         let cause = error.to_string();
-        let code = Problem::from(error).code().name();
-        self.ledger.release(hold, code, now).await?;
+        let failure = Problem::from(error).as_failure();
+        self.ledger.release(hold, failure, now).await?;
+        let Failure { code, .. } = failure;
         tracing::info!(%user_id, %generation_id, coins = coins.count(), code, cause, %slot, "coins released");
         self.cancel(generation, &[slot.other()]).await;
         Ok(())

@@ -1,14 +1,15 @@
 //! The ledger: the one place that writes coins and generations.
 //!
 //! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a
-//! payment. Between the hold and the end of an asynchronous batch there are three more, each an update of the
+//! payment, which a take-back reverses. Between the hold and the end of an asynchronous batch there are three more, each an update of the
 //! generation alone.
 
+mod budget;
 mod expressions;
 mod hold;
+mod payments;
 mod profile;
 mod queue;
-mod top_ups;
 mod transact;
 
 use std::time::Duration;
@@ -24,19 +25,22 @@ use crate::identity::UserId;
 use crate::metrics::{self, Metric};
 use crate::tables::{GenerationsTable, LedgerTable, Tables};
 
+use budget::{lapsed, stamp};
 use expressions::{Entry, GiveBack, MAX_HOLDS, text};
 use profile::Profile;
 use transact::{Finding, Item, TransactError, broken, first_two, kept_changing, transact};
 
+pub use budget::FailureBudget;
 pub use hold::Hold;
+pub use payments::{Entered, Payment, PaymentRefused, Payments};
 pub use profile::Profiles;
 pub use queue::PictureRecorded;
-pub use top_ups::{TopUp, TopUpRefused, TopUps};
 pub use transact::Unavailable;
 
 /// Most tries of one hold. Before a next one, expired holds are ended: the generation's own last attempt,
-/// then the profile's other holds. One more is for a race with a request that does the same.
-const MAX_HOLD_TRIES: usize = 4;
+/// then the profile's other holds; and failures that do not count any more are forgotten. One more is for a race
+/// with a request that does the same.
+const MAX_HOLD_TRIES: usize = 5;
 
 /// How long a settle follows a balance that keeps changing.
 const FOLLOW_BALANCE_FOR: Duration = Duration::from_secs(5);
@@ -48,6 +52,23 @@ pub struct Ledger {
     profiles: Profiles,
     generations: GenerationsTable,
     entries: LedgerTable,
+    budget: FailureBudget,
+}
+
+/// Why an attempt failed, for its record.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// A problem's code.
+    pub code: &'a str,
+    /// Whether fal may bill it. If so, the failure counts against the user's [`FailureBudget`].
+    pub may_be_billed: bool,
+}
+
+impl<'a> Failure<'a> {
+    /// A failure that costs the operator nothing.
+    pub fn ours(code: &'a str) -> Self {
+        Self { code, may_be_billed: false }
+    }
 }
 
 /// The result of a hold that was not refused.
@@ -68,6 +89,9 @@ pub enum HoldRefused {
     /// As many of the user's generations are running as one user may have.
     #[error("{MAX_HOLDS} generations are running")]
     TooManyGenerations,
+    /// The user's failures that fal may bill, with those that the running batches may become, use up the budget.
+    #[error("the budget of failures is used up for {refills_in:?}")]
+    TooManyFailures { refills_in: Duration },
     /// The same request under the same key is running.
     #[error("the generation is running")]
     InProgress(Box<Generation>),
@@ -103,7 +127,13 @@ impl Ledger {
     /// Keeps the coins in `tables` through `client`.
     pub fn new(client: Client, tables: Tables) -> Self {
         let Tables { profiles, generations, ledger: entries } = tables;
-        Self { profiles: Profiles::new(client.clone(), profiles), generations, entries, client }
+        let (profiles, budget) = (Profiles::new(client.clone(), profiles), FailureBudget::default());
+        Self { profiles, generations, entries, client, budget }
+    }
+
+    /// The same ledger with another budget of failures.
+    pub fn with_budget(self, budget: FailureBudget) -> Self {
+        Self { budget, ..self }
     }
 
     /// What `user` has, read consistently. A user never seen before has nothing, and nothing is written.
@@ -124,7 +154,7 @@ impl Ledger {
         for _ in 0..MAX_HOLD_TRIES {
             let actions = [
                 self.generations.put_pending(record.clone(), pending),
-                self.profiles.table().place_hold(&hold),
+                self.profiles.table().place_hold(&hold, self.budget),
             ];
             let findings = match transact(&self.client, actions).await {
                 Ok(()) => return Ok(HoldOutcome::Held(hold)),
@@ -134,7 +164,7 @@ impl Ledger {
                     return Err(unavailable.into());
                 }
             };
-            match explain_hold(pending, findings, now)? {
+            match self.explain_hold(pending, findings, now)? {
                 NextStep::Return(outcome) => return Ok(outcome),
                 NextStep::TryAgain => {}
                 NextStep::Expire(expired) => {
@@ -142,6 +172,7 @@ impl Ledger {
                         self.expire(hold, now).await?;
                     }
                 }
+                NextStep::Forget(stamps) => self.profiles.forget(&pending.user_id, stamps).await?,
             }
         }
         Err(kept_changing("expired holds stayed in the way").into())
@@ -192,10 +223,10 @@ impl Ledger {
     pub async fn release(
         &self,
         hold: &Hold,
-        error_code: &str,
+        failure: Failure<'_>,
         now: Timestamp,
     ) -> Result<Released, Unavailable> {
-        let findings = match self.give_back(hold, GiveBack::Failed { error_code }, now).await {
+        let findings = match self.give_back(hold, GiveBack::Failed(failure), now).await {
             Ok(()) => {
                 metrics::count(Metric::CoinsReleased, hold.coins.count());
                 return Ok(Released::GivenBack);
@@ -229,15 +260,67 @@ impl Ledger {
     /// A hold whose reply was lost may be in force although its request gets an error. The lease would free
     /// the coins as well, but later.
     async fn undo_lost_hold(&self, hold: &Hold, unavailable: &Unavailable, now: Timestamp) {
-        if unavailable.may_have_applied && self.release(hold, "try_again", now).await.is_err() {
+        if unavailable.may_have_applied && self.release(hold, Failure::ours("try_again"), now).await.is_err()
+        {
             let Hold { user_id, generation_id, .. } = hold;
             tracing::warn!(%user_id, %generation_id, "it is unknown whether a hold was placed, its lease will end it");
         }
     }
 
     async fn give_back(&self, hold: &Hold, how: GiveBack<'_>, now: Timestamp) -> Result<(), TransactError> {
-        let actions = [self.generations.mark_ended(hold, how, now), self.profiles.table().release_hold(hold)];
+        let counts = match how {
+            GiveBack::Failed(failure) => failure.may_be_billed,
+            // fal had the jobs for the whole lease. A synchronous attempt expires because its function died.
+            GiveBack::Expired => hold.is_asynchronous,
+        };
+        let stamp = counts.then(|| stamp(hold, now));
+        let actions =
+            [self.generations.mark_ended(hold, how, now), self.profiles.table().release_hold(hold, stamp)];
         transact(&self.client, actions).await
+    }
+
+    fn explain_hold(
+        &self,
+        pending: &Generation,
+        findings: Vec<Finding>,
+        now: Timestamp,
+    ) -> Result<NextStep, HoldRefused> {
+        let [generation, profile] = first_two(findings);
+        if let Some(found) = generation.map(read_generation).transpose()?.flatten() {
+            let hold = Hold::of(&found);
+            return match found.status {
+                _ if found.body_hash != pending.body_hash => Err(HoldRefused::KeyReused),
+                // The reply to an earlier try of this call was lost.
+                Status::Pending if found.attempt_id == pending.attempt_id => {
+                    Ok(NextStep::Return(HoldOutcome::Held(hold)))
+                }
+                Status::Succeeded => Ok(NextStep::Return(HoldOutcome::Replay(Box::new(found)))),
+                Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress(Box::new(found))),
+                Status::Pending => Ok(NextStep::Expire(vec![hold])),
+                // A newer attempt has ended, or this attempt has ended and its hold arrived a second time.
+                Status::Failed | Status::Expired => Ok(NextStep::TryAgain),
+            };
+        }
+        let profile = Profile::read(profile.unwrap_or_default()).map_err(broken)?;
+        let expired = profile.expired_holds(&pending.user_id, now);
+        if !expired.is_empty() {
+            return Ok(NextStep::Expire(expired));
+        }
+        let running = profile.hold_count();
+        if running >= MAX_HOLDS {
+            return Err(HoldRefused::TooManyGenerations);
+        }
+        let balance = profile.balance(&pending.user_id, now);
+        let failures = &profile.failures;
+        if balance.available >= pending.coins && self.budget.is_used_up(failures, running) {
+            let lapsed = lapsed(failures, now);
+            if !lapsed.is_empty() {
+                return Ok(NextStep::Forget(lapsed));
+            }
+            let refills_in = self.budget.refills_in(failures, now);
+            return Err(HoldRefused::TooManyFailures { refills_in });
+        }
+        Err(HoldRefused::InsufficientCoins { required: pending.coins, balance })
     }
 
     fn charge(&self, hold: &Hold, after: Coins, now: Timestamp) -> Result<Item, Unavailable> {
@@ -257,40 +340,9 @@ enum NextStep {
     Return(HoldOutcome),
     /// These holds have expired and stand in the way.
     Expire(Vec<Hold>),
+    /// The stamps of these failures do not count any more and stand in the way.
+    Forget(Vec<String>),
     TryAgain,
-}
-
-fn explain_hold(
-    pending: &Generation,
-    findings: Vec<Finding>,
-    now: Timestamp,
-) -> Result<NextStep, HoldRefused> {
-    let [generation, profile] = first_two(findings);
-    if let Some(found) = generation.map(read_generation).transpose()?.flatten() {
-        let hold = Hold::of(&found);
-        return match found.status {
-            _ if found.body_hash != pending.body_hash => Err(HoldRefused::KeyReused),
-            // The reply to an earlier try of this call was lost.
-            Status::Pending if found.attempt_id == pending.attempt_id => {
-                Ok(NextStep::Return(HoldOutcome::Held(hold)))
-            }
-            Status::Succeeded => Ok(NextStep::Return(HoldOutcome::Replay(Box::new(found)))),
-            Status::Pending if !hold.is_expired(now) => Err(HoldRefused::InProgress(Box::new(found))),
-            Status::Pending => Ok(NextStep::Expire(vec![hold])),
-            // A newer attempt has ended, or this attempt has ended and its hold arrived a second time.
-            Status::Failed | Status::Expired => Ok(NextStep::TryAgain),
-        };
-    }
-    let profile = Profile::read(profile.unwrap_or_default()).map_err(broken)?;
-    let expired = profile.expired_holds(&pending.user_id, now);
-    if !expired.is_empty() {
-        return Ok(NextStep::Expire(expired));
-    }
-    if profile.hold_count() >= MAX_HOLDS {
-        return Err(HoldRefused::TooManyGenerations);
-    }
-    let balance = profile.balance(&pending.user_id, now);
-    Err(HoldRefused::InsufficientCoins { required: pending.coins, balance })
 }
 
 fn is_mine(found: &Generation, hold: &Hold, status: Status) -> bool {

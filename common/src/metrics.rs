@@ -41,6 +41,8 @@ pub enum Metric {
     CoinsExpired,
     /// Coins credited.
     CoinsAdded,
+    /// Coins taken back, for a refund or a chargeback.
+    CoinsTakenBack,
     /// Holds that were found past their lease: each is a function that died, or a release that got no
     /// decision.
     HoldsPastLease,

@@ -27,6 +27,7 @@ fn any_scenario(random: &mut fastrand::Rng) -> Scenario {
         request.price = random.i8(1..3);
         request.asynchronous = request.key == QUEUE_KEY && random.u8(0..4) > 0;
     }
+    let scenario = scenario.budget(random.usize(1..4));
     if random.bool() { scenario.new_user() } else { scenario }
 }
 
@@ -47,11 +48,13 @@ async fn the_ledger_does_what_the_model_does() {
         "AskFal(None",
         "Done(Credited",
         "Done(Delivered",
+        "Done(Failed",
         "Done(InProgress",
         "Done(InsufficientCoins",
         "Done(KeyReused",
         "Done(LeaseLost",
         "Done(Replayed",
+        "Done(TooManyFailures",
         "Done(TryAgain",
         "Expired",
         "FirstPicture",

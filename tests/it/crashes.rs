@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::coins::Coins;
 use common::generations::Generation;
 use common::ids::GenerationId;
-use common::ledger::{Hold, HoldOutcome, HoldRefused, Released, SettleRefused};
+use common::ledger::{Failure, Hold, HoldOutcome, HoldRefused, Released, SettleRefused};
 use fal_double::Fault;
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
@@ -156,7 +156,7 @@ async fn a_hold_that_arrives_after_its_attempt_failed_begins_nothing() {
     let pending = pending("merchant", now);
     let ledger = potret.ledger();
     let Ok(HoldOutcome::Held(hold)) = ledger.hold(&pending, now).await else { panic!("held") };
-    assert!(matches!(ledger.release(&hold, "fal_failed", now).await, Ok(Released::GivenBack)));
+    assert!(matches!(ledger.release(&hold, Failure::ours("fal_failed"), now).await, Ok(Released::GivenBack)));
     assert!(ledger.hold(&pending, now).await.is_err());
     assert!(ledger.settle(&hold, &["late".to_owned()], Some(Coins::new(1)), now).await.is_err());
     potret.audit_with(&merchant, (1, 1)).await;
@@ -182,7 +182,7 @@ async fn a_batch_that_completes_after_its_lease_is_refused() {
     let hold = Hold::of(&dead);
     let late = potret.ledger().settle(&hold, &images(), None, Timestamp::now()).await;
     assert!(matches!(late, Err(SettleRefused::LeaseLost)), "{late:?}");
-    let released = potret.ledger().release(&hold, "internal_error", Timestamp::now()).await;
+    let released = potret.ledger().release(&hold, Failure::ours("internal_error"), Timestamp::now()).await;
     assert!(matches!(released, Ok(Released::GivenBack)), "{released:?}");
     potret.audit_with(&merchant, (0, 0)).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::generations::Generation;
-use common::ledger::Hold;
+use common::ledger::{Failure, Hold};
 use fal_double::{Signer, StrangeWebhook, WebhookBehaviour};
 use jiff::Timestamp;
 use serde_json::json;
@@ -85,6 +85,6 @@ impl User {
         let row = rows.iter().find(|row| row["generation_id"] == id).expect("a row").clone();
         let pending: Generation = serde_json::from_value(row).expect("a generation");
         let hold = Hold::of(&pending);
-        potret.ledger().release(&hold, "try_again", Timestamp::now()).await.expect("released");
+        potret.ledger().release(&hold, Failure::ours("try_again"), Timestamp::now()).await.expect("released");
     }
 }

@@ -97,11 +97,41 @@ async fn the_general_model_gets_the_first_photo_and_the_response_names_the_other
 }
 
 #[tokio::test]
-async fn loras_without_a_photo_are_dropped_and_the_response_says_so() {
+async fn loras_without_a_photo_are_refused() {
     let (potret, merchant) = Potret::with_merchant(1).await;
     let response = merchant.generate(&json!({"prompt": "a bag", "loras": [{"path": "owner/lora"}]})).await;
-    assert_eq!(response.body["debug_info"]["dropped_inputs"], json!(["loras"]));
-    assert!(potret.sent_to_fal().iter().all(|body| body.get("loras").is_none()));
+    assert_eq!(response.problem(), (422, "invalid_request"));
+    assert_eq!(response.body["errors"][0]["pointer"], "/loras");
+    assert!(potret.sent_to_fal().is_empty());
+}
+
+#[tokio::test]
+async fn the_photos_of_a_user_without_coins_are_not_looked_at() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
+    let body = json!({"prompt": "a bag", "face_image": pictures::png()});
+    assert_eq!(merchant.generate_with_key("paid", &body).await.status, 200);
+    let broken = json!({"prompt": "a bag", "product_images": ["no picture"]});
+    assert_eq!(merchant.generate(&broken).await.problem(), (403, "insufficient_coins"));
+    // The repeat of a paid batch is free, and a body without photos has nothing to look at.
+    assert_eq!(merchant.generate_with_key("paid", &body).await.status, 200);
+    assert_eq!(merchant.generate(&json!({"prompt": 7})).await.problem(), (422, "invalid_request"));
+    potret.audit_with(&merchant, (0, 0)).await;
+}
+
+#[tokio::test]
+async fn a_lora_may_come_from_a_host_that_the_operator_chose() {
+    let setup = Setup::default().setting("LORA_HOSTS", "weights.example");
+    let (potret, merchant) = setup.with_merchant(1).await;
+    let body =
+        |path: &str| json!({"prompt": "a bag", "face_image": pictures::png(), "loras": [{"path": path}]});
+    let refused = merchant.generate(&body("https://me:secret@huggingface.co/a")).await;
+    assert_eq!(refused.faults(), "/loras/0/path must not have a user name or a password");
+    let refused = merchant.generate(&body("https://huggingface.co/a")).await;
+    assert_eq!(refused.faults(), "/loras/0/path must be an https URL on one of weights.example");
+    assert!(potret.fal().requests().is_empty());
+    let made = merchant.generate(&body("https://cdn.weights.example/a?token=secret")).await;
+    assert_eq!(made.body["debug_info"]["loras"][0]["path"], "https://cdn.weights.example/a");
+    assert_eq!(potret.sent_to_fal()[0]["loras"][0]["path"], "https://cdn.weights.example/a?token=secret");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::{Generation, Generations, QueuedPicture, Slot};
 use common::ids::AttemptId;
-use common::ledger::{Hold, HoldOutcome, PictureRecorded, Released, SettleRefused};
+use common::ledger::{Failure, Hold, HoldOutcome, PictureRecorded, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ impl Held {
     async fn ending_changes_nothing(&self) {
         self.settling_changes_nothing().await;
         let before = self.potret.snapshot().await;
-        let released = self.potret.ledger().release(&self.hold, "code", self.now).await;
+        let released = self.potret.ledger().release(&self.hold, Failure::ours("code"), self.now).await;
         assert!(!matches!(released, Ok(Released::WasSettled(_))));
         assert_eq!(self.potret.snapshot().await, before);
     }
@@ -84,7 +84,7 @@ async fn a_generation_that_has_ended_is_neither_settled_nor_released() {
         held.change_generation("status", json!(status)).await;
         let before = held.potret.snapshot().await;
         drop(held.settle().await);
-        drop(held.potret.ledger().release(&held.hold, "code", held.now).await);
+        drop(held.potret.ledger().release(&held.hold, Failure::ours("code"), held.now).await);
         assert_eq!(held.potret.snapshot().await, before, "{status}");
     }
 }
@@ -146,7 +146,12 @@ async fn asynchronous() -> Held {
     let potret = Potret::start().await;
     potret.user_with("merchant", 2).await;
     let queued = Some(Default::default());
-    let generation = Generation { queued, check_at: Some(now), ..pending("merchant", now) };
+    let generation = Generation {
+        token_hashes: Some(Default::default()),
+        queued,
+        check_at: Some(now),
+        ..pending("merchant", now)
+    };
     let outcome = potret.ledger().hold(&generation, now).await;
     let Ok(HoldOutcome::Held(hold)) = outcome else { panic!("held: {outcome:?}") };
     Held { potret, hold, generation, now }
@@ -227,7 +232,7 @@ async fn a_batch_that_has_ended_is_never_due() {
     held.settle().await.expect("settled");
     assert_eq!(due(&held).await, 0);
     let held = asynchronous().await;
-    held.potret.ledger().release(&held.hold, "code", held.now).await.expect("released");
+    held.potret.ledger().release(&held.hold, Failure::ours("code"), held.now).await.expect("released");
     assert_eq!(due(&held).await, 0);
     let held = asynchronous().await;
     held.potret

@@ -21,6 +21,9 @@ use crate::flaky_dynamodb::Flaky;
 use crate::harness::{Potret, Setup};
 
 /// Each merchant comes every second or two.
+/// As many failures as a merchant of the rush may cause: the rush is not about them.
+const FAILURES_PER_DAY: usize = 1_000;
+
 const DAY: Day = Day {
     merchants: 12,
     visits: 240,
@@ -230,11 +233,12 @@ async fn real_processes_that_die_and_lose_replies_lose_no_coin_and_spend_none_tw
     println!("seed {seed}: POTRET_SEED={seed} draws the same troubles again, though not at the same moments");
     let setup =
         Setup::default().binaries(binaries()).fal_takes(FAL_LATENCY).function_timeout(FUNCTION_TIMEOUT);
+    let setup = setup.setting("FAILURES_PER_DAY", FAILURES_PER_DAY.to_string());
     let setup = setup.setting("PULL_AFTER_SECONDS", "2");
     let setup = setup.setting("ASYNC_LEASE_SECONDS", ASYNC_LEASE.as_secs().to_string());
     let Flaky { potret, dynamodb, behind: _behind } = Flaky::with(setup).await;
     let preferences = Mutex::new(Some(Rng::with_seed(seed ^ 0xA5C)));
-    let processes = Processes { potret, auditor: Mutex::default(), preferences };
+    let processes = Processes { potret, auditor: Mutex::new(Auditor::new(FAILURES_PER_DAY)), preferences };
     let potret = &processes.potret;
 
     dynamodb.troubles().at_random(Chance::new(seed, ODDS, LONGEST_DELAY));

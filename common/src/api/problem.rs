@@ -1,11 +1,14 @@
 //! Problem details (RFC 9457): the form of every error response, and the table of their codes.
 
+use std::time::Duration;
+
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use serde_json::{Value, json};
 use strum::VariantArray;
 
 use super::{Detail, Language, Response};
+use crate::ledger::Failure;
 
 /// The codes by which clients tell problems apart. Names and statuses are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
@@ -24,6 +27,7 @@ pub enum Code {
     ContentRejected,
     IdempotencyKeyReused,
     TooManyGenerations,
+    TooManyFailures,
     ImageProviderFailed,
     ImageProviderBusy,
     TryAgain,
@@ -51,6 +55,8 @@ impl Code {
             Self::ContentRejected => (422, "content_rejected", None),
             Self::IdempotencyKeyReused => (422, "idempotency_key_reused", None),
             Self::TooManyGenerations => (429, "too_many_generations", Some(5)),
+            // The budget's end is known when it is refused.
+            Self::TooManyFailures => (429, "too_many_failures", Some(3_600)),
             Self::ImageProviderFailed => (502, "image_provider_failed", None),
             Self::ImageProviderBusy => (503, "image_provider_busy", Some(10)),
             Self::TryAgain => (503, "try_again", Some(2)),
@@ -75,6 +81,7 @@ pub struct Problem {
     about: String,
     cause: Option<String>,
     alarm: Option<&'static str>,
+    may_be_billed: bool,
     members: Vec<(&'static str, Value)>,
     headers: Vec<(&'static str, String)>,
 }
@@ -88,6 +95,7 @@ impl Problem {
             about: String::new(),
             cause: None,
             alarm: None,
+            may_be_billed: false,
             members: Vec::new(),
             headers: headers.into_iter().collect(),
         }
@@ -114,6 +122,23 @@ impl Problem {
     pub fn alarming(mut self, alarm: &'static str) -> Self {
         self.alarm = Some(alarm);
         self
+    }
+
+    /// Says whether fal may bill what led to the problem, though nobody pays for it.
+    pub fn billed(mut self, may_be_billed: bool) -> Self {
+        self.may_be_billed = may_be_billed;
+        self
+    }
+
+    /// The problem as the failure of an attempt.
+    pub fn as_failure(&self) -> Failure<'static> {
+        Failure { code: self.code().name(), may_be_billed: self.may_be_billed }
+    }
+
+    /// Says after how long a retry helps, in place of the code's usual time.
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.headers.retain(|(name, _)| *name != "retry-after");
+        self.header("retry-after", (wait.as_secs() + 1).to_string())
     }
 
     /// Adds a member that clients need to act.
@@ -185,6 +210,7 @@ mod tests {
         422 content_rejected
         422 idempotency_key_reused
         429 too_many_generations
+        429 too_many_failures
         502 image_provider_failed
         503 image_provider_busy
         503 try_again

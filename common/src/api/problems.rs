@@ -50,6 +50,9 @@ impl From<HoldRefused> for Problem {
                 .with("coins_available", balance.available.count())
                 .with("coins_balance", balance.settled.count()),
             HoldRefused::TooManyGenerations => Self::new(Detail::SeveralRunning),
+            HoldRefused::TooManyFailures { refills_in } => {
+                Self::new(Detail::SeveralFailed).retry_after(refills_in)
+            }
             HoldRefused::InProgress(_) => Self::new(Detail::BatchRunning),
             HoldRefused::KeyReused => Self::new(Detail::KeyReused),
             HoldRefused::Unavailable(error) => error.into(),
@@ -94,7 +97,7 @@ impl From<FalError> for Problem {
             FalErrorKind::Failed => Self::new(Detail::ProviderFailed),
         };
         let request_id = error.request_id.as_deref().unwrap_or("unknown");
-        problem.caused_by(format!("{error}; fal's request id is {request_id}"))
+        problem.billed(error.may_be_billed).caused_by(format!("{error}; fal's request id is {request_id}"))
     }
 }
 

@@ -75,6 +75,7 @@ impl Code {
                 Text("Idempotency-Key used before", "Idempotency-Key sudah pernah dipakai")
             }
             Self::TooManyGenerations => Text("Too many at the same time", "Terlalu banyak sekaligus"),
+            Self::TooManyFailures => Text("Too many failed", "Terlalu banyak yang gagal"),
             Self::ImageProviderFailed => Text("The image provider failed", "Penyedia gambar gagal"),
             Self::ImageProviderBusy => Text("The image provider is busy", "Penyedia gambar sedang sibuk"),
             Self::TryAgain => Text("Please try again", "Silakan coba lagi"),
@@ -113,6 +114,7 @@ pub enum Detail {
     Unsafe,
     KeyReused,
     SeveralRunning,
+    SeveralFailed,
     ProviderFailed,
     ProviderBusy,
     DatabaseBusy,
@@ -262,6 +264,13 @@ impl Detail {
                 Text(
                     "Several of your batches are running. Please wait for one to end.",
                     "Beberapa pembuatan gambar Anda sedang berjalan. Tunggu sampai salah satunya selesai.",
+                ),
+            ),
+            Self::SeveralFailed => (
+                Code::TooManyFailures,
+                Text(
+                    "Too many of your batches failed today. Nothing was charged. Please come back later.",
+                    "Terlalu banyak pembuatan gambar Anda yang gagal hari ini. Tidak ada koin yang terpakai. Silakan kembali nanti.",
                 ),
             ),
             Self::ProviderFailed => (

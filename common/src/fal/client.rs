@@ -196,7 +196,8 @@ pub(super) enum RequestError {
 impl RequestError {
     /// The request cannot be built.
     fn unbuildable() -> Self {
-        Self::Unreadable(FalError::new(FalErrorKind::Failed, "the request to fal could not be built"))
+        let failed = FalError::new(FalErrorKind::Failed, "the request to fal could not be built");
+        Self::Unreadable(FalError { may_be_billed: false, ..failed })
     }
 
     /// Whether the same request may succeed later.
@@ -213,7 +214,9 @@ impl From<HttpError> for RequestError {
     fn from(error: HttpError) -> Self {
         let failed = FalError::new(FalErrorKind::Failed, format!("fal: {error}"));
         match error {
-            HttpError::NotSent => Self::NotSent(FalError { retry: Retry::Backoff, ..failed }),
+            HttpError::NotSent => {
+                Self::NotSent(FalError { retry: Retry::Backoff, may_be_billed: false, ..failed })
+            }
             HttpError::NotAnswered => Self::NotAnswered(failed),
             HttpError::TooLong { .. } => Self::Unreadable(failed),
         }

@@ -48,6 +48,11 @@ impl FalErrorKind {
             Self::Failed => Metric::FalFailed,
         }
     }
+
+    /// Whether fal may bill a failure of this kind that we found ourselves, after the request was sent.
+    fn may_be_billed(&self) -> bool {
+        !matches!(self, Self::KeyRefused | Self::AccountLocked | Self::Busy)
+    }
 }
 
 /// Whether the same request may be sent again without making, and paying for, two pictures.
@@ -68,6 +73,10 @@ pub struct FalError {
     pub request_id: Option<String>,
     /// What happened: our own words, or fal's error types.
     pub reason: String,
+    /// Whether fal may bill the request although it failed. fal does not bill a request that it did not run, nor an
+    /// error of its own (a status from 500 on); it may bill a 422 that a runner worked on, a picture that is blacked
+    /// out, and whatever we stopped waiting for.
+    pub may_be_billed: bool,
     pub(super) retry: Retry,
 }
 
@@ -80,7 +89,8 @@ impl fmt::Display for FalError {
 impl FalError {
     /// An error that we found ourselves. The request is not sent again.
     pub(super) fn new(kind: FalErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, request_id: None, reason: reason.into(), retry: Retry::Never }
+        let may_be_billed = kind.may_be_billed();
+        Self { kind, request_id: None, reason: reason.into(), may_be_billed, retry: Retry::Never }
     }
 
     pub(super) fn timeout() -> Self {
@@ -97,6 +107,7 @@ impl FalError {
         let types = types.iter().map(|name| safe(name)).collect::<Vec<_>>().join(", ");
         Self {
             retry: retry(status, headers, &kind),
+            may_be_billed: status == StatusCode::UNPROCESSABLE_ENTITY || status.is_success(),
             kind,
             request_id: request_id(headers),
             reason: format!("fal answered {} ({types})", status.as_u16()),

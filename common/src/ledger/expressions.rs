@@ -10,8 +10,9 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::Hold;
+use super::budget::FailureBudget;
 use super::transact::Item;
+use super::{Failure, Hold};
 use crate::coins::Coins;
 use crate::generations::{Generation, Status};
 use crate::identity::UserId;
@@ -28,8 +29,7 @@ pub(super) const MAX_HOLDS: usize = 4;
 /// How a generation ended, other than by success.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum GiveBack<'a> {
-    /// It failed, with a problem's code.
-    Failed { error_code: &'a str },
+    Failed(Failure<'a>),
     /// Its lease had passed before `now`.
     Expired,
 }
@@ -37,7 +37,7 @@ pub(super) enum GiveBack<'a> {
 /// One entry of the append-only ledger.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Entry {
-    /// `charge#<attempt>` or `topup#<reference>`.
+    /// `charge#<attempt>`, `topup#<reference>` or `takeback#<reference>`.
     pub entry_id: String,
     pub user_id: UserId,
     /// What was added to the settled balance.
@@ -104,7 +104,7 @@ impl GenerationsTable {
     ) -> Result<TransactWriteItem, BuildError> {
         let mine = "attempt_id = :attempt AND #status = :pending";
         let (status, error_code, condition) = match how {
-            GiveBack::Failed { error_code } => (Status::Failed, error_code, mine.to_owned()),
+            GiveBack::Failed(failure) => (Status::Failed, failure.code, mine.to_owned()),
             GiveBack::Expired => (Status::Expired, "expired", format!("{mine} AND lease_until < :now_ms")),
         };
         let mut update = self
@@ -137,20 +137,40 @@ impl GenerationsTable {
 
 impl ProfilesTable {
     /// Takes the coins from what is available and notes who holds them. An imported profile that never had
-    /// `coins_available` counts as holding nothing.
-    pub(super) fn place_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
-        let update = self
+    /// `coins_available` counts as holding nothing. The budget has room for the failure of every batch that runs.
+    pub(super) fn place_hold(
+        &self,
+        hold: &Hold,
+        budget: FailureBudget,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let mut rooms = vec![
+            "(attribute_not_exists(failures) AND (attribute_not_exists(holds) OR size(holds) < :beside_0))"
+                .to_owned(),
+        ];
+        rooms.extend((0..MAX_HOLDS).map(|running| match running {
+            0 => "(attribute_not_exists(holds) AND size(failures) < :beside_0)".to_owned(),
+            _ => format!("(size(holds) <= :running_{running} AND size(failures) < :beside_{running})"),
+        }));
+        let mut update = self
             .update(&hold.user_id)
             .update_expression(
                 "SET coins_available = if_not_exists(coins_available, coins_balance) - :coins ADD holds :holds",
             )
-            .condition_expression(
+            .condition_expression(format!(
                 "(coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) \
-                 AND (attribute_not_exists(holds) OR size(holds) < :most)",
-            )
+                 AND (attribute_not_exists(holds) OR size(holds) < :most) AND ({})",
+                rooms.join(" OR ")
+            ))
             .expression_attribute_values(":coins", number(hold.coins))
             .expression_attribute_values(":holds", AttributeValue::Ss(vec![hold.to_string()]))
-            .expression_attribute_values(":most", AttributeValue::N(MAX_HOLDS.to_string()));
+            .expression_attribute_values(":most", count(MAX_HOLDS));
+        for running in 0..MAX_HOLDS {
+            let left = count(budget.beside(running));
+            update = update.expression_attribute_values(format!(":beside_{running}"), left);
+            if running > 0 {
+                update = update.expression_attribute_values(format!(":running_{running}"), count(running));
+            }
+        }
         built(update)
     }
 
@@ -172,11 +192,20 @@ impl ProfilesTable {
         built(update)
     }
 
-    /// Makes the held coins available again and ends the hold.
-    pub(super) fn release_hold(&self, hold: &Hold) -> Result<TransactWriteItem, BuildError> {
-        let update = self
-            .update(&hold.user_id)
-            .update_expression("SET coins_available = coins_available + :coins DELETE holds :holds")
+    /// Makes the held coins available again and ends the hold. A failure that counts leaves its stamp.
+    pub(super) fn release_hold(
+        &self,
+        hold: &Hold,
+        stamp: Option<String>,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let mut expression = "SET coins_available = coins_available + :coins DELETE holds :holds".to_owned();
+        let mut update = self.update(&hold.user_id);
+        if let Some(stamp) = stamp {
+            expression.push_str(" ADD failures :failures");
+            update = update.expression_attribute_values(":failures", AttributeValue::Ss(vec![stamp]));
+        }
+        let update = update
+            .update_expression(expression)
             .condition_expression("contains(holds, :hold)")
             .expression_attribute_values(":coins", number(hold.coins))
             .expression_attribute_values(":hold", text(hold.to_string()))
@@ -209,6 +238,29 @@ impl ProfilesTable {
         built(update)
     }
 
+    /// Takes free coins out of a balance that is `before`.
+    pub(super) fn take_coins(
+        &self,
+        user: &UserId,
+        coins: Coins,
+        before: Coins,
+        after: Coins,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let update = self
+            .update(user)
+            .update_expression(
+                "SET coins_balance = :after, coins_available = if_not_exists(coins_available, :before) - :coins",
+            )
+            .condition_expression(
+                "coins_balance = :before AND (coins_available >= :coins OR \
+                 (attribute_not_exists(coins_available) AND coins_balance >= :coins))",
+            )
+            .expression_attribute_values(":before", number(before))
+            .expression_attribute_values(":after", number(after))
+            .expression_attribute_values(":coins", number(coins));
+        built(update)
+    }
+
     fn update(&self, user: &UserId) -> UpdateBuilder {
         Update::builder().table_name(self.name()).key("user_id", text(user.as_str()))
     }
@@ -234,6 +286,10 @@ fn built(update: UpdateBuilder) -> Result<TransactWriteItem, BuildError> {
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
+}
+
+fn count(number: usize) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }
 
 fn number(coins: Coins) -> AttributeValue {

@@ -21,6 +21,8 @@ pub struct Hold {
     pub coins: Coins,
     /// After this time any request may give them back.
     pub lease_until: Timestamp,
+    /// Whether the attempt is asynchronous: fal has its jobs, whatever becomes of our functions.
+    pub is_asynchronous: bool,
 }
 
 impl Hold {
@@ -32,6 +34,7 @@ impl Hold {
             attempt_id: generation.attempt_id,
             coins: generation.coins,
             lease_until: generation.lease_until,
+            is_asynchronous: generation.token_hashes.is_some(),
         }
     }
 
@@ -46,8 +49,9 @@ impl Hold {
             attempt_id: AttemptId::parse(attempt)?,
             coins: Coins::new(coins.parse().ok()?),
             lease_until: Timestamp::from_millisecond(lease.parse().ok()?).ok()?,
+            is_asynchronous: parts.next().is_some(),
         };
-        (parts.next().is_none() && hold.to_string() == element).then_some(hold)
+        (hold.to_string() == element).then_some(hold)
     }
 
     /// Whether its lease has passed.
@@ -56,12 +60,13 @@ impl Hold {
     }
 }
 
-/// `<lease_until, 13 digits of milliseconds>#<attempt>#<coins>#<generation>`: the set's text order is the
-/// order of expiry.
+/// `<lease_until, 13 digits of milliseconds>#<attempt>#<coins>#<generation>`, and `#fal` for an asynchronous
+/// attempt: the set's text order is the order of expiry.
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lease = self.lease_until.as_millisecond();
-        write!(f, "{lease:013}#{}#{}#{}", self.attempt_id, self.coins, self.generation_id)
+        let suffix = if self.is_asynchronous { "#fal" } else { "" };
+        write!(f, "{lease:013}#{}#{}#{}{suffix}", self.attempt_id, self.coins, self.generation_id)
     }
 }
 
@@ -78,9 +83,20 @@ mod tests {
             attempt_id: AttemptId::random(),
             coins: Coins::new(3),
             lease_until: Timestamp::from_millisecond(1_790_000_000_123).expect("in range"),
+            is_asynchronous: false,
         };
-        assert_eq!(Hold::parse(&user_id, &hold.to_string()), Some(hold.clone()));
-        for other in ["", "1#2#3#4", &format!("{hold}#"), &format!("0{hold}"), &hold.to_string()[1..]] {
+        let at_fal = Hold { is_asynchronous: true, ..hold.clone() };
+        for hold in [&hold, &at_fal] {
+            assert_eq!(Hold::parse(&user_id, &hold.to_string()).as_ref(), Some(hold));
+        }
+        for other in [
+            "",
+            "1#2#3#4",
+            &format!("{hold}#"),
+            &format!("{at_fal}#"),
+            &format!("0{hold}"),
+            &hold.to_string()[1..],
+        ] {
             assert_eq!(Hold::parse(&user_id, other), None, "{other}");
         }
     }
@@ -94,6 +110,7 @@ mod tests {
             attempt_id: AttemptId::random(),
             coins: Coins::new(1),
             lease_until,
+            is_asynchronous: false,
         };
         assert!(!hold.is_expired(lease_until));
         assert!(hold.is_expired(Timestamp::from_millisecond(1_790_000_000_001).expect("in range")));

@@ -30,6 +30,19 @@ impl Profiles {
         Ok(self.read(user).await?.balance(user, now))
     }
 
+    /// Removes the stamps of failures that do not count any more.
+    pub(super) async fn forget(&self, user: &UserId, stamps: Vec<String>) -> Result<(), Unavailable> {
+        let update = self.client.update_item().table_name(self.table.name());
+        let update = update.key("user_id", AttributeValue::S(user.to_string()));
+        let update = update.update_expression("DELETE failures :stamps");
+        let update = update.expression_attribute_values(":stamps", AttributeValue::Ss(stamps));
+        update.send().await.map(drop).map_err(|error| Unavailable {
+            cause: describe(&error),
+            may_have_applied: true,
+            transient: is_transient(&error),
+        })
+    }
+
     pub(super) fn table(&self) -> &ProfilesTable {
         &self.table
     }
@@ -56,6 +69,8 @@ pub(super) struct Profile {
     coins_available: Option<Coins>,
     /// The holds in their text form.
     holds: Vec<String>,
+    /// The stamps of the failures that fal may bill.
+    pub failures: Vec<String>,
 }
 
 impl Profile {
@@ -86,12 +101,16 @@ impl Profile {
         holds.filter(|hold| hold.is_expired(now)).collect()
     }
 
+    /// The coins that no hold covers.
+    pub fn free(&self) -> Coins {
+        self.coins_available.or(self.coins_balance).unwrap_or_default()
+    }
+
     /// What the user has and can spend now. Coins of an expired hold can be spent: the next hold frees them.
     pub fn balance(&self, user: &UserId, now: Timestamp) -> Balance {
         let settled = self.coins_balance.unwrap_or_default();
-        let free = self.coins_available.unwrap_or(settled);
         let reclaimable: Coins = self.expired_holds(user, now).iter().map(|hold| hold.coins).sum();
-        Balance { settled, available: Coins::new(free.count().saturating_add(reclaimable.count())) }
+        Balance { settled, available: Coins::new(self.free().count().saturating_add(reclaimable.count())) }
     }
 }
 
@@ -107,6 +126,7 @@ mod tests {
             attempt_id: AttemptId::random(),
             coins: Coins::new(2),
             lease_until: Timestamp::from_millisecond(lease_until_ms).expect("in range"),
+            is_asynchronous: false,
         }
     }
 

@@ -26,9 +26,10 @@ use jiff::Timestamp;
 use prompt_options::PromptOptions;
 use prompt_preview::PromptPreview;
 use sam_template::FunctionSpec;
+use take_coins::TakeCoins;
 
 /// Every function that is deployed.
-pub const ALL: [Deployed; 12] = [
+pub const ALL: [Deployed; 13] = [
     endpoint::<GenerateImage>(),
     endpoint::<CoinBalance>(),
     endpoint::<CreateUpload>(),
@@ -39,6 +40,7 @@ pub const ALL: [Deployed; 12] = [
     endpoint::<PromptPreview>(),
     endpoint::<ApiDescription>(),
     event_function::<AddCoins>(),
+    event_function::<TakeCoins>(),
     event_function::<Authorizer>(),
     event_function::<HealBatches>(),
 ];

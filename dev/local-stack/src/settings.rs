@@ -21,9 +21,11 @@ const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
 
 /// Settings of the functions that the environment may override. The names of tables and bucket are missing,
 /// because the stack chooses them.
-const PASSED_ON: [&str; 15] = [
+const PASSED_ON: [&str; 17] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
+    "FAILURES_PER_DAY",
+    "LORA_HOSTS",
     "IMAGE_TO_IMAGE_MODEL",
     "NUM_INFERENCE_STEPS",
     "FAL_KEY",

@@ -99,6 +99,9 @@ async fn audit_tables(tables: &Tables) -> anyhow::Result<()> {
     for (user, violations) in &report.violations {
         violations.iter().for_each(|violation| println!("{user}: {violation}"));
     }
+    for (user, failures) in &report.failures {
+        println!("{user}: {failures} failures in 24 hours that fal may bill");
+    }
     println!("{} users audited, {} with violations", report.users, report.violations.len());
     anyhow::ensure!(report.violations.is_empty(), "the coins are not in order");
     Ok(())

@@ -86,8 +86,20 @@ async fn a_file_of_balances_that_is_imported_twice_credits_once() {
 async fn an_audit_names_every_user_whose_coins_are_not_in_order() {
     let deployed = Deployed::start().await;
     deployed.import("user_id,coins_balance\nana,10\nbudi,10\n").await;
+    let failed = deployed.connection.dynamodb().update_item().table_name(deployed.tables.profiles.name());
+    let failed = failed.key("user_id", AttributeValue::S("budi".to_owned()));
+    let stamp = format!("{}#attempt", Timestamp::now().as_millisecond());
+    let failed = failed.update_expression("ADD failures :stamp");
+    failed
+        .expression_attribute_values(":stamp", AttributeValue::Ss(vec![stamp]))
+        .send()
+        .await
+        .expect("an update");
     let output = deployed.audit().await;
-    assert_eq!(printed(&output), "2 users audited, 0 with violations\n");
+    assert_eq!(
+        printed(&output),
+        "budi: 1 failures in 24 hours that fal may bill\n2 users audited, 0 with violations\n"
+    );
     assert!(output.status.success());
 
     let steal = deployed.connection.dynamodb().update_item().table_name(deployed.tables.profiles.name());

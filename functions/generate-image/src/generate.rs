@@ -13,7 +13,7 @@ use common::generations::{Generation, Status};
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
 use common::ids::{AttemptId, GenerationId};
-use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
+use common::ledger::{Hold, HoldOutcome, HoldRefused, Released, SettleRefused};
 use common::metrics::{self, Metric};
 use common::uploads::UploadError;
 use futures::FutureExt;
@@ -93,6 +93,23 @@ impl GenerateImage {
                 Err(problem)
             }
         }
+    }
+
+    /// Refuses a user who cannot pay, before photos are decoded and looked at. A repeat of an earlier request may be
+    /// free, so it is left to the hold.
+    pub(crate) async fn check_coins(&self, order: &Order<'_>) -> Result<(), Problem> {
+        let Order { user_id, clock, key } = *order;
+        if let Some(key) = key {
+            let id = GenerationId::for_key(user_id, key);
+            if self.batches.generations().find(user_id, id).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let balance = self.batches.ledger().balance(user_id, clock.arrived_at()).await?;
+        if balance.available < self.batch.coins {
+            return Err(HoldRefused::InsufficientCoins { required: self.batch.coins, balance }.into());
+        }
+        Ok(())
     }
 
     /// Checks uploaded photos and plans the batch. Nothing is held or sent to fal.
@@ -246,7 +263,7 @@ impl GenerateImage {
         problem: Problem,
         now: Timestamp,
     ) -> Result<Delivered, Problem> {
-        match self.batches.ledger().release(hold, problem.code().name(), now).await {
+        match self.batches.ledger().release(hold, problem.as_failure(), now).await {
             Ok(Released::WasSettled(generation)) => {
                 count_paid(hold);
                 Ok(Delivered { generation: *generation, replayed: false })
@@ -259,7 +276,7 @@ impl GenerateImage {
     /// Gives the coins back for `problem`.
     pub(crate) async fn release(&self, hold: &Hold, problem: &Problem, now: Timestamp) {
         let Hold { user_id, generation_id, coins, .. } = hold;
-        match self.batches.ledger().release(hold, problem.code().name(), now).await {
+        match self.batches.ledger().release(hold, problem.as_failure(), now).await {
             Ok(_) => tracing::info!(%user_id, %generation_id, coins = coins.count(), "coins released"),
             Err(cause) => log_left_to_the_lease(hold, cause),
         }

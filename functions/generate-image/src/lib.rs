@@ -4,6 +4,7 @@ mod asynchronous;
 mod batch;
 mod delivered;
 mod generate;
+mod loras;
 mod plan;
 mod request;
 mod uploaded;
@@ -70,8 +71,9 @@ impl Function for GenerateImage {
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
         let Config { tables, bucket, photo_delivery, batch, fal, pull_after, public_url } = config;
+        let batches = Batches::connect(BatchesConfig { tables, fal, pull_after }, platform).await?;
         Ok(Self {
-            batches: Batches::connect(BatchesConfig { tables, fal, pull_after }, platform).await?,
+            batches: batches.with_budget(batch.failures),
             uploads: Uploads::new(platform.aws()?.bucket(bucket)?),
             photo_delivery,
             batch,
@@ -87,8 +89,12 @@ impl Endpoint for GenerateImage {
     async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
         let key = call.header("idempotency-key")?.map(IdempotencyKey::parse).transpose()?;
         let preference = call.header("prefer")?.and_then(RespondAsync::read);
-        let request = GenerationRequest::read(call.object()?, self.batch.image_to_image)?;
+        let body = call.object()?;
         let order = Order { user_id: &call.caller, clock: &call.clock, key: key.as_ref() };
+        if request::has_photos(&body) {
+            self.check_coins(&order).await?;
+        }
+        let request = GenerationRequest::read(body, &self.batch)?;
         match preference {
             None => self.generate(&order, request).await?.into_response(),
             Some(preference) => {
@@ -121,6 +127,8 @@ mod tests {
             ("FAL_KEY", "s3cret-without-a-colon"),
             ("FAL_BASE_URL", "ftp://x"),
             ("FAL_TIMEOUT_SECONDS", "181"),
+            ("FAILURES_PER_DAY", "3"),
+            ("LORA_HOSTS", "huggingface.co,10.0.0.1"),
             ("PHOTO_DELIVERY", "pigeon"),
         ]);
         insta::assert_snapshot!(error.expect_err("faults").to_string().replace("; ", "\n"), @"
@@ -132,6 +140,8 @@ mod tests {
         IMAGE_TO_IMAGE_MODEL must be fal-ai/flux-2/lora/edit or fal-ai/flux-general/image-to-image: fal has no endpoint fal-ai/flux-1.1/image-to-image, which was used once
         NUM_INFERENCE_STEPS must be 7, or 4 for the lowest cost
         FAL_TIMEOUT_SECONDS must be a whole number of seconds from 1 to 180
+        FAILURES_PER_DAY must be a whole number from 4 to 1000
+        LORA_HOSTS must be names of hosts, separated by commas
         FAL_BASE_URL must be an http or https URL
         FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
         ");

@@ -24,10 +24,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// Plans a text-to-image batch.
     pub fn from_text(request: GenerationRequest, batch: &BatchConfig) -> Self {
-        // The endpoint has no field for LoRAs, and fal ignores unknown fields.
-        let dropped = if request.loras.is_empty() { Vec::new() } else { vec!["loras".to_owned()] };
         let input = Input::Schnell(Schnell::new(request.prompt, batch.steps.count()));
-        let job = job(PhotoCount::default(), Mode::TextToImage, &input, dropped);
+        let job = job(PhotoCount::default(), Mode::TextToImage, &input, Vec::new());
         Self { input, photos: Vec::new(), job }
     }
 

@@ -12,21 +12,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::batch::BatchConfig;
+use crate::loras;
+
 /// The operator sets these for everybody. A client that sends one gets an error that says so.
 const LOCKED: [&str; 6] =
     ["model", "num_inference_steps", "guidance_scale", "image_size", "strength", "image_strength"];
 
 /// Most photos of one request, for a model that takes fewer and leaves the others out.
 const MAX_PHOTOS: usize = 20;
-
-/// Most LoRAs that the editing endpoint takes.
-const MAX_LORAS: usize = 3;
-
-/// The highest scale of a LoRA that fal takes.
-const MAX_LORA_SCALE: f64 = 4.0;
-
-/// Longest path of a LoRA, in characters.
-const MAX_LORA_PATH_CHARS: usize = 500;
 
 /// What a photo shows, in the order in which photos are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,13 +79,18 @@ pub(crate) struct GenerationRequest {
 }
 
 impl GenerationRequest {
-    /// Reads a body for an operator's `model`. All its faults are found at once.
-    pub fn read(body: Map<String, Value>, model: ImageToImageModel) -> Result<Self, Faults> {
+    /// Reads a body as the operator's `batch` allows. All its faults are found at once.
+    pub fn read(body: Map<String, Value>, batch: &BatchConfig) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let mut fields = Fields::new(body, "", &mut faults);
         let prompt = read_prompt(&mut fields);
-        let photos = read_photos(&mut fields, model);
-        let loras = read_loras(&mut fields);
+        let given = given_photos(&mut fields);
+        let has_photos = !given.is_empty();
+        let photos = read_photos(&mut fields, given, batch.image_to_image);
+        let loras = loras::read(&mut fields, &batch.lora_hosts);
+        if !loras.is_empty() && !has_photos {
+            fields.invalid("loras", "need a photo: the model that works without photos takes no LoRAs");
+        }
         fields.refuse_rest(|name| match LOCKED.contains(&name) {
             true => "is locked: it is the same for everybody and cannot be set".to_owned(),
             false => "is not a field of this request".to_owned(),
@@ -151,7 +150,13 @@ pub fn most_photos(model: ImageToImageModel) -> usize {
     }
 }
 
-fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, PhotoSource)> {
+/// Whether `body` names photos, which take time to read.
+pub fn has_photos(body: &Map<String, Value>) -> bool {
+    ["face_image", "product_images", "background_image"].iter().any(|field| body.contains_key(*field))
+}
+
+/// The photos of the request, unread, in the order in which they are sent.
+fn given_photos(fields: &mut Fields<'_>) -> Vec<(Role, Value)> {
     // Front ends send empty form fields, so a blank text counts as absent.
     let mut single = |field: &str, role| {
         let value =
@@ -161,7 +166,14 @@ fn read_photos(fields: &mut Fields<'_>, model: ImageToImageModel) -> Vec<(Role, 
     let (face, background) = (single("face_image", Role::Face), single("background_image", Role::Background));
     let products = fields.list("product_images").into_iter().enumerate();
     let products = products.map(|(index, value)| (Role::Product(index), value));
-    let given: Vec<_> = face.into_iter().chain(products).chain(background).collect();
+    face.into_iter().chain(products).chain(background).collect()
+}
+
+fn read_photos(
+    fields: &mut Fields<'_>,
+    given: Vec<(Role, Value)>,
+    model: ImageToImageModel,
+) -> Vec<(Role, PhotoSource)> {
     let most = most_photos(model);
     if given.len() > most {
         fields.invalid(
@@ -196,35 +208,4 @@ pub(crate) fn note(faults: &mut Faults, role: Role, error: PhotoError) {
         PhotoError::NotAnImage | PhotoError::NoSuchUpload => FaultKind::NotAnImage,
     };
     faults.add(kind, role.pointer(), error.to_string());
-}
-
-fn read_loras(fields: &mut Fields<'_>) -> Vec<Lora> {
-    let given = fields.list("loras");
-    if given.len() > MAX_LORAS {
-        fields.invalid("loras", format!("must be at most {MAX_LORAS}"));
-        return Vec::new();
-    }
-    given.into_iter().enumerate().filter_map(|(index, value)| read_lora(fields, index, value)).collect()
-}
-
-fn read_lora(fields: &mut Fields<'_>, index: usize, value: Value) -> Option<Lora> {
-    let pointer = format!("/loras/{index}");
-    let Value::Object(lora) = value else {
-        fields.faults().invalid(pointer, "must be an object with path and scale");
-        return None;
-    };
-    let mut lora = Fields::new(lora, &pointer, fields.faults());
-    let path = lora.text("path", MAX_LORA_PATH_CHARS);
-    if path.is_none() {
-        lora.missing("path", "is required: owner/name, or the URL of a weights file");
-    }
-    let scale = match lora.take("scale") {
-        None => Some(1.0),
-        Some(value) => value.as_f64().filter(|scale| (0.0..=MAX_LORA_SCALE).contains(scale)),
-    };
-    if scale.is_none() {
-        lora.invalid("scale", format!("must be a number from 0 to {MAX_LORA_SCALE}"));
-    }
-    lora.refuse_rest(|_| "is not a field of a LoRA".to_owned());
-    Some(Lora { path: path?, scale: scale? })
 }

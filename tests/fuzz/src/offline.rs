@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
 use common::api::{self, Endpoint, Response};
 use common::function;
 use common::net::HttpClient;
@@ -11,12 +13,21 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use tokio::sync::Notify;
 
-/// A connection on which nobody responds. It notifies of every call.
+/// A connection on which nobody responds. It notifies of every call, except when the function looks whether the user has
+/// coins and asked before, which it does before it reads photos: the user has coins and did not ask.
 #[derive(Debug, Clone, Default)]
 struct Unanswered(Arc<Notify>);
 
 impl HttpConnector for Unanswered {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.headers().get("x-amz-target") == Some("DynamoDB_20120810.GetItem") {
+            let body = request.body().bytes().unwrap_or_default();
+            let asks_for_a_generation = String::from_utf8_lossy(body).contains("generation_id");
+            let item =
+                if asks_for_a_generation { "{}" } else { r#"{"Item": {"coins_balance": {"N": "5"}}}"# };
+            let ok = HttpResponse::new(StatusCode::try_from(200).expect("a status"), SdkBody::from(item));
+            return HttpConnectorFuture::ready(Ok(ok));
+        }
         self.0.notify_one();
         HttpConnectorFuture::new(std::future::pending())
     }

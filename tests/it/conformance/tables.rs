@@ -52,6 +52,10 @@ pub fn read(tables: &Snapshot, user: &UserId, attempts: &[Generation], scenario:
 fn read_profile(row: &Value, attempts: &[Generation]) -> state::Profile {
     let (balance, available) = (number(row, "coins_balance"), number(row, "coins_available"));
     let mut profile = state::Profile { balance, available, ..Default::default() };
+    for stamp in row["failures"].as_array().into_iter().flatten() {
+        let failed = stamp.as_str().and_then(|stamp| stamp.split_once('#')).expect("a stamp").1;
+        profile.failures.insert(find(attempts, |attempt| failed == attempt.attempt_id.to_string()));
+    }
     for hold in row["holds"].as_array().into_iter().flatten() {
         profile.holds.insert(find(attempts, |attempt| *hold == Hold::of(attempt).to_string()));
     }

@@ -10,7 +10,10 @@ use common::generations::Generation;
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
 use common::ids::GenerationId;
-use common::ledger::{Hold, HoldOutcome, HoldRefused, Ledger, Released, SettleRefused, TopUp, TopUps};
+use common::ledger::{
+    Failure, FailureBudget, Hold, HoldOutcome, HoldRefused, Ledger, Payment, Payments, Released,
+    SettleRefused,
+};
 use jiff::{SignedDuration, Timestamp};
 use kit::records;
 use model::state::{ATTEMPTS, Actor, Attempt, Attempts, Items, Reason, Response, Stage, State};
@@ -53,7 +56,7 @@ impl<'p> Walk<'p> {
         }
         Self {
             potret,
-            ledger: potret.ledger(),
+            ledger: potret.ledger().with_budget(FailureBudget::of(scenario.budget.expect("a budget"))),
             model,
             user,
             attempts,
@@ -90,7 +93,7 @@ impl<'p> Walk<'p> {
             ("hold", _) => self.hold(attempt).await,
             ("settle", _) if self.is_asynchronous(attempt) => self.settle_queued(attempt, random).await,
             ("settle", _) => self.settle(attempt, random.bool().then(|| random.i8(0..6))).await,
-            ("release", _) => self.release(attempt).await,
+            ("release", _) => self.release(attempt, random.bool()).await,
             ("top up", _) => self.top_up().await,
             _ => return self.now += LEASE / 2,
         };
@@ -127,6 +130,7 @@ impl<'p> Walk<'p> {
             Ok(HoldOutcome::Replay(found)) => Stage::Done(Response::Replayed(remaining(&found))),
             Err(HoldRefused::InsufficientCoins { .. }) => Stage::Done(Response::InsufficientCoins),
             Err(HoldRefused::TooManyGenerations) => Stage::Done(Response::TooManyGenerations),
+            Err(HoldRefused::TooManyFailures { .. }) => Stage::Done(Response::TooManyFailures),
             Err(HoldRefused::InProgress(_)) => Stage::Done(Response::InProgress),
             Err(HoldRefused::KeyReused) => Stage::Done(Response::KeyReused),
             // The ledger gives up after some tries.
@@ -151,13 +155,16 @@ impl<'p> Walk<'p> {
         (at, modelled)
     }
 
-    async fn release(&mut self, attempt: Attempt) -> (Stage, Stage) {
+    async fn release(&mut self, attempt: Attempt, may_be_billed: bool) -> (Stage, Stage) {
         let hold = Hold::of(&self.attempts[attempt.index()]);
-        let at = match self.ledger.release(&hold, "fal_failed", self.now).await.expect("a decision") {
+        let failure = Failure { code: "image_provider_failed", may_be_billed };
+        let at = match self.ledger.release(&hold, failure, self.now).await.expect("a decision") {
+            _ if may_be_billed => Stage::Done(Response::Failed),
             Released::GivenBack => Stage::Done(Response::TryAgain),
             Released::WasSettled(found) => Stage::Done(Response::Delivered(remaining(&found))),
         };
-        let at_release = Stage::Release(Reason::LostSettle);
+        let reason = if may_be_billed { Reason::Failure } else { Reason::LostSettle };
+        let at_release = Stage::Release(reason);
         let modelled = self.model.run_alone(&mut self.state, Actor::Request(attempt), at_release);
         (at, modelled)
     }
@@ -167,9 +174,9 @@ impl<'p> Walk<'p> {
         let reference = format!("payment of {}", self.user);
         let tables = self.potret.tables();
         let client = self.potret.dynamodb();
-        let top_ups = TopUps::new(client, tables.profiles, tables.ledger);
-        let top_up = TopUp { user_id: self.user.clone(), coins: Coins::new(coins), reference };
-        let balance = top_ups.credit(&top_up, self.now).await.expect("credited");
+        let payments = Payments::new(client, tables.profiles, tables.ledger);
+        let payment = Payment { user_id: self.user.clone(), coins: Coins::new(coins), reference };
+        let balance = payments.credit(&payment, self.now).await.expect("credited").coins_balance;
         let at_top_up = Stage::TopUp(self.state.items.profile.balance);
         let modelled = self.model.run_alone(&mut self.state, Actor::TopUp(number), at_top_up);
         (Stage::Done(Response::Credited(tables::small(balance))), modelled)
@@ -190,6 +197,7 @@ fn pending(user: &UserId, scenario: &Scenario, attempt: Attempt, began: Timestam
         body_hash: format!("body-{}", request.body),
         lease_until: began + LEASE * (order + 1),
         coins: Coins::new(request.price.unsigned_abs().into()),
+        token_hashes: request.asynchronous.then(Default::default),
         queued: request.asynchronous.then(Default::default),
         check_at: request.asynchronous.then(|| queued::turn(false)),
         ..records::pending(user.as_str(), created_at)

@@ -50,13 +50,16 @@ struct Moment {
     balance: u64,
     available: u64,
     running: usize,
+    /// The failures that fal may bill.
+    failures: usize,
     /// The prompts of the pending generations.
     pending: BTreeSet<String>,
 }
 
 /// Sees every request and response, and the tables: after every write, or only at the end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Auditor {
+    budget: usize,
     violations: Vec<String>,
     before: Snapshot,
     moments: BTreeMap<String, Vec<Moment>>,
@@ -65,6 +68,18 @@ pub struct Auditor {
 }
 
 impl Auditor {
+    /// An auditor of a service with such a budget of failures that fal may bill, for each user.
+    pub fn new(budget: usize) -> Self {
+        Self {
+            budget,
+            violations: Vec::new(),
+            before: Snapshot::default(),
+            moments: BTreeMap::new(),
+            asked: Vec::new(),
+            paid: Vec::new(),
+        }
+    }
+
     /// Adds a request for a batch and its response.
     pub fn asked(&mut self, asked: Asked) {
         self.asked.push(asked);

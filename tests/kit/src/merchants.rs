@@ -23,6 +23,9 @@ const SPENDERS: usize = 3;
 /// On a busy machine even fal's double can be too slow: a batch without trouble that timed out is tried so often.
 const MAX_TRIES: usize = 5;
 
+/// After it, a user's budget of failures is full again.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The back end, as merchants and the payment service see it.
 pub trait Backend {
     /// Asks for a batch. There is no response when the function dies.
@@ -272,7 +275,7 @@ async fn spend_everything(backend: &impl Backend, user: &str) {
     }
 }
 
-/// Asks until fal was fast enough.
+/// Asks until fal was fast enough. A user whose failures used up their budget comes back a day later.
 async fn without_trouble(
     backend: &impl Backend,
     user: &str,
@@ -282,6 +285,10 @@ async fn without_trouble(
     let mut response = None;
     for attempt in 0..MAX_TRIES {
         response = ask(backend, user, key, &body(attempt)).await;
+        if response.as_ref().is_some_and(|response| response.code() == "too_many_failures") {
+            sleep(A_DAY).await;
+            continue;
+        }
         if response.as_ref().is_none_or(|response| response.status != 504) {
             break;
         }

@@ -8,6 +8,10 @@ pub enum Flaw {
     HoldIgnoresCoins,
     /// Hold: any number of generations may run at once.
     HoldIgnoresLimit,
+    /// Hold: any number of failures may have been counted.
+    HoldIgnoresFailures,
+    /// Hold: the running generations, which may all fail, do not count.
+    HoldIgnoresRunning,
     /// Hold: replaces an ended generation that has another body.
     HoldIgnoresBody,
     /// Hold: replaces a pending or succeeded generation.
@@ -28,6 +32,10 @@ pub enum Flaw {
     DecrementWithoutHold,
     /// Release: the coins are available again but the hold stays.
     ReleaseKeepsHold,
+    /// Release, expire: a failure that fal may bill is not counted.
+    FailureNotCounted,
+    /// Release: a failure of ours is counted.
+    OurFailureCounted,
     /// Release: the generation may have ended.
     ReleaseIgnoresStatus,
     /// Release, expire: the hold may be missing.

@@ -3,7 +3,7 @@
 use crate::jobs::{AtFal, Job, QUEUE_KEY, Queued, Task};
 use crate::scenario::Request;
 use crate::state::{
-    Actor, Attempt, Attempts, Coins, Items, REQUESTS, Response, Stage, State, Status, VISITOR,
+    Actor, Attempt, Attempts, Coins, Items, REQUESTS, Reason, Response, Stage, State, Status, VISITOR,
 };
 use crate::steps::Model;
 
@@ -21,6 +21,10 @@ pub enum Invariant {
     FalNeedsAHold,
     #[strum(to_string = "no more generations run at once than the limit allows")]
     HoldsAreLimited,
+    #[strum(to_string = "no more failures that fal may bill are counted or possible than the budget allows")]
+    FailuresAreLimited,
+    #[strum(to_string = "exactly the failures that fal may bill are counted")]
+    FailureIsCounted,
     #[strum(to_string = "only attempts whose lease has ended are expired")]
     LeaseIsRespected,
     #[strum(to_string = "a key that was used for one body is never used for another")]
@@ -93,6 +97,8 @@ impl Model {
         let held: Coins = profile.holds.iter().map(|attempt| scenario.request(attempt).price).sum();
         require(0 <= available && available + held == balance, Invariant::HoldsAreCovered)?;
         require(profile.holds.len() <= scenario.max_holds, Invariant::HoldsAreLimited)?;
+        let possible = profile.failures.len() + profile.holds.len();
+        require(scenario.budget.is_none_or(|budget| possible <= budget), Invariant::FailuresAreLimited)?;
 
         for attempt in Attempt::all() {
             let Request { key, price, .. } = scenario.request(attempt);
@@ -146,6 +152,7 @@ impl Model {
             require(keeps, Invariant::KeyKeepsItsBody)?;
         }
         self.check_ends(before, after)?;
+        self.check_failures(before, after)?;
         for ((mine, now), was) in Attempt::all().zip(after.requests).zip(before.requests) {
             if was.stage == Stage::Hold && now.stage == self.after_held(mine) {
                 let has_hold = after.items.profile.holds.contains(mine) || after.lapsed.contains(mine);
@@ -156,6 +163,28 @@ impl Model {
             require(is_true, Invariant::ResponseIsTrue)?;
         }
         Ok(())
+    }
+
+    /// Checks that a failure is counted if and only if fal may bill it, as far as its reason can still be seen.
+    fn check_failures(&self, before: &State, after: &State) -> Result<(), Invariant> {
+        let ended = before.items.generations.iter().zip(&after.items.generations).find_map(|(was, now)| {
+            let (was, now) = ((*was)?, (*now)?);
+            let has_ended = was.attempt == now.attempt && was.status == Status::Pending;
+            (has_ended && matches!(now.status, Status::Failed | Status::Expired)).then_some(now)
+        });
+        let Some(ended) = ended.filter(|_| self.scenario.budget.is_some()) else { return Ok(()) };
+        let mine = ended.attempt;
+        let is_billed = if self.scenario.request(mine).asynchronous {
+            let at_fal = Job::both(mine).map(|job| before.at_fal(job));
+            ended.status == Status::Expired || at_fal.contains(&AtFal::Failed)
+        } else {
+            match before.requests.get(mine.index()).map(|process| process.stage) {
+                _ if ended.status == Status::Expired => false,
+                Some(Stage::Release(reason)) => reason == Reason::Failure,
+                _ => return Ok(()),
+            }
+        };
+        require(after.items.profile.failures.contains(mine) == is_billed, Invariant::FailureIsCounted)
     }
 
     /// Checks how an asynchronous batch ends, and that no attempt changes after its end.
@@ -192,6 +221,7 @@ impl Model {
         match response {
             Response::InsufficientCoins => has_no_way && profile.available() < price,
             Response::TooManyGenerations => has_no_way && profile.holds.len() >= self.scenario.max_holds,
+            Response::TooManyFailures => has_no_way && self.is_budget_used_up(profile),
             Response::InProgress => same.is_some_and(|record| {
                 let is_running = record.status == Status::Pending && !state.lapsed.contains(record.attempt);
                 is_running && record.attempt != mine
@@ -217,11 +247,13 @@ impl Model {
         !can_spend_all || !self.scenario.requests[..self.scenario.count].iter().all(gets_through)
     }
 
-    /// The stage that a visitor with this request reaches alone, after all leases have ended.
+    /// The stage that a visitor with this request reaches alone, after all leases have ended and all failures are
+    /// forgotten.
     fn visit(&self, state: &State, request: Request) -> Stage {
         let (mut model, mut state) = (*self, *state);
         model.scenario.requests[VISITOR.index()] = Request { asynchronous: false, ..request };
         state.lapsed = Attempts::ALL;
+        model.scenario.budget = None;
         model.run_alone(&mut state, Actor::Request(VISITOR), Stage::Hold)
     }
 

@@ -29,7 +29,7 @@ impl Stage {
             Self::Hold => Some(Call::Hold),
             Self::Expire(queue) => queue.iter().next().map(|of| Call::Expire { of }),
             Self::Settle(before) => Some(Call::Settle { before }),
-            Self::Release(_) => Some(Call::Release),
+            Self::Release(reason) => Some(Call::Release { billed: reason == Reason::Failure }),
             Self::Tickets(known) => Some(Call::Tickets { known }),
             Self::TopUp(before) => Some(Call::TopUp { before }),
             Self::AskFal(_)
@@ -70,13 +70,13 @@ impl Model {
         match reply {
             Reply::Applied => self.after_held(mine),
             Reply::Refused(refused) if refused.profile && self.has(Flaw::BalanceFirst) => {
-                self.explain_by_profile(state)
+                self.explain_by_profile(state, mine)
             }
             Reply::Refused(refused) if refused.generation => {
                 let found = state.items.generations[self.scenario.request(mine).key];
                 found.map_or(Stage::Hold, |found| self.explain_by_generation(found, state.lapsed, mine))
             }
-            Reply::Refused(_) => self.explain_by_profile(state),
+            Reply::Refused(_) => self.explain_by_profile(state, mine),
             Reply::Undecided { .. } if self.has(Flaw::HoldUndecidedGoesOn) => self.after_held(mine),
             Reply::Undecided { may_have_applied: true } => Stage::Release(Reason::LostHold),
             Reply::Undecided { may_have_applied: false } => Stage::Done(Response::TryAgain),
@@ -139,13 +139,16 @@ impl Model {
         }
     }
 
-    fn explain_by_profile(&self, state: &State) -> Stage {
-        let holds = state.items.profile.holds;
+    fn explain_by_profile(&self, state: &State, mine: Attempt) -> Stage {
+        let profile = &state.items.profile;
+        let (holds, can_pay) = (profile.holds, profile.available() >= self.scenario.request(mine).price);
         let expired = holds.intersection(self.may_expire(state.lapsed));
         if !expired.is_empty() {
             Stage::Expire(expired)
         } else if holds.len() >= self.scenario.max_holds {
             Stage::Done(Response::TooManyGenerations)
+        } else if can_pay && self.is_budget_used_up(profile) {
+            Stage::Done(Response::TooManyFailures)
         } else {
             Stage::Done(Response::InsufficientCoins)
         }
@@ -210,7 +213,7 @@ impl Model {
     fn after_release(&self, items: &Items, mine: Attempt, reason: Reason, reply: Reply) -> Stage {
         let paid = self.paid(items, mine).filter(|_| !self.has(Flaw::ReleaseNotRead));
         Stage::Done(match (reason, reply, paid) {
-            (Reason::Failure, _, _) => Response::Failed,
+            (Reason::Failure | Reason::NotSent, _, _) => Response::Failed,
             (Reason::LostHold, _, _) | (Reason::LostSettle, Reply::Applied, _) => Response::TryAgain,
             (Reason::LostSettle, Reply::Refused(_), Some(remaining)) => Response::Delivered(remaining),
             (Reason::LostSettle, Reply::Refused(_), None) => Response::TryAgain,

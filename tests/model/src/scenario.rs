@@ -37,6 +37,8 @@ pub struct Scenario {
     pub payments: [Option<Payment>; TOP_UPS],
     /// The limit of the user's running generations.
     pub max_holds: usize,
+    /// How many failures that fal may bill the user may cause, if they are counted.
+    pub budget: Option<usize>,
     /// How many calls may be in flight at once after their senders gave up.
     pub late_calls: usize,
     /// How many workers for asynchronous batches act at once.
@@ -55,7 +57,16 @@ impl Scenario {
         }
         let opening_balance = Some(opening_balance);
         let (count, payments) = (words.len(), [None; TOP_UPS]);
-        Self { opening_balance, requests, count, payments, max_holds: 4, late_calls: 1, workers: 0 }
+        Self {
+            opening_balance,
+            requests,
+            count,
+            payments,
+            max_holds: 4,
+            budget: None,
+            late_calls: 1,
+            workers: 0,
+        }
     }
 
     /// The first `requests` are asynchronous, and so many workers act at once. No call is late: a worker that
@@ -101,6 +112,11 @@ impl Scenario {
         self
     }
 
+    pub fn budget(mut self, failures: usize) -> Self {
+        self.budget = Some(failures);
+        self
+    }
+
     pub fn late_calls(mut self, max: usize) -> Self {
         assert!(max <= MAX_LATE_CALLS, "a state has no more places");
         self.late_calls = max;
@@ -140,11 +156,12 @@ impl Scenario {
     }
 }
 
-/// "asynchronous A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments `[1]`; at most 4 at once; 1 late
-/// calls; 2 workers".
+/// "asynchronous A1 for 1, A1 for 1, B2 for 3; balance Some(2); payments `[1]`; at most 4 at once; budget
+/// None; 1 late calls; 2 workers".
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { opening_balance, requests, count, payments, max_holds, late_calls, workers } = self;
+        let Self { opening_balance, requests, count, payments, max_holds, budget, late_calls, workers } =
+            self;
         let requests = requests[..*count].iter().map(|Request { key, body, price, asynchronous }| {
             let key = ('A'..).nth(*key).unwrap_or('?');
             let prefer = if *asynchronous { "asynchronous " } else { "" };
@@ -153,7 +170,10 @@ impl fmt::Display for Scenario {
         let requests = Vec::from_iter(requests).join(", ");
         let payments = Vec::from_iter(payments.iter().flatten().map(|payment| payment.coins));
         write!(f, "{requests}; balance {opening_balance:?}; payments {payments:?}; ")?;
-        write!(f, "at most {max_holds} at once; {late_calls} late calls; {workers} workers")
+        write!(
+            f,
+            "at most {max_holds} at once; budget {budget:?}; {late_calls} late calls; {workers} workers"
+        )
     }
 }
 
@@ -176,6 +196,9 @@ pub fn small() -> Vec<Scenario> {
         Scenario::new(1, "A1").asynchronous(1, 2),
         Scenario::new(1, "A1 A1").asynchronous(2, 1),
         Scenario::new(2, "A1 B1").asynchronous(1, 1),
+        Scenario::new(2, "A1 A1 B1").budget(1).late_calls(0),
+        Scenario::new(3, "A1 B1 C1").budget(2).late_calls(0),
+        Scenario::new(1, "A1 A1").asynchronous(1, 1).budget(1),
     ]
 }
 
@@ -202,5 +225,7 @@ pub fn large() -> Vec<Scenario> {
         Scenario::new(1, "A1 A1").asynchronous(2, 1).late_calls(1),
         Scenario::new(1, "A1").asynchronous(1, 2).top_up(1).twice(),
         Scenario::new(1, "A1 A1 B1").asynchronous(2, 1),
+        Scenario::new(2, "A1 A1 B1").budget(1),
+        Scenario::new(1, "A1 A1").asynchronous(2, 2).budget(1),
     ]
 }

@@ -92,6 +92,8 @@ pub struct Profile {
     /// The coins that no hold covers. An imported row has no such attribute: all its coins are available.
     pub available: Option<Coins>,
     pub holds: Attempts,
+    /// The attempts whose failure fal may bill. The history is shorter than a day, so none of them is forgotten.
+    pub failures: Attempts,
 }
 
 impl Profile {
@@ -172,7 +174,10 @@ pub enum Call {
     Settle {
         before: Coins,
     },
-    Release,
+    Release {
+        /// Whether fal may bill the failure.
+        billed: bool,
+    },
     /// Records the tickets of the jobs that fal is known to have accepted, by slot.
     Tickets {
         known: [bool; 2],
@@ -190,8 +195,10 @@ pub enum Call {
 /// Why a request releases its own hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// fal failed.
+    /// fal failed, and may bill what it did.
     Failure,
+    /// fal was not asked.
+    NotSent,
     /// The hold has no known outcome.
     LostHold,
     /// The settle has no known outcome: the release decides.
@@ -215,6 +222,8 @@ pub enum Response {
     KeyReused,
     /// 429: the user's limit of running generations is reached.
     TooManyGenerations,
+    /// 429: the user's failures, with those that the running generations may become, use up the budget.
+    TooManyFailures,
     /// 503: nothing is held, or the lease will free it.
     TryAgain,
     /// 503: whether the batch was charged is unknown.

@@ -182,7 +182,7 @@ impl Model {
     ) {
         let actor = Actor::Request(mine);
         if submissions == [Submission::Unsent; 2] && state.fal[mine.index()] == [AtFal::Unsent; 2] {
-            let failed = state.with_stage(actor, Stage::Release(Reason::Failure));
+            let failed = state.with_stage(actor, Stage::Release(Reason::NotSent));
             visit(Step::PhotosNotStored(actor), failed);
         }
         for slot in Slot::VARIANTS.iter().filter(|slot| submissions[slot.index()] == Submission::Unsent) {

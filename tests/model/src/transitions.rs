@@ -3,7 +3,7 @@
 
 use crate::flaws::Flaw;
 use crate::jobs::{Job, QUEUE_KEY, Queued, Task};
-use crate::state::{Actor, Attempt, Attempts, Call, Coins, Entry, Generation, Items, State, Status};
+use crate::state::{Actor, Attempt, Attempts, Call, Coins, Entry, Generation, Items, Profile, State, Status};
 use crate::steps::Model;
 
 /// The conditions of a transaction that did not hold. The transaction wrote nothing.
@@ -29,8 +29,10 @@ impl Model {
         match (call, actor) {
             (Call::Hold, Actor::Request(mine)) => self.hold(items, mine),
             (Call::Settle { before }, Actor::Request(mine)) => self.settle(items, mine, before, None),
-            (Call::Release, Actor::Request(mine)) => self.give_back(items, *lapsed, mine, Status::Failed),
-            (Call::Expire { of }, _) => self.give_back(items, *lapsed, of, Status::Expired),
+            (Call::Release { billed }, Actor::Request(mine)) => {
+                self.give_back(items, *lapsed, mine, Status::Failed, billed)
+            }
+            (Call::Expire { of }, _) => self.expire(items, *lapsed, of),
             (Call::Tickets { known }, Actor::Request(mine)) => self.tickets(items, mine, known),
             (Call::TopUp { before }, Actor::TopUp(number)) => self.top_up(items, number, before),
             _ => unreachable!("{actor} never sends {call:?}"),
@@ -43,14 +45,14 @@ impl Model {
         match task {
             Task::Record { of, picture } => self.picture(items, of, picture),
             Task::Settle { of, pictures, before } => self.settle(items, of, before, Some(pictures)),
-            Task::Release { of } => self.give_back(items, *lapsed, of, Status::Failed),
-            Task::Expire { of } => self.give_back(items, *lapsed, of, Status::Expired),
+            Task::Release { of } => self.give_back(items, *lapsed, of, Status::Failed, true),
+            Task::Expire { of } => self.expire(items, *lapsed, of),
             Task::Postpone { of, seen } => self.postpone(items, of, seen),
         }
     }
 
     /// **hold**: stores a new generation as pending, or replaces an older, ended attempt with
-    /// the same body; takes the price from the available coins and adds the hold, if both limits allow it.
+    /// the same body; takes the price from the available coins and adds the hold, if the limits allow it.
     fn hold(&self, items: &mut Items, mine: Attempt) -> Result<(), Refused> {
         let request = self.scenario.request(mine);
         let generation = &mut items.generations[request.key];
@@ -65,7 +67,8 @@ impl Model {
         let can_pay =
             available.is_some_and(|coins| coins >= request.price) || self.has(Flaw::HoldIgnoresCoins);
         let has_room = profile.holds.len() < self.scenario.max_holds || self.has(Flaw::HoldIgnoresLimit);
-        require(may_store, can_pay && has_room, true)?;
+        let in_budget = self.has(Flaw::HoldIgnoresFailures) || !self.is_budget_used_up(profile);
+        require(may_store, can_pay && has_room && in_budget, true)?;
 
         let (body, status) = (request.body, Status::Pending);
         *generation = Some(Generation { attempt: mine, body, status, remaining: None });
@@ -117,14 +120,28 @@ impl Model {
         Ok(())
     }
 
+    /// Whether one more generation could fail beyond the budget of failures.
+    pub fn is_budget_used_up(&self, profile: &Profile) -> bool {
+        let running = if self.has(Flaw::HoldIgnoresRunning) { 0 } else { profile.holds.len() };
+        self.scenario.budget.is_some_and(|budget| profile.failures.len() + running >= budget)
+    }
+
+    fn expire(&self, items: &mut Items, lapsed: Attempts, of: Attempt) -> Result<(), Refused> {
+        // fal had the jobs of an asynchronous attempt for its whole lease.
+        let billed = self.scenario.request(of).asynchronous;
+        self.give_back(items, lapsed, of, Status::Expired, billed)
+    }
+
     /// **release** and **expire**: mark the attempt's pending generation as ended (to expire it, its lease
-    /// must have ended); make the price available again and delete the attempt's hold, which must be there.
+    /// must have ended); make the price available again and delete the attempt's hold, which must be there; and
+    /// count the failure if fal may bill it.
     fn give_back(
         &self,
         items: &mut Items,
         lapsed: Attempts,
         of: Attempt,
         end: Status,
+        billed: bool,
     ) -> Result<(), Refused> {
         let may_end = end == Status::Failed || lapsed.contains(of) || self.has(Flaw::ExpireIgnoresLease);
         let request = self.scenario.request(of);
@@ -142,6 +159,10 @@ impl Model {
         require(is_current && is_pending && may_end, is_held, true)?;
 
         generation.status = end;
+        let counts = billed && !self.has(Flaw::FailureNotCounted) || self.has(Flaw::OurFailureCounted);
+        if self.scenario.budget.is_some() && counts {
+            profile.failures.insert(of);
+        }
         profile.available = Some(profile.available() + request.price);
         if end == Status::Expired || !self.has(Flaw::ReleaseKeepsHold) {
             profile.holds.remove(of);

@@ -14,6 +14,11 @@ fn usual() -> Scenario {
     Scenario::new(1, "A1 A1 B1").late_calls(0)
 }
 
+/// Three requests with a key each, and two coins.
+fn two_coins() -> Scenario {
+    Scenario::new(2, "A1 B1 C1")
+}
+
 fn check(cases: Vec<Case>) {
     let surprises = cases.into_iter().filter_map(|(scenario, flaws, promise)| {
         let found = (Model { scenario, flaws }).explore();
@@ -31,6 +36,8 @@ fn conditions_of_a_hold() -> Vec<Case> {
     vec![
         (usual(), &[Flaw::HoldIgnoresCoins], Some(Invariant::HoldsAreCovered)),
         (one_at_a_time, &[Flaw::HoldIgnoresLimit], Some(Invariant::HoldsAreLimited)),
+        (usual().budget(1), &[Flaw::HoldIgnoresFailures], Some(Invariant::FailuresAreLimited)),
+        (two_coins().budget(1), &[Flaw::HoldIgnoresRunning], Some(Invariant::FailuresAreLimited)),
         (two_bodies, &[Flaw::HoldIgnoresBody], Some(Invariant::KeyKeepsItsBody)),
         (usual(), &[Flaw::HoldIgnoresStatus], Some(Invariant::ResponseIsTrue)),
         // A late hold would start an ended attempt again.
@@ -43,11 +50,12 @@ fn conditions_of_a_hold() -> Vec<Case> {
 }
 
 fn conditions_of_a_charge_and_a_payment() -> Vec<Case> {
-    let two_coins = Scenario::new(2, "A1 B1 C1");
     vec![
-        (two_coins, &[Flaw::SettleIgnoresBalance], Some(Invariant::HoldsAreCovered)),
+        (two_coins(), &[Flaw::SettleIgnoresBalance], Some(Invariant::HoldsAreCovered)),
         (usual(), &[Flaw::DecrementWithoutHold], Some(Invariant::EndIsFinal)),
         (usual(), &[Flaw::ReleaseKeepsHold], Some(Invariant::HoldsAreCovered)),
+        (usual().budget(1), &[Flaw::FailureNotCounted], Some(Invariant::FailureIsCounted)),
+        (usual().budget(1), &[Flaw::OurFailureCounted], Some(Invariant::FailureIsCounted)),
         (usual(), &[Flaw::UndecidedMeansFailed], Some(Invariant::ResponseStaysTrue)),
         (usual(), &[Flaw::ReleaseNotRead], Some(Invariant::ResponseStaysTrue)),
         (usual(), &[Flaw::RefusedMeansSettled], Some(Invariant::ResponseStaysTrue)),

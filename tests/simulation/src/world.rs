@@ -75,6 +75,11 @@ pub enum Moment {
     AfterReply,
 }
 
+/// How many failures that fal may bill each merchant has a day. In every third world they are soon used up.
+fn budget(seed: u64) -> usize {
+    if seed.is_multiple_of(3) { 4 } else { 20 }
+}
+
 impl World {
     /// A world without trouble, with the tables of the template.
     pub async fn new(seed: u64) -> Arc<Self> {
@@ -93,7 +98,7 @@ impl World {
             began: Instant::now(),
             database: Database::memory().expect("a database"),
             photos: ObjectStore::default(),
-            auditor: Mutex::default(),
+            auditor: Mutex::new(Auditor::new(budget(seed))),
             troubles: Mutex::default(),
             crash_point: Mutex::default(),
             deaths: Mutex::default(),
@@ -168,6 +173,7 @@ impl World {
             "PULL_AFTER_SECONDS" => Some("15".to_owned()),
             "ASYNC_LEASE_SECONDS" => Some(ASYNC_LEASE.as_secs().to_string()),
             "CURSOR_KEY" => Some("simulated".repeat(4)),
+            "FAILURES_PER_DAY" => Some(budget(self.seed).to_string()),
             "COINS_PER_BATCH" => Some(self.price.to_string()),
             "AWS_ENDPOINT_URL" => Some(AWS.to_owned()),
             // The region has the seed in its name: the SDK keeps one retry token bucket per region and process, and a

@@ -14,11 +14,12 @@ fn hold() -> Hold {
         attempt_id: AttemptId::parse(&id).expect("an id"),
         coins: Coins::new(1),
         lease_until: Timestamp::UNIX_EPOCH,
+        is_asynchronous: false,
     }
 }
 
 fn pending() -> Generation {
-    let Hold { user_id, generation_id, attempt_id, coins, lease_until } = hold();
+    let Hold { user_id, generation_id, attempt_id, coins, lease_until, .. } = hold();
     Generation {
         user_id,
         generation_id,
@@ -70,9 +71,15 @@ fn every_condition_and_every_change_is_as_agreed() {
     let (profiles, generations) = (ProfilesTable::new("profiles"), GenerationsTable::new("generations"));
     let ledger = LedgerTable::new("ledger");
     let (hold, now) = (hold(), Timestamp::UNIX_EPOCH);
-    let failed = GiveBack::Failed { error_code: "code" };
+    let failed = GiveBack::Failed(Failure::ours("code"));
     let sections = [
-        ("hold", vec![generations.put_pending(Item::new(), &pending()), profiles.place_hold(&hold)]),
+        (
+            "hold",
+            vec![
+                generations.put_pending(Item::new(), &pending()),
+                profiles.place_hold(&hold, FailureBudget::default()),
+            ],
+        ),
         (
             "settle",
             vec![
@@ -81,8 +88,12 @@ fn every_condition_and_every_change_is_as_agreed() {
                 ledger.append(Item::new()),
             ],
         ),
-        ("release", vec![generations.mark_ended(&hold, failed, now), profiles.release_hold(&hold)]),
-        ("expire", vec![generations.mark_ended(&hold, GiveBack::Expired, now), profiles.release_hold(&hold)]),
+        ("release", vec![generations.mark_ended(&hold, failed, now), profiles.release_hold(&hold, None)]),
+        ("release that counts", vec![profiles.release_hold(&hold, Some("stamp".to_owned()))]),
+        (
+            "expire",
+            vec![generations.mark_ended(&hold, GiveBack::Expired, now), profiles.release_hold(&hold, None)],
+        ),
         (
             "top up",
             vec![
@@ -91,6 +102,7 @@ fn every_condition_and_every_change_is_as_agreed() {
                 profiles.add_coins(&hold.user_id, Coins::new(1), Some(Coins::new(1)), Coins::new(2)),
             ],
         ),
+        ("take back", vec![profiles.take_coins(&hold.user_id, Coins::new(1), Coins::new(2), Coins::new(1))]),
     ];
     let sections = sections.map(|(name, actions)| {
         let actions: Vec<_> = actions.into_iter().map(words).collect();
@@ -101,7 +113,7 @@ fn every_condition_and_every_change_is_as_agreed() {
     generations: put
       if attribute_not_exists(generation_id) OR (body_hash = :hash AND #status IN (:failed, :expired) AND created_at < :created_at)
     profiles: SET coins_available = if_not_exists(coins_available, coins_balance) - :coins ADD holds :holds
-      if (coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) AND (attribute_not_exists(holds) OR size(holds) < :most)
+      if (coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins)) AND (attribute_not_exists(holds) OR size(holds) < :most) AND ((attribute_not_exists(failures) AND (attribute_not_exists(holds) OR size(holds) < :beside_0)) OR (attribute_not_exists(holds) AND size(failures) < :beside_0) OR (size(holds) <= :running_1 AND size(failures) < :beside_1) OR (size(holds) <= :running_2 AND size(failures) < :beside_2) OR (size(holds) <= :running_3 AND size(failures) < :beside_3))
 
     # settle
     generations: SET #status = :status, images = :images, remaining_coins = :remaining, expires_at = :expires_at REMOVE queued, check_at, pending_at
@@ -117,6 +129,10 @@ fn every_condition_and_every_change_is_as_agreed() {
     profiles: SET coins_available = coins_available + :coins DELETE holds :holds
       if contains(holds, :hold)
 
+    # release that counts
+    profiles: SET coins_available = coins_available + :coins DELETE holds :holds ADD failures :failures
+      if contains(holds, :hold)
+
     # expire
     generations: SET #status = :status, error_code = :code, expires_at = :expires_at REMOVE queued, check_at, pending_at
       if attempt_id = :attempt AND #status = :pending AND lease_until < :now_ms
@@ -130,5 +146,9 @@ fn every_condition_and_every_change_is_as_agreed() {
       if attribute_not_exists(coins_balance)
     profiles: SET coins_balance = :after, coins_available = if_not_exists(coins_available, :before) + :coins
       if coins_balance = :before
+
+    # take back
+    profiles: SET coins_balance = :after, coins_available = if_not_exists(coins_available, :before) - :coins
+      if coins_balance = :before AND (coins_available >= :coins OR (attribute_not_exists(coins_available) AND coins_balance >= :coins))
     ");
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 
-pub use rules::{Books, violations};
+pub use rules::{Books, recent_failures, violations};
 
 mod rules;
 
@@ -37,6 +37,8 @@ pub struct Report {
     pub users: usize,
     /// By user.
     pub violations: BTreeMap<String, Vec<String>>,
+    /// How many failures of the last 24 hours fal may bill, of each user who has any.
+    pub failures: BTreeMap<String, usize>,
 }
 
 /// Audits every user in `tables`.
@@ -54,12 +56,21 @@ pub async fn audit(client: &Client, tables: &Tables) -> anyhow::Result<Report> {
         found.map(|found| (user.clone(), found)).with_context(|| format!("cannot read the books of {user}"))
     });
     let audited: Vec<_> = audited.buffer_unordered(AT_ONCE).try_collect().await?;
-    let violations = audited.into_iter().filter(|(_, found)| !found.is_empty()).collect();
-    Ok(Report { users: users.len(), violations })
+    let mut report = Report { users: users.len(), ..Report::default() };
+    for (user, (violations, failures)) in audited {
+        if failures > 0 {
+            report.failures.insert(user.clone(), failures);
+        }
+        if !violations.is_empty() {
+            report.violations.insert(user, violations);
+        }
+    }
+    Ok(report)
 }
 
-async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Result<Vec<String>> {
-    let mut found = Vec::new();
+/// The user's violations, and the failures of the last 24 hours that fal may bill.
+async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Result<(Vec<String>, usize)> {
+    let (mut found, mut failures) = (Vec::new(), 0);
     for reading in 0..READINGS {
         if reading > 0 {
             sleep(PAUSE).await;
@@ -70,6 +81,7 @@ async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Res
             ledger: of_user(client, tables.ledger.name(), Some("by_user"), user).await?,
             profile: before,
         };
+        failures = recent_failures(&books.profile, Timestamp::now());
         if books.profile == profile(client, tables, user).await? {
             found = violations(&books, Timestamp::now());
             if found.is_empty() {
@@ -79,7 +91,7 @@ async fn audit_user(client: &Client, tables: &Tables, user: &str) -> anyhow::Res
             found = vec!["the profile kept changing while it was read; audit again".to_owned()];
         }
     }
-    Ok(found)
+    Ok((found, failures))
 }
 
 async fn users_in(client: &Client, table: &str) -> anyhow::Result<BTreeSet<String>> {

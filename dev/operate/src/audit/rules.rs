@@ -8,6 +8,9 @@ use serde_json::Value;
 /// A generation's record is deleted 30 days after its end, so a charge that is older than this may have none.
 const RECORDS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(29 * 24);
 
+/// How long a failure counts against its user's budget.
+const FAILURES_COUNT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 /// Everything about one user's coins, as JSON.
 #[derive(Debug)]
 pub struct Books {
@@ -24,7 +27,32 @@ pub fn violations(books: &Books, now: Timestamp) -> Vec<String> {
     check_coins(books, &mut found);
     check_holds(books, &mut found);
     check_charges(books, now, &mut found);
+    check_failures(books, &mut found);
     found
+}
+
+/// How many failures of `profile` that fal may bill still count.
+#[must_use]
+pub fn recent_failures(profile: &Value, now: Timestamp) -> usize {
+    let since = (now - FAILURES_COUNT_FOR).as_millisecond();
+    let times = failures(profile).filter_map(|(at, _)| at.parse::<i64>().ok());
+    times.filter(|at| *at > since).count()
+}
+
+/// The stamps of failures: `<milliseconds>#<attempt>`.
+fn failures(profile: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let stamps = profile["failures"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    stamps.filter_map(|stamp| stamp.split_once('#'))
+}
+
+/// No attempt counts as failed that runs or was delivered.
+fn check_failures(books: &Books, found: &mut Vec<String>) {
+    for (_, attempt) in failures(&books.profile) {
+        let record = books.generations.iter().find(|row| text(row, "attempt_id") == attempt);
+        if let Some(row) = record.filter(|row| matches!(text(row, "status"), "PENDING" | "SUCCEEDED")) {
+            found.push(format!("{} counts as failed and is {}", shown(row), text(row, "status")));
+        }
+    }
 }
 
 /// 0 ≤ available ≤ balance, the difference of both is held, and the balance is the sum of the ledger.
@@ -159,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_violation_is_named() {
-        let cases: [fn(&mut Books); 10] = [
+        let cases: [fn(&mut Books); 12] = [
             |books| books.profile["coins_available"] = json!(10),
             |books| books.profile["coins_available"] = json!(9),
             |books| books.profile["coins_balance"] = json!(10),
@@ -170,6 +198,8 @@ mod tests {
             |books| books.generations[0]["coins"] = json!(2),
             |books| books.generations[0]["images"] = json!(["x"]),
             |books| drop(books.generations.remove(0)),
+            |books| books.profile["failures"] = json!(["1799999999999#a", "1799999999999#c"]),
+            |books| books.profile["failures"] = json!(["1799999999999#b"]),
         ];
         insta::assert_snapshot!(cases.map(found).join("\n"), @"
         10 coins are available of a balance of 9; 9 coins less 10 available are not the 1 that are held
@@ -182,7 +212,17 @@ mod tests {
         generation 1 costs 2, and -1 was entered
         generation 1 is charged and has not two pictures
         attempt a is charged, and there is no record of it
+        generation 1 counts as failed and is SUCCEEDED
+        generation 2 counts as failed and is PENDING
         ");
+    }
+
+    #[test]
+    fn failures_of_the_last_24_hours_are_counted() {
+        let now: Timestamp = "2027-01-03T00:00:00Z".parse().expect("a time");
+        let day = now.as_millisecond() - 24 * 60 * 60 * 1000;
+        let profile = json!({"failures": [format!("{day}#a"), format!("{}#b", day + 1), "by hand"]});
+        assert_eq!((recent_failures(&profile, now), recent_failures(&Value::Null, now)), (1, 0));
     }
 
     #[test]

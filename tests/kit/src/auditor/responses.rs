@@ -65,6 +65,10 @@ impl Auditor {
                 let many = at_some_moment(&|moment| moment.running >= MAX_RUNNING);
                 or(many, "told that too many batches run, which was never so")
             }
+            (429, "too_many_failures") => {
+                let many = at_some_moment(&|moment| moment.failures + moment.running >= self.budget);
+                or(many, "refused for a budget of failures that had room all the time")
+            }
             (422, "idempotency_key_reused") => {
                 let reuses = |other: &Asked| {
                     let same_key = other.user == asked.user && other.key == asked.key;

@@ -15,6 +15,11 @@ pub(super) fn holds(profile: &Value) -> Vec<&str> {
     elements.filter_map(|element| element.split('#').nth(1)).collect()
 }
 
+/// How many failures a profile has that fal may bill. No history here is longer than a day.
+fn failures(profile: &Value) -> usize {
+    profile["failures"].as_array().map_or(0, Vec::len)
+}
+
 impl Auditor {
     /// Checks the tables after a write.
     pub fn look(&mut self, now: Timestamp, tables: Snapshot) {
@@ -45,6 +50,10 @@ impl Auditor {
             }
             if holds(&books.profile).len() > MAX_RUNNING {
                 self.violated(format!("{user} has more than {MAX_RUNNING} batches running"));
+            }
+            let possible = failures(&books.profile) + holds(&books.profile).len();
+            if possible > self.budget {
+                self.violated(format!("{user} may fail {possible} times, and {} are allowed", self.budget));
             }
         }
     }
@@ -86,6 +95,7 @@ impl Auditor {
                 balance,
                 available: profile["coins_available"].as_u64().unwrap_or(balance),
                 running: holds(profile).len(),
+                failures: failures(profile),
                 pending: pending.collect(),
             };
             self.moments.entry(user.to_owned()).or_default().push(moment);
