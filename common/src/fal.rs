@@ -4,6 +4,7 @@
 
 mod client;
 mod config;
+mod cost;
 mod error;
 mod input;
 mod queue;
@@ -20,8 +21,9 @@ use crate::secrets::Secret;
 
 pub use client::{FalClient, Picture};
 pub use config::FalConfig;
+pub use cost::Megapixels;
 pub use error::{FalError, FalErrorKind};
-pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell};
+pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell, SentPhoto};
 pub use queue::{JobState, Submission, Tickets};
 pub use webhook::{Report, Webhook};
 

@@ -54,7 +54,7 @@ pub enum Metric {
     BatchesLate,
     /// How long a picture took, from the first request to the link.
     FalLatency,
-    /// fal's estimated price of the pictures that it made.
+    /// What fal probably charges for what it was sent, in US dollars.
     FalCost,
     /// Requests for a picture that fal refused for our key.
     FalKeyRefused,

@@ -49,8 +49,8 @@ impl PhotoFormat {
         [Self::Jpeg, Self::Png, Self::WebP].into_iter().find(|format| format.content_type() == content_type)
     }
 
-    /// Tells the format by a file's first bytes, and checks the size in its header against the limit.
-    pub fn of_header(bytes: &[u8]) -> Result<Self, PhotoError> {
+    /// Tells the format and the size by a file's first bytes, and checks the size against the limit.
+    pub fn of_header(bytes: &[u8]) -> Result<PhotoHeader, PhotoError> {
         let format = match imagesize::image_type(bytes) {
             Ok(ImageType::Jpeg) => Self::Jpeg,
             Ok(ImageType::Png) if bytes.starts_with(PNG_SIGNATURE) => Self::Png,
@@ -61,7 +61,7 @@ impl PhotoFormat {
         match (size.width as u64).saturating_mul(size.height as u64) {
             0 => Err(PhotoError::NotAnImage),
             pixels if pixels > MAX_PHOTO_PIXELS => Err(PhotoError::TooManyPixels),
-            _ => Ok(format),
+            pixels => Ok(PhotoHeader { format, pixels }),
         }
     }
 
@@ -75,11 +75,19 @@ impl PhotoFormat {
     }
 }
 
+/// What the header of a file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhotoHeader {
+    pub format: PhotoFormat,
+    /// Width times height.
+    pub pixels: u64,
+}
+
 /// A picture that passed the limits. Only its header was read; the pixels were not decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Photo {
     bytes: Bytes,
-    format: PhotoFormat,
+    header: PhotoHeader,
 }
 
 /// Why a text is not an acceptable photo.
@@ -120,12 +128,17 @@ impl Photo {
         if bytes.len() > MAX_PHOTO_BYTES {
             return Err(PhotoError::TooManyBytes);
         }
-        let format = PhotoFormat::of_header(&bytes)?;
-        Ok(Self { bytes: bytes.into(), format })
+        let header = PhotoFormat::of_header(&bytes)?;
+        Ok(Self { bytes: bytes.into(), header })
     }
 
     pub fn format(&self) -> PhotoFormat {
-        self.format
+        self.header.format
+    }
+
+    /// Its size: width times height.
+    pub fn pixels(&self) -> u64 {
+        self.header.pixels
     }
 
     /// The file's bytes, shared: a clone copies nothing.
@@ -135,13 +148,13 @@ impl Photo {
 
     /// The photo as a `data:` URL, for a fal that cannot reach the bucket.
     pub fn to_data_url(&self) -> String {
-        to_data_url(self.format, &self.bytes)
+        to_data_url(self.header.format, &self.bytes)
     }
 }
 
 impl fmt::Debug for Photo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Photo({:?}, {} bytes)", self.format, self.bytes.len())
+        write!(f, "Photo({:?}, {} bytes)", self.header.format, self.bytes.len())
     }
 }
 

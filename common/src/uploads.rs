@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::identity::UserId;
 use crate::ids::AttemptId;
-use crate::photos::{Photo, PhotoError, PhotoFormat, to_data_url};
+use crate::photos::{Photo, PhotoError, PhotoFormat, PhotoHeader, to_data_url};
 use crate::s3::{Object, S3Bucket, S3Error};
 use crate::settings::Settings;
 
@@ -160,28 +160,28 @@ impl Uploads {
         PresignedUrl(String::from(self.bucket.presigned_put(&key.0, UPLOAD_WITHIN, &headers)).into())
     }
 
-    /// Tells the format of the photo at `key` by its first bytes, and holds the photo to the limits.
-    pub async fn inspect(&self, key: &ObjectKey) -> Result<PhotoFormat, InspectError> {
-        let mut format = Err(PhotoError::NotAnImage);
+    /// Tells the format and the size of the photo at `key` by its first bytes, and holds the photo to the limits.
+    pub async fn inspect(&self, key: &ObjectKey) -> Result<PhotoHeader, InspectError> {
+        let mut found = Err(PhotoError::NotAnImage);
         for bytes in HEADER_BYTES {
             let header = self.read(key, Some(bytes)).await?.ok_or(PhotoError::NoSuchUpload)?;
             if header.size > MAX_UPLOAD_BYTES {
                 return Err(PhotoError::TooManyBytes.into());
             }
-            format = PhotoFormat::of_header(&header.bytes);
-            if format != Err(PhotoError::NotAnImage) || header.size <= bytes {
+            found = PhotoFormat::of_header(&header.bytes);
+            if found != Err(PhotoError::NotAnImage) || header.size <= bytes {
                 break;
             }
         }
-        Ok(format?)
+        Ok(found?)
     }
 
     /// The whole photo at `key`, which was inspected before, as a `data:` URL.
     pub async fn to_data_url(&self, key: &ObjectKey) -> Result<String, UploadError> {
         let gone = |cause: String| UploadError::Read { key: key.clone(), cause };
         let file = self.read(key, None).await?.ok_or_else(|| gone("it is not there any more".to_owned()))?;
-        let format = PhotoFormat::of_header(&file.bytes).map_err(|error| gone(error.to_string()))?;
-        Ok(to_data_url(format, &file.bytes))
+        let header = PhotoFormat::of_header(&file.bytes).map_err(|error| gone(error.to_string()))?;
+        Ok(to_data_url(header.format, &file.bytes))
     }
 
     /// The object at `key`, or its first `bytes`.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use fal_double::Fault;
+use image::ImageFormat;
 use serde_json::{Value, json};
 
 use crate::fixtures::event;
-use crate::harness::{Potret, Setup};
+use crate::harness::{Potret, Setup, User};
+use crate::pictures;
 
 /// Invokes generate-image for `merchant`, and returns the line of metrics.
 async fn generate(potret: &Potret, fixture: &str) -> Value {
@@ -18,6 +20,17 @@ fn values(line: &Value) -> Value {
     let names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().expect("metrics").iter();
     let names = names.map(|metric| metric["Name"].as_str().expect("a name"));
     names.map(|name| (name.to_owned(), line[name].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Whether a line has so many costs, each of `usd`.
+fn costs(line: &Value, count: usize, usd: f64) -> bool {
+    let costs = match &line["FalCost"] {
+        Value::Null => Vec::new(),
+        Value::Array(costs) => costs.clone(),
+        cost => vec![cost.clone()],
+    };
+    let is_right = |cost: &Value| cost.as_f64().is_some_and(|cost| (cost - usd).abs() < 1e-9);
+    costs.len() == count && costs.iter().all(is_right)
 }
 
 #[tokio::test]
@@ -76,8 +89,62 @@ async fn a_failed_batch_counts_the_released_coins_and_the_kind_of_failure() {
         let line = generate(&potret, "text-to-image").await;
         assert_eq!(line["CoinsReleased"], 1.0, "{fault:?}: {line}");
         assert!(line[metric].as_f64().is_some_and(|count| count >= 1.0), "{fault:?}: {line}");
-        assert!(line.get("Batches").is_none() && line.get("FalCost").is_none(), "{fault:?}: {line}");
+        assert!(line.get("Batches").is_none(), "{fault:?}: {line}");
     }
+}
+
+/// The first failure ends the batch, so what becomes of the other request is known only if fal refuses everything.
+#[tokio::test]
+async fn the_cost_of_a_batch_counts_every_request_that_fal_may_charge_for() {
+    let potret = Setup::default().function_timeout(Duration::from_secs(4)).start().await;
+    potret.user_with("merchant", 1).await;
+    for (fault, count) in [
+        (Fault::BadKey, 0),
+        (Fault::AccountLocked, 0),
+        (Fault::UnknownEndpoint, 0),
+        (Fault::ContentPolicyViolation, 2),
+        (Fault::BlackPicture, 2),
+        (Fault::QueuedFailing, 2),
+        (Fault::ConnectionClosed, 2),
+        (Fault::EdgeBadGateway, 2),
+        (Fault::Slow, 2),
+    ] {
+        potret.fal_fails(fault);
+        let line = generate(&potret, "text-to-image").await;
+        assert!(costs(&line, count, 0.003), "{fault:?}: {line}");
+        assert_eq!(line["CoinsReleased"], 1.0, "{fault:?}: {line}");
+    }
+    // fal never charges for a 500. The request is sent again.
+    potret.fal_fails_once(Fault::InternalErrorRetryable, 0);
+    let line = generate(&potret, "text-to-image").await;
+    assert!(costs(&line, 2, 0.003) && line["CoinsSettled"] == 1.0, "{line}");
+}
+
+#[tokio::test]
+async fn a_picture_that_fal_queues_is_counted_once() {
+    let (potret, _) = Potret::with_merchant(2).await;
+    potret.fal_fails(Fault::QueuedWithUrls);
+    let line = generate(&potret, "text-to-image").await;
+    assert!(costs(&line, 2, 0.003) && line["Batches"] == 1.0, "{line}");
+    potret.fal().clear_faults();
+    let mut asynchronous = event("generate-image", "text-to-image", "merchant");
+    asynchronous["headers"]["prefer"] = json!("respond-async, wait=3");
+    let line = potret.invoke("generate-image", &asynchronous).await.metrics;
+    assert!(costs(&line, 2, 0.003), "{line}");
+}
+
+/// A photo of 1.5 million pixels counts two megapixels, and so does the picture. The upload counts four.
+#[tokio::test]
+async fn the_cost_of_a_batch_with_photos_follows_from_their_pixels() {
+    let (potret, merchant): (_, User) = Potret::with_merchant(1).await;
+    let uploaded = pictures::file(ImageFormat::Jpeg, 2_048, 2_048);
+    let uploaded = merchant.upload("image/jpeg", uploaded).await;
+    let face = pictures::base64(&pictures::file(ImageFormat::Png, 1_500, 1_000));
+    let mut with_photos = event("generate-image", "image-to-image", "merchant");
+    let body = json!({"prompt": "a bag", "face_image": face, "product_images": [uploaded]});
+    with_photos["body"] = json!(body.to_string());
+    let line = potret.invoke("generate-image", &with_photos).await.metrics;
+    assert!(costs(&line, 2, (2.0 + 4.0 + 2.0) * 0.021), "{line}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use http::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
+use super::cost::Charge;
 use super::error::{FalError, FalErrorKind, Retry, request_id, text};
 use super::response::{Accepted, read};
 use super::{FalHosts, FalKey, Input, Tickets, join};
@@ -68,10 +69,7 @@ impl FalClient {
         let made = timeout_at(deadline, with_retries(request, deadline)).await;
         let made = made.unwrap_or_else(|_| Err(FalError::timeout()));
         match &made {
-            Ok(_) => {
-                metrics::measure(Metric::FalLatency, asked.elapsed().as_millis() as f64);
-                metrics::measure(Metric::FalCost, input.estimated_usd());
-            }
+            Ok(_) => metrics::measure(Metric::FalLatency, asked.elapsed().as_millis() as f64),
             Err(error) => metrics::count(error.kind.metric(), 1),
         }
         made
@@ -83,11 +81,12 @@ impl FalClient {
         deadline: Instant,
         tickets: &Tickets,
     ) -> Result<Picture, FalError> {
-        let (headers, body) = match (self.ask(&self.hosts.run, input, deadline).await, &self.hosts.backup) {
+        let asked = self.ask(&self.hosts.run, input, deadline, tickets).await;
+        let (headers, body) = match (asked, &self.hosts.backup) {
             (Err(RequestError::NotSent(_)), Some(backup)) => {
                 let host = backup.host_str();
                 tracing::warn!(host, "no connection to fal, trying its backup host");
-                self.ask(backup, input, deadline).await?
+                self.ask(backup, input, deadline, tickets).await?
             }
             (asked, _) => asked?,
         };
@@ -108,10 +107,16 @@ impl FalClient {
         host: &Url,
         input: &Input,
         deadline: Instant,
+        tickets: &Tickets,
     ) -> Result<(HeaderMap, Bytes), RequestError> {
         // fal gives up on a request that has not started by then, and does not bill it.
         let to_start = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
-        self.post(&join(host, input.endpoint()), input, Some(to_start)).await
+        let charge = Charge::of(input, tickets);
+        let asked = self.post(&join(host, input.endpoint()), input, Some(to_start)).await;
+        if let Err(error) = &asked {
+            charge.failed(error);
+        }
+        asked
     }
 
     /// Posts `input`, which must start within `to_start` seconds if that is given.
@@ -188,23 +193,35 @@ pub(super) enum RequestError {
     NotSent(FalError),
     /// The connection was lost after the request was sent.
     NotAnswered(FalError),
-    /// The request cannot be built, or its response cannot be read. Another try would end the same way.
+    /// The request cannot be built, so nothing was sent. Another try would end the same way.
+    NotBuilt(FalError),
+    /// The response cannot be read. Another try would end the same way.
     Unreadable(FalError),
     Refused(StatusCode, FalError),
 }
 
 impl RequestError {
     /// The request cannot be built.
-    fn unbuildable() -> Self {
+    pub(super) fn unbuildable() -> Self {
         let failed = FalError::new(FalErrorKind::Failed, "the request to fal could not be built");
-        Self::Unreadable(FalError { may_be_billed: false, ..failed })
+        Self::NotBuilt(FalError { may_be_billed: false, ..failed })
+    }
+
+    pub(super) fn error(&self) -> &FalError {
+        match self {
+            Self::NotSent(error)
+            | Self::NotAnswered(error)
+            | Self::NotBuilt(error)
+            | Self::Unreadable(error)
+            | Self::Refused(_, error) => error,
+        }
     }
 
     /// Whether the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::NotAnswered(_) => true,
-            Self::Unreadable(_) => false,
+            Self::NotBuilt(_) | Self::Unreadable(_) => false,
             Self::Refused(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -228,6 +245,7 @@ impl From<RequestError> for FalError {
         match lost {
             RequestError::NotSent(error)
             | RequestError::NotAnswered(error)
+            | RequestError::NotBuilt(error)
             | RequestError::Unreadable(error)
             | RequestError::Refused(_, error) => error,
         }

@@ -4,13 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Megapixels;
 use crate::redaction::without_secrets;
 
 /// The same for every picture: how closely it follows the prompt.
 const GUIDANCE_SCALE: f64 = 3.5;
 
 /// fal's price per megapixel in US dollars, from the models' pages on fal.ai. Used for the metric of the cost
-/// only.
+/// only. FLUX.2 charges for its photos as well as for the picture.
 const SCHNELL_USD: f64 = 0.003;
 const FLUX_TWO_EDIT_USD: f64 = 0.021;
 const FLUX_GENERAL_USD: f64 = 0.075;
@@ -22,6 +23,14 @@ pub struct Lora {
     pub path: String,
     /// How strongly they count, 0 to 4.
     pub scale: f64,
+}
+
+/// A photo for fal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentPhoto {
+    /// Where fal fetches it, or the photo itself as a `data:` URL.
+    pub url: String,
+    pub size: Megapixels,
 }
 
 /// Text to image, `fal-ai/flux/schnell`.
@@ -47,6 +56,9 @@ impl Schnell {
 pub struct FluxTwoEdit {
     prompt: String,
     image_urls: Vec<String>,
+    /// The sizes of the photos, in the order of their URLs.
+    #[serde(skip)]
+    sizes: Vec<Megapixels>,
     num_inference_steps: u8,
     guidance_scale: f64,
     /// Without effect, because the endpoint does not read it. The documented payload has it.
@@ -61,11 +73,13 @@ impl FluxTwoEdit {
     /// Most photos that the endpoint takes.
     pub const MAX_PHOTOS: usize = 4;
 
-    /// A picture of the photos at `image_urls`, edited as the prompt says.
-    pub fn new(prompt: String, image_urls: Vec<String>, num_inference_steps: u8, loras: Vec<Lora>) -> Self {
+    /// A picture of the photos, edited as the prompt says.
+    pub fn new(prompt: String, photos: Vec<SentPhoto>, num_inference_steps: u8, loras: Vec<Lora>) -> Self {
+        let (image_urls, sizes) = photos.into_iter().map(|photo| (photo.url, photo.size)).unzip();
         Self {
             prompt,
             image_urls,
+            sizes,
             num_inference_steps,
             guidance_scale: GUIDANCE_SCALE,
             strength: 0.65,
@@ -79,6 +93,9 @@ impl FluxTwoEdit {
 pub struct FluxGeneral {
     prompt: String,
     image_url: String,
+    /// The size of the photo.
+    #[serde(skip)]
+    size: Megapixels,
     /// The documented name. The endpoint does not read it.
     image_strength: f64,
     /// The name that the endpoint reads. Without it fal uses its default of 0.85.
@@ -95,11 +112,12 @@ impl FluxGeneral {
     /// Most photos that the endpoint takes.
     pub const MAX_PHOTOS: usize = 1;
 
-    /// A picture half-way between the photo at `image_url` and the prompt.
-    pub fn new(prompt: String, image_url: String, num_inference_steps: u8, loras: Vec<Lora>) -> Self {
+    /// A picture half-way between the photo and the prompt.
+    pub fn new(prompt: String, photo: SentPhoto, num_inference_steps: u8, loras: Vec<Lora>) -> Self {
         Self {
             prompt,
-            image_url,
+            image_url: photo.url,
+            size: photo.size,
             image_strength: 0.5,
             strength: 0.5,
             num_inference_steps,
@@ -127,13 +145,16 @@ impl Input {
         }
     }
 
-    /// fal's likely price of one picture in US dollars, with every picture counted as a megapixel. The
-    /// editing model charges for its photos as well, each counted as a megapixel.
+    /// fal's likely price of one picture in US dollars. An edited picture has the size of the first photo, because
+    /// `image_size` is not sent.
     pub fn estimated_usd(&self) -> f64 {
         match self {
-            Self::Schnell(_) => SCHNELL_USD,
-            Self::FluxTwoEdit(edit) => FLUX_TWO_EDIT_USD * (1 + edit.image_urls.len()) as f64,
-            Self::FluxGeneral(_) => FLUX_GENERAL_USD,
+            Self::Schnell(_) => SCHNELL_USD * Megapixels::ONE.count(),
+            Self::FluxTwoEdit(edit) => {
+                let sizes = edit.sizes.first().into_iter().chain(&edit.sizes);
+                FLUX_TWO_EDIT_USD * sizes.map(|size| size.count()).sum::<f64>()
+            }
+            Self::FluxGeneral(general) => FLUX_GENERAL_USD * general.size.count(),
         }
     }
 
@@ -162,6 +183,38 @@ mod tests {
         serde_json::to_string_pretty(input).expect("serialisable")
     }
 
+    /// A photo of so many pixels at `url`.
+    fn photo(url: &str, pixels: u64) -> SentPhoto {
+        SentPhoto { url: url.to_owned(), size: Megapixels::of(pixels) }
+    }
+
+    #[test]
+    fn a_picture_is_charged_for_its_pixels_and_flux_2_for_those_of_its_photos() {
+        let edit = |pixels: &[u64]| {
+            let photos = pixels.iter().map(|pixels| photo("https://b/p.jpg", *pixels)).collect();
+            Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), photos, 7, Vec::new()))
+        };
+        let general = |pixels| {
+            Input::FluxGeneral(FluxGeneral::new(
+                "a bag".into(),
+                photo("https://b/p.jpg", pixels),
+                7,
+                Vec::new(),
+            ))
+        };
+        for (input, usd) in [
+            (Input::Schnell(Schnell::new("a bag".into(), 7)), 0.003),
+            (edit(&[1_000_000]), 2.0 * 0.021),
+            // A photo of a phone counts four, and so does the picture.
+            (edit(&[12_000_000]), 8.0 * 0.021),
+            (edit(&[2_000_000, 12_000_000, 300_000]), (2.0 + 2.0 + 4.0 + 1.0) * 0.021),
+            (general(1_000_000), 0.075),
+            (general(12_000_000), 4.0 * 0.075),
+        ] {
+            assert!((input.estimated_usd() - usd).abs() < 1e-9, "{input:?}: {}", input.estimated_usd());
+        }
+    }
+
     #[test]
     fn text_to_image_is_sent_as_documented() {
         insta::assert_snapshot!(sent(&Input::Schnell(Schnell::new("a bag".into(), 7))), @r#"
@@ -179,8 +232,8 @@ mod tests {
         let weights = "https://weights.example/mine.safetensors?token=s";
         let loras =
             vec![Lora { path: "owner/lora".into(), scale: 1.0 }, Lora { path: weights.into(), scale: 0.5 }];
-        let urls = vec!["https://b/face.jpg?X-Amz-Signature=s".into()];
-        let input = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), urls.clone(), 4, loras));
+        let photos = vec![photo("https://b/face.jpg?X-Amz-Signature=s", 1)];
+        let input = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), photos.clone(), 4, loras));
         insta::assert_snapshot!(sent(&input), @r#"
         {
           "prompt": "a bag",
@@ -204,14 +257,14 @@ mod tests {
         "#);
         assert_eq!(input.shown()["image_urls"][0], "https://b/face.jpg");
         assert_eq!(input.shown()["loras"][1]["path"], "https://weights.example/mine.safetensors");
-        let without = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), urls, 4, Vec::new()));
+        let without = Input::FluxTwoEdit(FluxTwoEdit::new("a bag".into(), photos, 4, Vec::new()));
         assert!(!sent(&without).contains("loras"));
     }
 
     #[test]
     fn one_photo_is_sent_with_both_names_of_its_strength() {
-        let url = "https://b/face.jpg?X-Amz-Signature=s".to_owned();
-        let input = Input::FluxGeneral(FluxGeneral::new("a bag".into(), url, 7, Vec::new()));
+        let photo = photo("https://b/face.jpg?X-Amz-Signature=s", 1);
+        let input = Input::FluxGeneral(FluxGeneral::new("a bag".into(), photo, 7, Vec::new()));
         insta::assert_snapshot!(sent(&input), @r#"
         {
           "prompt": "a bag",

@@ -1,5 +1,6 @@
 //! fal's queue: requests that are submitted to it, and requests of the direct path that fal queued by itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,13 +48,25 @@ pub enum JobState {
     Failed(FalError),
 }
 
-/// The requests that fal queued and that have no picture yet: to be cancelled when nobody waits any more.
+/// The requests of a batch that fal queued and that have no picture yet: to be cancelled when nobody waits any more.
 #[derive(Debug, Default)]
-pub struct Tickets(Mutex<Vec<(&'static str, String)>>);
+pub struct Tickets {
+    queued: Mutex<Vec<(&'static str, String)>>,
+    /// fal refuses every request of the batch, so it charges for none.
+    are_refused: AtomicBool,
+}
 
 impl Tickets {
     fn with<T>(&self, change: impl FnOnce(&mut Vec<(&'static str, String)>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.queued.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn refuse_all(&self) {
+        self.are_refused.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn are_refused(&self) -> bool {
+        self.are_refused.load(Ordering::Relaxed)
     }
 }
 
@@ -75,6 +88,7 @@ impl FalClient {
         let submitted = timeout_at(deadline, with_retries(|| self.submit_once(&url, input), deadline)).await;
         let submitted = submitted.unwrap_or(Ok(Submission::Unknown));
         match &submitted {
+            // Counted now, because the result comes to another function. A job that is refused here never runs.
             Ok(_) => metrics::measure(Metric::FalCost, input.estimated_usd()),
             Err(error) => metrics::count(error.kind.metric(), 1),
         }

@@ -116,14 +116,14 @@ impl GenerateImage {
     pub(crate) async fn prepare(
         &self,
         order: &Order<'_>,
-        request: GenerationRequest,
+        mut request: GenerationRequest,
         lease_until: Timestamp,
     ) -> Result<Prepared, Problem> {
         let Order { user_id, clock, key } = *order;
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
         let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
-        if let Err(faults) = uploaded::check(&self.uploads, user_id, &request).await?.or_ok(()) {
+        if let Err(faults) = uploaded::check(&self.uploads, user_id, &mut request).await?.or_ok(()) {
             // A batch that was delivered long ago is replayed although its photos are gone.
             let earlier = self.batches.generations().find(user_id, generation_id).await?;
             return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {

@@ -1,6 +1,6 @@
 //! The plan of a batch: the body for fal, the photos to store, the record to keep.
 
-use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell};
+use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell, SentPhoto};
 use common::generations::{Job, Mode, PhotoCount};
 use common::identity::UserId;
 use common::ids::AttemptId;
@@ -44,10 +44,11 @@ impl Plan {
         let dropped = sent.split_off(batch.image_to_image.max_photos().min(sent.len()));
         let dropped = dropped.into_iter().map(|(role, _)| role.field()).collect();
         let mut photos = Vec::new();
-        let mut urls = Vec::new();
+        let mut for_fal = Vec::new();
         for (role, photo) in sent {
             let signed = |key: &ObjectKey| Ok(uploads.presign_get(key)?.expose().to_owned());
-            urls.push(match (photo, delivery) {
+            let size = photo.size();
+            let url = match (photo, delivery) {
                 (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {
                     let key = ObjectKey::photo(user, attempt, &role.object_name(), photo.format());
                     let url = signed(&key)?;
@@ -55,22 +56,23 @@ impl Plan {
                     url
                 }
                 (PhotoSource::Inline(photo), PhotoDelivery::DataUrl) => photo.to_data_url(),
-                (PhotoSource::Uploaded(id), PhotoDelivery::PresignedUrl) => {
+                (PhotoSource::Uploaded { id, .. }, PhotoDelivery::PresignedUrl) => {
                     signed(&ObjectKey::upload(user, id))?
                 }
-                (PhotoSource::Uploaded(id), PhotoDelivery::DataUrl) => {
+                (PhotoSource::Uploaded { id, .. }, PhotoDelivery::DataUrl) => {
                     uploads.to_data_url(&ObjectKey::upload(user, id)).await?
                 }
-            });
+            };
+            for_fal.push(SentPhoto { url, size });
         }
         let steps = batch.steps.count();
         let input = match batch.image_to_image {
             ImageToImageModel::FluxTwoEdit => {
-                Input::FluxTwoEdit(FluxTwoEdit::new(prompt, urls, steps, loras))
+                Input::FluxTwoEdit(FluxTwoEdit::new(prompt, for_fal, steps, loras))
             }
             ImageToImageModel::FluxGeneral => {
-                let url = urls.into_iter().next().unwrap_or_default();
-                Input::FluxGeneral(FluxGeneral::new(prompt, url, steps, loras))
+                let photo = for_fal.into_iter().next().expect("a batch of photos has one");
+                Input::FluxGeneral(FluxGeneral::new(prompt, photo, steps, loras))
             }
         };
         let job = job(photo_count, Mode::ImageToImage, &input, dropped);

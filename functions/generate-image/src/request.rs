@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use common::fal::{FluxTwoEdit, ImageToImageModel, Lora};
+use common::fal::{FluxTwoEdit, ImageToImageModel, Lora, Megapixels};
 use common::generations::PhotoCount;
 use common::photos::{Photo, PhotoError};
 use common::prompt::{self, MAX_PROMPT_CHARS, Options};
@@ -64,8 +64,22 @@ impl Role {
 pub(crate) enum PhotoSource {
     /// In the body itself.
     Inline(Photo),
-    /// Uploaded before. Whether the object exists and is a photo is not known yet.
-    Uploaded(UploadId),
+    /// Uploaded before. Whether the object exists and is a photo is known when `pixels` is.
+    Uploaded {
+        id: UploadId,
+        /// Its size, from its inspection.
+        pixels: Option<u64>,
+    },
+}
+
+impl PhotoSource {
+    /// Its size as fal counts it.
+    pub fn size(&self) -> Megapixels {
+        match self {
+            Self::Inline(photo) => Megapixels::of(photo.pixels()),
+            Self::Uploaded { pixels, .. } => Megapixels::of(pixels.unwrap_or_default()),
+        }
+    }
 }
 
 /// A request that can run.
@@ -109,7 +123,7 @@ impl GenerationRequest {
     pub fn hash(&self) -> String {
         let content = |photo: &PhotoSource| match photo {
             PhotoSource::Inline(photo) => BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(photo.bytes())),
-            PhotoSource::Uploaded(id) => format!("upload:{id}"),
+            PhotoSource::Uploaded { id, .. } => format!("upload:{id}"),
         };
         let photos: Vec<_> = self.photos.iter().map(|(role, photo)| (role, content(photo))).collect();
         let meaning = serde_json::to_vec(&(&self.prompt, photos, &self.loras)).unwrap_or_default();
@@ -195,7 +209,10 @@ fn read_photos(
 /// `upload:<upload_id>`, or a picture itself.
 fn read_photo(text: &str) -> Result<PhotoSource, PhotoError> {
     match text.trim().strip_prefix("upload:") {
-        Some(id) => UploadId::parse(id).map(PhotoSource::Uploaded).ok_or(PhotoError::NoSuchUpload),
+        Some(id) => {
+            let id = UploadId::parse(id).ok_or(PhotoError::NoSuchUpload)?;
+            Ok(PhotoSource::Uploaded { id, pixels: None })
+        }
         None => Photo::parse(text).map(PhotoSource::Inline),
     }
 }

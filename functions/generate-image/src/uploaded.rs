@@ -7,19 +7,23 @@ use futures::future::try_join_all;
 
 use crate::request::{GenerationRequest, PhotoSource, note};
 
-/// Everything wrong with the uploaded photos of `request`. All are inspected at the same time.
+/// Everything wrong with the uploaded photos of `request`, which learns the sizes of the others. All are inspected at
+/// the same time.
 pub(crate) async fn check(
     uploads: &Uploads,
     user: &UserId,
-    request: &GenerationRequest,
+    request: &mut GenerationRequest,
 ) -> Result<Faults, UploadError> {
-    let uploaded = request.photos.iter().filter_map(|(role, photo)| match photo {
-        PhotoSource::Uploaded(id) => Some((*role, ObjectKey::upload(user, *id))),
+    let uploaded = request.photos.iter_mut().filter_map(|(role, photo)| match photo {
+        PhotoSource::Uploaded { id, pixels } => Some((*role, ObjectKey::upload(user, *id), pixels)),
         PhotoSource::Inline(_) => None,
     });
-    let inspected = uploaded.map(|(role, key)| async move {
+    let inspected = uploaded.map(|(role, key, pixels)| async move {
         match uploads.inspect(&key).await {
-            Ok(_) => Ok(None),
+            Ok(header) => {
+                *pixels = Some(header.pixels);
+                Ok(None)
+            }
             Err(InspectError::Photo(error)) => Ok(Some((role, error))),
             Err(InspectError::Upload(error)) => Err(error),
         }
