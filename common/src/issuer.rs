@@ -80,8 +80,10 @@ pub struct JwtSecret(SecretString);
 impl Secret for JwtSecret {
     const FORM: &'static str = "must hold the issuer's secret, at least 32 bytes";
 
+    /// Accepts the secret with white space around it, such as a line break that was pasted with it.
     fn parse(text: SecretString) -> Option<Self> {
-        (text.expose_secret().len() >= LEAST_SECRET_BYTES).then_some(Self(text))
+        let secret = text.expose_secret().trim();
+        (secret.len() >= LEAST_SECRET_BYTES).then(|| Self(secret.into()))
     }
 }
 
@@ -139,5 +141,12 @@ mod tests {
         assert!(error.contains("JWT_SECRET must hold") && !error.contains("too-short"), "{error}");
         let config = issuer(&[asked[0], asked[1], ("JWT_SECRET", &"s".repeat(32))]).unwrap();
         assert!(!format!("{config:?}").contains("sss"));
+    }
+
+    #[test]
+    fn white_space_around_a_secret_is_not_part_of_it() {
+        let secret = JwtSecret::parse(format!(" {}\r\n", "s".repeat(32)).into()).expect("a secret");
+        assert_eq!(secret.bytes(), "s".repeat(32).as_bytes());
+        assert!(JwtSecret::parse(format!("{}  ", "s".repeat(31)).into()).is_none());
     }
 }

@@ -53,6 +53,23 @@ async fn a_missing_token_is_401_and_an_invalid_token_403() {
     assert_eq!(potret.get("/api/prompt-options").await.status, 200, "a route for anybody");
 }
 
+/// API Gateway hands every claim on as text, and a null as `<nil>`: several people would share one purse.
+#[tokio::test]
+async fn a_token_whose_sub_is_no_text_is_refused_in_both_modes() {
+    for (setup, status) in [(Setup::default(), 401), (with_the_authorizer(), 403)] {
+        let potret = setup.start().await;
+        for sub in [json!(null), json!(1_234_567), json!(["u"]), json!({"u": 1}), json!(true), json!("<nil>")]
+        {
+            let mut claims = claims("merchant");
+            claims["sub"] = sub.clone();
+            let token = tokens::sign(&claims).expect("a token");
+            assert_eq!(balance_with(&potret, &token).await.status, status, "{sub}");
+        }
+        let good = tokens::sign(&claims("1234567")).expect("a token");
+        assert_eq!(balance_with(&potret, &good).await.body["user_id"], "1234567", "digits are a text");
+    }
+}
+
 #[tokio::test]
 async fn a_token_signed_with_the_shared_secret_is_accepted_once_the_secret_is_set() {
     let key = EncodingKey::from_secret(SECRET.as_bytes());

@@ -1,9 +1,13 @@
 //! One call of a route: who calls, the headers and parameters, and the body.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{Clock, Detail, Problem, Route};
@@ -120,10 +124,26 @@ fn verified_subject(request: &Request) -> Option<UserId> {
     let authorizer = context.authorizer.as_ref()?;
     // `fields` is what our own authorizer answered.
     let sub = match &authorizer.jwt {
+        Some(_) if sub_is_no_text(request) => return None,
         Some(built_in) => built_in.claims.get("sub")?,
         None => authorizer.fields.get("sub")?.as_str()?,
     };
     UserId::parse(sub).ok()
+}
+
+/// Whether the `sub` of the request's token is a number or another value that is no text. API Gateway's own authorizer
+/// accepts such a token and hands the claim on as text, so only the token, which API Gateway has verified, can tell. The
+/// function `authorizer` refuses such a token.
+fn sub_is_no_text(request: &Request) -> bool {
+    #[derive(Deserialize)]
+    struct Claims<'a> {
+        #[serde(borrow)]
+        sub: &'a RawValue,
+    }
+    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let claims = token.and_then(|token| BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok());
+    let claims = claims.as_ref().and_then(|claims| serde_json::from_slice::<Claims<'_>>(claims).ok());
+    claims.is_some_and(|claims| !claims.sub.get().starts_with('"'))
 }
 
 /// How many values a JSON text has at most: each follows a comma, or opens a list or an object, or comes
@@ -145,6 +165,30 @@ fn values(json: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_token_whose_sub_is_a_text_names_a_user() {
+        let refused = |authorization: &str| {
+            let mut request = Request::new(Body::Empty);
+            request.headers_mut().insert(AUTHORIZATION, authorization.parse().expect("a value"));
+            sub_is_no_text(&request)
+        };
+        let token = |claims: &str| format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(claims));
+        for (claims, is_refused) in [
+            (r#"{"sub": "u"}"#, false),
+            (r#"{"sub": "1"}"#, false),
+            (r#"{"sub":1}"#, true),
+            (r#"{"aud": "a", "sub": 1234567}"#, true),
+            (r#"{"sub": null}"#, true),
+            (r#"{"sub": ["u"]}"#, true),
+        ] {
+            for authorization in [token(claims), format!("Bearer {}", token(claims))] {
+                assert_eq!(refused(&authorization), is_refused, "{claims}");
+            }
+        }
+        // A direct invocation may have no token.
+        assert!(!refused("Bearer redacted") && !sub_is_no_text(&Request::new(Body::Empty)));
+    }
 
     #[test]
     fn commas_and_brackets_inside_strings_are_not_counted() {

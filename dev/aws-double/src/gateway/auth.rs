@@ -50,8 +50,21 @@ pub(super) fn authorize(
     // The library's error could quote the token.
     let claims = tokens::claims(token(headers)?).map_err(|_| AuthError::Invalid)?;
     check(&claims, settings, now)?;
-    let text = |claim: Value| claim.as_str().map_or_else(|| claim.to_string(), str::to_owned);
-    Ok(claims.into_iter().map(|(name, claim)| (name, text(claim))).collect())
+    Ok(claims.into_iter().map(|(name, claim)| (name, as_text(&claim))).collect())
+}
+
+/// A claim as API Gateway writes it: lists, objects and null as Go prints them.
+fn as_text(claim: &Value) -> String {
+    match claim {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(as_text).collect::<Vec<_>>().join(" ")),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name}:{}", as_text(value)));
+            format!("map[{}]", members.collect::<Vec<_>>().join(" "))
+        }
+        Value::Number(_) | Value::Bool(_) => claim.to_string(),
+    }
 }
 
 /// The token: the whole `Authorization` header, or what follows `Bearer`.
@@ -166,6 +179,21 @@ mod tests {
         ] {
             let token = tokens::sign(&claims).unwrap();
             assert_eq!(authorized(&[&token]).map(drop), verdict, "{claims}");
+        }
+    }
+
+    #[test]
+    fn claims_of_every_type_become_text() {
+        for (claim, text) in [
+            (json!("u"), "u"),
+            (json!(null), "<nil>"),
+            (json!(true), "true"),
+            (json!(42), "42"),
+            (json!(1_234_567), "1234567"),
+            (json!(["a", "b", null]), "[a b <nil>]"),
+            (json!({"a": 1, "b": []}), "map[a:1 b:[]]"),
+        ] {
+            assert_eq!(as_text(&claim), text);
         }
     }
 

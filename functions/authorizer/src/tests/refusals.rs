@@ -127,7 +127,19 @@ async fn wrong_claims_are_refused() {
     for (name, values) in [
         ("iss", vec![json!("https://other.test"), json!(format!("{ISSUER}/")), json!([ISSUER]), json!(1)]),
         ("aud", vec![json!("other"), json!(""), json!(1)]),
-        ("sub", vec![json!(""), json!("  "), json!("a\nb"), json!("x".repeat(256)), json!(1), json!(["u"])]),
+        (
+            "sub",
+            vec![
+                json!(""),
+                json!("  "),
+                json!("a\nb"),
+                json!("x".repeat(256)),
+                json!(1),
+                json!(["u"]),
+                json!(null),
+                json!("<nil>"),
+            ],
+        ),
         ("exp", vec![json!("soon"), json!(0), json!(-1), json!(true), json!(null)]),
         ("nbf", vec![json!("soon"), json!([1])]),
     ] {
