@@ -1,4 +1,5 @@
-//! Resolves the intrinsic functions that have a meaning here: `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::If`.
+//! Resolves the intrinsic functions that have a meaning here: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If` and
+//! `Fn::Join`.
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Value, json};
@@ -55,18 +56,31 @@ impl<'t> Resolver<'t> {
             ("Fn::If", _, Some([Value::String(condition), when_true, when_false])) => {
                 Ok(self.resolved(if self.holds(condition)? { when_true } else { when_false }))
             }
+            ("Fn::Join", _, Some([Value::String(separator), items])) => self.join(separator, items),
             _ => bail!("{function} cannot be resolved on this machine"),
         }
     }
 
-    /// Whether the condition of that name holds. Only `Fn::Equals` is known here.
+    /// Whether the condition of that name holds. Only `Fn::Equals`, and `Fn::Not` of it, are known here.
     fn holds(&self, name: &str) -> anyhow::Result<bool> {
         let condition = &self.root["Conditions"][name];
         ensure!(!condition.is_null(), "there is no condition {name}");
-        let Some([one, other]) = condition["Fn::Equals"].as_array().map(Vec::as_slice) else {
-            bail!("the condition {name} is not Fn::Equals of two values");
+        let negated = condition["Fn::Not"].get(0);
+        let Some([one, other]) = negated.unwrap_or(condition)["Fn::Equals"].as_array().map(Vec::as_slice)
+        else {
+            bail!("the condition {name} is not Fn::Equals of two values, nor Fn::Not of that");
         };
-        Ok(text(self.resolved(one))? == text(self.resolved(other))?)
+        let are_equal = text(self.resolved(one))? == text(self.resolved(other))?;
+        Ok(are_equal == negated.is_none())
+    }
+
+    /// The texts of a list with `separator` between them.
+    fn join(&self, separator: &str, items: &Value) -> anyhow::Result<Value> {
+        let items = match self.resolved(items) {
+            Value::Array(items) => items.into_iter().map(text).collect::<anyhow::Result<Vec<_>>>()?,
+            other => bail!("Fn::Join: {}", other[UNRESOLVED].as_str().unwrap_or("a list expected")),
+        };
+        Ok(items.join(separator).into())
     }
 
     /// The name of a resource on this machine: `ProfilesTable` of the stack `potret` is `potret-profiles`.

@@ -1,5 +1,7 @@
 //! The real template has the resources that the functions expect, and mistakes are named by place.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// The real template with a value of one more parameter, or without a value of it.
@@ -83,6 +85,28 @@ fn a_parameter_chooses_the_authorizer() {
     assert!(refusal("!Equals", "!Or").contains("User: the condition IsOurs is not Fn::Equals"));
 }
 
+/// Two gateways read the audiences: the JWT authorizer as a list, and the function as one text.
+#[test]
+fn audiences_are_separated_by_commas_in_both_modes() {
+    let resources = real_with("JwtAudience", Some("app, admin")).unwrap();
+    let AuthorizerSpec::Jwt(jwt) = &resources.authorizer else { panic!("{:?}", resources.authorizer) };
+    assert_eq!(jwt.audience, ["app", "admin"]);
+    let authorizer = resources.functions.iter().find(|function| function.name == "authorizer").unwrap();
+    assert_eq!(authorizer.environment["JWT_AUDIENCE"], "app,admin");
+}
+
+#[test]
+fn restored_tables_take_the_place_of_the_stacks_own() {
+    let names = |value| {
+        let functions = real_with("RestoredTables", Some(value)).unwrap().functions;
+        let settings = functions.into_iter().flat_map(|function| function.environment);
+        let tables = settings.filter(|(name, _)| name.ends_with("_TABLE")).map(|(_, table)| table);
+        tables.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(""), ["generations", "ledger", "profiles"].map(|noun| format!("potret-{noun}")).into());
+    assert_eq!(names("old"), ["generations", "ledger", "profiles"].map(|noun| format!("old-{noun}")).into());
+}
+
 #[test]
 fn a_parameter_without_a_value_is_named_with_its_place() {
     assert_eq!(
@@ -103,6 +127,8 @@ fn an_unknown_intrinsic_is_named_with_its_place() {
         ("!GetAtt Api.Arn", "the attribute Api.Arn does not exist on this machine"),
         ("!Sub ${Nothing}", "Nothing is neither a parameter nor a resource"),
         ("!Sub ${Nothing", "a `${` in \"${Nothing\" is not closed"),
+        ("!Join [',', a]", "Fn::Join: a list expected"),
+        ("!Join [',', [a, !Ref Nothing]]", "Nothing is neither a parameter nor a resource"),
         ("[a]", "a string or a number expected"),
     ] {
         assert_eq!(refusal("Good day", value), format!("{place}{message}"));
@@ -119,6 +145,9 @@ fn known_intrinsics_resolve_to_local_values() {
         ("!GetAtt BigFilesBucket.Arn", "arn:aws:s3:::x-big-files"),
         ("!Sub '${AWS::StackName}/${BigFilesBucket.Arn}/${!Kept}'", "x/arn:aws:s3:::x-big-files/${Kept}"),
         ("{'Fn::Sub': 'in ${AWS::Region}'}", "in us-east-1"),
+        ("!If [IsOurs, ours, theirs]", "theirs"),
+        ("!If [IsTheirs, theirs, ours]", "theirs"),
+        ("!Join [', ', [a, !Ref Hello, 1]]", "a, hello, 1"),
         ("12", "12"),
     ] {
         let resources = small("Good day", value).unwrap();
