@@ -6,6 +6,7 @@ mod documents;
 mod events;
 mod floors;
 mod openapi;
+mod tables;
 pub mod template;
 
 use std::collections::BTreeSet;

@@ -42,6 +42,16 @@ pub fn logged() -> String {
     String::from_utf8(LOGS.lock().expect("no panic").clone()).expect("text")
 }
 
+/// The lines of metrics of the invocations of `function` that logged `id`.
+pub fn lines_of(function: &str, id: &str) -> Vec<Value> {
+    let lines: Vec<Value> = logged().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of_function = || lines.iter().filter(|line| line["service"] == function);
+    let naming = of_function().filter(|line| line["generation_id"] == id);
+    let invocations: Vec<_> = naming.map(|line| &line["function_request_id"]).collect();
+    let metrics = of_function().filter(|line| line.get("_aws").is_some());
+    metrics.filter(|line| invocations.contains(&&line["function_request_id"])).cloned().collect()
+}
+
 /// The lines that one invocation logged.
 pub struct Lines {
     pub events: Vec<Value>,

@@ -1,25 +1,27 @@
 //! Rules about alarms and the dashboard: every metric that they name exists.
 
+mod causes;
+
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use common::metrics::{Metric, NAMESPACE};
-use fal_double::{Fault, WebhookBehaviour};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::template::{resources, template};
 use super::{file, refuse};
-use crate::asynchronous::location;
-use crate::fixtures::event;
-use crate::harness::Setup;
+
+use causes::bring_about;
 
 /// Metrics of AWS itself, with their dimensions:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html> and
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>.
-const OF_AWS: [(&str, &str, &str); 6] = [
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>,
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html> and
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>.
+const OF_AWS: [(&str, &str, &str); 9] = [
+    ("AWS/DynamoDB", "ReadThrottleEvents", "TableName"),
+    ("AWS/DynamoDB", "WriteThrottleEvents", "TableName"),
     ("AWS/Lambda", "ConcurrentExecutions", "FunctionName"),
     ("AWS/Lambda", "Duration", "FunctionName"),
+    ("AWS/Lambda", "Errors", "FunctionName"),
     ("AWS/Lambda", "Throttles", "FunctionName"),
     ("AWS/ApiGateway", "4xx", "ApiId"),
     ("AWS/ApiGateway", "5xx", "ApiId"),
@@ -38,6 +40,14 @@ struct Named {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text expected: {value}")).to_owned()
+}
+
+/// The resource whose name a value is. A restored table may take the place of a table.
+fn resource(value: &Value) -> String {
+    match value["Fn::If"].as_array().map(Vec::as_slice) {
+        Some([condition, _, own]) if condition == "TablesAreRestored" => text(&own["Ref"]),
+        _ => text(&value["Ref"]),
+    }
 }
 
 fn of_type(kind: &str) -> Vec<(String, Value)> {
@@ -61,7 +71,7 @@ fn alarmed() -> Vec<Named> {
                 namespace: text(&metric["Namespace"]),
                 metric: text(&metric["MetricName"]),
                 dimension: text(&dimension["Name"]),
-                resource: text(&dimension["Value"]["Ref"]),
+                resource: resource(&dimension["Value"]),
             });
         }
     }
@@ -97,60 +107,48 @@ fn shown() -> Vec<Named> {
     named
 }
 
-/// Brings about the event that an alarm reports, and returns the line of metrics.
-async fn bring_about(metric: &str) -> Value {
-    let setup = Setup::default().setting("PULL_AFTER_SECONDS", "1");
-    let (potret, merchant) = setup.with_merchant(1).await;
-    let a_minute_has_passed = || ("heal-batches", event("heal-batches", "scheduled", "merchant"));
-    let a_request = || ("generate-image", event("generate-image", "text-to-image", "merchant"));
-    let (function, event) = match metric {
-        "FalKeyRefused" => {
-            potret.fal_fails(Fault::BadKey);
-            a_request()
-        }
-        "FalAccountLocked" => {
-            potret.fal_fails(Fault::AccountLocked);
-            a_request()
-        }
-        "HoldsPastLease" => {
-            potret.leave_an_expired_hold().await;
-            a_request()
-        }
-        "WebhooksRefused" => {
-            let (_, [address, _]) = potret.leave_a_running_batch(SignedDuration::ZERO).await;
-            let mut unsigned = event("fal-webhook", "wrong-token", "merchant");
-            unsigned["pathParameters"]["callback"] = json!(address.path().rsplit('/').next());
-            ("fal-webhook", unsigned)
-        }
-        "BatchesLate" => {
-            potret.leave_a_running_batch(SignedDuration::from_mins(11)).await;
-            a_minute_has_passed()
-        }
-        "ResultsPulled" => {
-            potret.fal().webhooks(WebhookBehaviour { lost: true, ..WebhookBehaviour::default() });
-            location(&merchant.start("k", "respond-async").await);
-            tokio::time::sleep(Duration::from_millis(1_100)).await;
-            a_minute_has_passed()
-        }
-        _ => panic!("add the event that {metric} counts"),
+/// The metrics that CloudWatch makes of lines of a log, as (namespace, metric, dimension, resource), with the lines'
+/// log and what is counted.
+fn filtered() -> Vec<(Named, Value)> {
+    let of_filter = |(by, filter): (String, Value)| {
+        let metric = filter["MetricTransformations"][0].clone();
+        let [dimension] = metric["Dimensions"].as_array().expect("dimensions").as_slice() else {
+            panic!("{by}: one dimension expected");
+        };
+        let named = Named {
+            by,
+            namespace: text(&metric["MetricNamespace"]),
+            metric: text(&metric["MetricName"]),
+            dimension: text(&dimension["Key"]),
+            resource: "Api".to_owned(),
+        };
+        (named, filter)
     };
-    potret.invoke(function, &event).await.metrics
+    of_type("AWS::Logs::MetricFilter").into_iter().map(of_filter).collect()
+}
+
+fn is_filtered(named: &Named) -> bool {
+    filtered().into_iter().any(|(filtered, _)| Named { by: named.by.clone(), ..filtered } == *named)
 }
 
 #[tokio::test]
 async fn the_metric_of_every_alarm_is_emitted_with_its_namespace_and_dimension() {
-    let ours: Vec<_> = alarmed().into_iter().filter(|named| !named.namespace.starts_with("AWS/")).collect();
-    assert!(ours.len() >= 6, "{ours:?}");
+    let mut ours = alarmed();
+    ours.retain(|named| !named.namespace.starts_with("AWS/") && !is_filtered(named));
+    assert!(ours.len() >= 15, "{ours:?}");
     for Named { by, namespace, metric, dimension, resource } in ours {
-        let line = bring_about(&metric).await;
+        let function = resources().functions.into_iter().find(|function| function.logical_id == resource);
+        let function = function.expect("the alarm's function").name;
+        let line = bring_about(&metric, &function).await;
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], namespace, "{by}");
         assert_eq!(directive["Dimensions"], json!([[dimension]]), "{by}");
         let names = directive["Metrics"].as_array().expect("metrics");
         assert!(names.iter().any(|declared| declared["Name"] == metric), "{by}: {line}");
-        let function = resources().functions.into_iter().find(|function| function.logical_id == resource);
-        assert_eq!(line[&dimension], function.expect("the alarm's function").name, "{by}");
-        assert!(line[&metric].as_f64().is_some_and(|value| value > 0.0), "{by}: {line}");
+        assert_eq!(line[&dimension], function, "{by}");
+        // Several measurements of one invocation are a list.
+        let value = line[&metric].get(0).unwrap_or(&line[&metric]).as_f64();
+        assert!(value.is_some_and(|value| value > 0.0), "{by}: {line}");
     }
 }
 
@@ -160,6 +158,7 @@ fn every_metric_of_an_alarm_or_the_dashboard_exists() {
     let functions: BTreeSet<_> =
         resources().functions.into_iter().map(|function| function.logical_id).collect();
     let exists = |named: &Named| match named.namespace.as_str() {
+        _ if is_filtered(named) => true,
         NAMESPACE => {
             ours.contains(&named.metric)
                 && named.dimension == "service"
@@ -168,6 +167,7 @@ fn every_metric_of_an_alarm_or_the_dashboard_exists() {
         namespace => {
             let has_resource = match named.dimension.as_str() {
                 "ApiId" => named.resource == "Api",
+                "TableName" => template()["Resources"][&named.resource]["Type"] == "AWS::DynamoDB::Table",
                 _ => functions.contains(&named.resource),
             };
             has_resource && OF_AWS.contains(&(namespace, named.metric.as_str(), named.dimension.as_str()))
@@ -196,4 +196,23 @@ fn every_alarm_notifies_the_topic_and_is_on_the_dashboard_and_in_the_manual() {
         breaches.extend(wrong.map(|(fact, _)| format!("{name}: {fact}")));
     }
     refuse(&breaches, "complete these alarms, so that each is as it says here:");
+}
+
+/// The filter reads lines of the access log, which has every value as a text.
+#[test]
+fn the_api_counts_the_requests_that_it_throttles() {
+    let api = &template()["Resources"]["Api"]["Properties"];
+    let format = text(&api["AccessLogSettings"]["Format"]["Fn::Sub"][0]);
+    let fields: Value = serde_json::from_str(&format).expect("each line is a JSON object");
+    let filters = filtered();
+    let [(named, filter)] = filters.as_slice() else { panic!("one filter expected: {filters:?}") };
+    assert_eq!(filter["LogGroupName"], json!({"Ref": "ApiAccessLog"}));
+    assert_eq!(api["AccessLogSettings"]["DestinationArn"], json!({"Fn::GetAtt": ["ApiAccessLog", "Arn"]}));
+    assert_eq!(filter["FilterPattern"], r#"{ $.status = "429" && $.integration_status != "200" }"#);
+    assert_eq!(
+        (&fields["status"], &fields["integration_status"]),
+        (&json!("$context.status"), &json!("$context.integrationStatus"))
+    );
+    let dimension = text(&filter["MetricTransformations"][0]["Dimensions"][0]["Value"]);
+    assert_eq!(fields[dimension.trim_start_matches("$.")], "$context.apiId", "{named:?}");
 }

@@ -5,22 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use local_stack::functions::{self, Deployed};
 use reqwest::Method;
 use sam_template::{LocalStack, Resources, Template};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{differences, file, files, refuse};
+use crate::description::faults;
 use crate::harness::{Potret, Response};
 
 /// Settings of the local stack. In the cloud the secrets come from Systems Manager, and the hosts of fal are
 /// the real ones.
-const LOCAL_ONLY: [&str; 7] = [
-    "FAL_KEY",
-    "FAL_BASE_URL",
-    "FAL_QUEUE_URL",
-    "FAL_JWKS_URL",
-    "PHOTO_DELIVERY",
-    "CURSOR_KEY",
-    "JWT_SECRET",
-];
+const LOCAL_ONLY: [&str; 6] =
+    ["FAL_KEY", "FAL_BASE_URL", "FAL_QUEUE_URL", "FAL_JWKS_URL", "CURSOR_KEY", "JWT_SECRET"];
 
 /// An environment variable in the template that is a setting of the C library.
 const OF_THE_C_LIBRARY: &str = "MALLOC_MMAP_THRESHOLD_";
@@ -144,6 +138,45 @@ fn every_folder_of_functions_and_of_events_is_a_function_of_the_template() {
         breaches.extend(differences(parent, names, "template.yaml", functions.clone()));
     }
     refuse(&breaches, "add the function to template.yaml, or delete its folder:");
+}
+
+/// CloudFormation holds each element of a list to the pattern of its parameter.
+#[test]
+fn only_an_origin_as_browsers_write_it_is_allowed() {
+    let allows = |parameter: &str, value: &str| {
+        let pattern = &template()["Parameters"][parameter]["AllowedPattern"];
+        faults(&json!({"type": "string", "pattern": pattern}), &json!(value)).is_empty()
+    };
+    for origin in [
+        "https://app.example.com",
+        "https://app-2.example.com:8443",
+        "http://localhost:5173",
+        "http://127.0.0.1",
+    ] {
+        assert!(allows("AllowedOrigins", origin), "{origin}");
+    }
+    for origin in [
+        "*",
+        "https://*.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/path",
+        "https://App.example.com",
+        "http://app.example.com",
+        "http://localhost.example.com",
+        "app.example.com",
+        "null",
+        "",
+    ] {
+        assert!(!allows("AllowedOrigins", origin), "{origin}");
+    }
+    assert!(allows("JwtAudience", "potret") && !allows("JwtAudience", ""));
+    assert!(allows("RestoredTables", "") && allows("RestoredTables", "potret-2026-11-21"));
+    assert!(!allows("RestoredTables", "arn:aws:dynamodb"));
+}
+
+#[test]
+fn the_deployment_fails_if_api_gateway_cannot_import_all_of_the_api() {
+    assert_eq!(template()["Resources"]["Api"]["Properties"]["FailOnWarnings"], true);
 }
 
 #[test]
