@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::asynchronous::location;
 use crate::fixtures::event;
-use crate::harness::logs::lines_of;
 use crate::harness::Setup;
+use crate::harness::logs::lines_of;
 
 /// A little longer than `PULL_AFTER_SECONDS`.
 const UNTIL_FAL_IS_ASKED: Duration = Duration::from_millis(1_100);
