@@ -15,9 +15,10 @@ use crate::harness::Response;
 pub static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(api_description::DESCRIPTION).expect("JSON"));
 
-/// Headers of the connection and of the gateway, which OpenAPI does not describe. Those of CORS are left out
-/// as well.
-const NOT_DESCRIBED: [&str; 4] = ["content-type", "content-length", "date", "apigw-requestid"];
+/// Headers of the connection, of the gateway and for browsers alone, which the description leaves out. Those of
+/// CORS are left out as well.
+const NOT_DESCRIBED: [&str; 5] =
+    ["content-type", "content-length", "date", "apigw-requestid", "x-content-type-options"];
 
 /// Accepts more photos than the default model. The schemas have the limit of the default model, and the text
 /// has both.
@@ -135,6 +136,10 @@ fn response_breaches(operation: &Operation, response: &Response) -> Vec<String> 
         if !is_described && !NOT_DESCRIBED.contains(&name) && !name.starts_with("access-control-") {
             breaches.push(format!("the header {name} is not described"));
         }
+    }
+    // The gateway's own responses have a message only.
+    if response.body["message"].is_null() && response.header("x-content-type-options") != Some("nosniff") {
+        breaches.push("browsers may guess its type: x-content-type-options is not nosniff".to_owned());
     }
     match description["content"].as_object() {
         None if response.text.is_empty() => {}

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::Timestamp;
-use lambda_http::http::header::ACCEPT_LANGUAGE;
+use lambda_http::http::HeaderValue;
+use lambda_http::http::header::{ACCEPT_LANGUAGE, X_CONTENT_TYPE_OPTIONS};
 use lambda_http::lambda_runtime::{self, service_fn};
 use lambda_http::{Error, Request, RequestExt};
 use tokio::time::timeout_at;
@@ -86,7 +87,10 @@ pub async fn handle<E: Endpoint>(endpoint: &E, mut request: Request, now: Timest
     let handled = async {
         let outcome = AssertUnwindSafe(respond).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("the handler panicked")));
-        outcome.unwrap_or_else(|problem| problem.into_response(language))
+        let mut response = outcome.unwrap_or_else(|problem| problem.into_response(language));
+        // Browsers take a response for what its type says, whatever a caller had it repeat.
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
     };
     invocation::observed(request.lambda_context_ref(), handled).await
 }
