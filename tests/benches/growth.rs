@@ -9,7 +9,6 @@ use common::identity::UserId;
 use common::tables::GenerationsTable;
 use futures::future::join_all;
 use local_stack::stack::{Options, Stack};
-use local_stack::users;
 use serde_json::json;
 use tests::give_a_past;
 
@@ -60,8 +59,12 @@ impl Bench {
         let coin = json!({"user_id": user, "coins": 1, "reference": user}).to_string();
         self.stack.lambda.invoke("add-coins", coin.into()).await.expect("a function");
         let url = self.stack.url.join("/api/generate-image").expect("a URL");
-        let request = self.http.post(url).bearer_auth(token(user)).json(&json!({"prompt": "a bag"}));
+        let request = self.http.post(url).bearer_auth(self.token(user)).json(&json!({"prompt": "a bag"}));
         assert!(request.send().await.expect("an answer").status().is_success());
+    }
+
+    fn token(&self, user: &str) -> String {
+        self.stack.token(user).expect("a token")
     }
 
     async fn get(&self, token: &str, path: &str) -> Duration {
@@ -74,7 +77,7 @@ impl Bench {
     }
 
     async fn compare_histories(&self, path: &str) {
-        let tokens = HISTORIES.map(|(user, _)| token(user));
+        let tokens = HISTORIES.map(|(user, _)| self.token(user));
         let mut times = [Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             for which in [round % 2, 1 - round % 2] {
@@ -87,7 +90,7 @@ impl Bench {
 
     /// As many requests one after the other as at the same time: the time of one, on average.
     async fn compare_crowd(&self) {
-        let everybody: Vec<_> = (0..CROWD).map(|number| token(&format!("visitor-{number}"))).collect();
+        let everybody: Vec<_> = (0..CROWD).map(|number| self.token(&format!("visitor-{number}"))).collect();
         let begun = Instant::now();
         for _ in 0..CROWD {
             self.get(&everybody[0], PATHS[0]).await;
@@ -105,10 +108,6 @@ impl Bench {
 fn print(what: &str, one: Duration, other: Duration) {
     let ratio = other.as_secs_f64() / one.as_secs_f64();
     println!("{what:<26} {:>16} {:>16} {ratio:>7.2}", format!("{one:.2?}"), format!("{other:.2?}"));
-}
-
-fn token(user: &str) -> String {
-    users::token(user).expect("a token")
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -1,8 +1,7 @@
 //! Sign-in through the function authorizer: `AUTH_MODE=lambda`.
 
-use aws_double::tokens;
+use aws_double::tokens::signed_with_secret;
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use sam_template::JwtSpec;
 use serde_json::{Value, json};
 
@@ -43,9 +42,9 @@ async fn a_missing_token_is_401_and_an_invalid_token_403() {
     let missing = potret.get("/api/coin-balance").await;
     assert_eq!((missing.status, missing.body), (401, json!({"message": "Unauthorized"})));
 
-    let good = tokens::sign(&claims("merchant")).expect("a token");
+    let good = potret.stack.key.sign(&claims("merchant")).expect("a token");
     assert_eq!(balance_with(&potret, &good).await.status, 200);
-    let without_user = tokens::sign(&claims("")).expect("a token");
+    let without_user = potret.stack.key.sign(&claims("")).expect("a token");
     for token in [&without_user, &format!("{good}x"), "redacted"] {
         let refused = balance_with(&potret, token).await;
         assert_eq!((refused.status, refused.body), (403, json!({"message": "Forbidden"})));
@@ -62,18 +61,17 @@ async fn a_token_whose_sub_is_no_text_is_refused_in_both_modes() {
         {
             let mut claims = claims("merchant");
             claims["sub"] = sub.clone();
-            let token = tokens::sign(&claims).expect("a token");
+            let token = potret.stack.key.sign(&claims).expect("a token");
             assert_eq!(balance_with(&potret, &token).await.status, status, "{sub}");
         }
-        let good = tokens::sign(&claims("1234567")).expect("a token");
+        let good = potret.stack.key.sign(&claims("1234567")).expect("a token");
         assert_eq!(balance_with(&potret, &good).await.body["user_id"], "1234567", "digits are a text");
     }
 }
 
 #[tokio::test]
 async fn a_token_signed_with_the_shared_secret_is_accepted_once_the_secret_is_set() {
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let token = encode(&Header::new(Algorithm::HS256), &claims("merchant"), &key).expect("a token");
+    let token = signed_with_secret(SECRET, &claims("merchant"));
     let without_secret = with_the_authorizer().start().await;
     assert_eq!(balance_with(&without_secret, &token).await.status, 403);
 

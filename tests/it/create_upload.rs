@@ -42,9 +42,9 @@ async fn only_a_file_of_the_signed_type_and_length_may_be_put() {
         let put = potret.http.put(url).header("content-type", content_type).body(vec![1; length]);
         assert_eq!(put.send().await.unwrap().status(), 403, "{difference}");
     }
-    let preflight = potret.http.request(Method::OPTIONS, url).header("origin", "https://shop.example");
+    let preflight = potret.http.request(Method::OPTIONS, url).header("origin", "http://localhost:5173");
     let preflight = preflight.header("access-control-request-method", "PUT").send().await.unwrap();
-    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "http://localhost:5173");
 }
 
 #[tokio::test]

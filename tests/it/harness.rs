@@ -16,7 +16,6 @@ use jiff::Timestamp;
 use kit::auditor::Snapshot;
 use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::stack::{Options, Stack};
-use local_stack::users;
 use operate::audit::{Report, audit};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -109,6 +108,7 @@ impl Setup {
                 None => RunFunctions::InProcess,
                 Some(folder) => RunFunctions::Binaries(Binaries { folder, emulator: emulator() }),
             },
+            ..Options::default()
         });
         Potret { stack: stack.await.expect("a stack"), name, http: aws_double::http_client() }
     }
@@ -162,7 +162,7 @@ impl Potret {
 
     /// A user who signs in as `id`.
     pub fn user(&self, id: &str) -> User {
-        let token = users::token(id).expect("a token");
+        let token = self.stack.token(id).expect("a token");
         User { http: self.http.clone(), url: self.stack.url.clone(), token }
     }
 

@@ -35,6 +35,8 @@ async fn the_error_for_an_invalid_setting_names_the_allowed_values() {
         ("COINS_PER_BATCH", "0", "from 1 to 1000"),
         ("FAL_BASE_URL", "not a url", "FAL_BASE_URL is not a URL"),
         ("AUTH_MODE", "basic", "AUTH_MODE must be jwt or lambda"),
+        ("ALLOWED_ORIGINS", "https://shop.example/", "not \"https://shop.example/\""),
+        ("PUBLIC_URL", "tunnel.example", "PUBLIC_URL is not a URL"),
     ] {
         let environment = Box::new(move |asked: &str| (asked == name).then(|| value.to_owned()));
         let started = Stack::start(Options { environment, ..options() }).await;

@@ -21,6 +21,7 @@ mod fal_failures;
 mod fal_key;
 mod fal_webhook;
 mod fixtures;
+mod foreign_pages;
 mod generate_image;
 mod generations;
 mod growth;

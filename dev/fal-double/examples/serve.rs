@@ -20,5 +20,5 @@ async fn main() -> anyhow::Result<()> {
         files: None,
     });
     println!("{} {}", fal.url(), fal.queue_url());
-    Ok(axum::serve(listener, Router::new().nest("/fal", fal.router())).await?)
+    Ok(axum::serve(listener, Router::new().nest("/fal", fal.router().merge(fal.pictures()))).await?)
 }

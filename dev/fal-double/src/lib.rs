@@ -120,10 +120,15 @@ impl FalDouble {
         }))
     }
 
-    /// The routes, to be nested where [`Settings::public_url`] says.
+    /// The pictures. Like fal's own, they are for everyone who has the link. To be nested where
+    /// [`Settings::public_url`] says.
+    pub fn pictures(&self) -> Router {
+        Router::new().route("/files/{name}", get(files::serve)).with_state(self.clone())
+    }
+
+    /// All other routes, to be nested there as well.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/files/{name}", get(files::serve))
             .route("/redirected", any(generate::redirected))
             .route("/{*path}", post(generate::generate))
             .route(queue::JWKS_PATH, get(async |State(fal): State<Self>| Json(fal.jwks())))

@@ -3,6 +3,7 @@
 //! The functions' own handlers run here behind events like the real ones. Nothing that is deployed depends on
 //! this crate.
 
+mod access;
 pub mod binaries;
 pub mod demo;
 pub mod docs;

@@ -15,13 +15,16 @@ use common::settings::environment;
 use local_stack::binaries::{Binaries, RunFunctions};
 use local_stack::docs::DOCS_PATH;
 use local_stack::functions;
+use local_stack::playground::SESSION_PATH;
 use local_stack::settings::FAL_PATH;
 use local_stack::stack::{Options, Stack};
 use local_stack::{demo, users};
+use serde_json::Value;
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use url::Url;
 
 /// Potret on this machine: the API with its functions, DynamoDB, S3 and a fal double, in one process.
 #[derive(Parser)]
@@ -47,14 +50,20 @@ struct Serve {
     /// Start only DynamoDB, S3 and the fal double, and print the environment for functions that run elsewhere
     #[arg(long, conflicts_with = "binaries")]
     services: bool,
+    /// Use a real FAL_KEY although others can call this stack, and so spend your money at fal
+    #[arg(long)]
+    share_fal_key: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print a bearer token for a user
+    /// Print a bearer token for a user, which the running stack signs
     Token {
         /// The user's id, which becomes the token's sub claim
         user: String,
+        /// The address of the stack
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+        url: Url,
     },
     /// Run one function once on a fresh stack and print its answer
     Invoke {
@@ -73,7 +82,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         None => serve(cli.serve).await,
-        Some(Command::Token { user }) => token(&user),
+        Some(Command::Token { user, url }) => token(&user, &url).await,
         Some(Command::Invoke { function, event, binaries }) => invoke(&function, &event, binaries).await,
     };
     match done {
@@ -85,9 +94,18 @@ async fn main() -> ExitCode {
     }
 }
 
-fn token(user: &str) -> anyhow::Result<()> {
+async fn token(user: &str, stack: &Url) -> anyhow::Result<()> {
     let user = UserId::parse(user).map_err(|error| anyhow::anyhow!("the user {error}"))?;
-    println!("{}", users::token(user.as_str())?);
+    let mut url = stack.join(SESSION_PATH)?;
+    url.query_pairs_mut().append_pair("user", user.as_str());
+    let response = aws_double::http_client().get(url).send().await;
+    let response = response.with_context(|| {
+        format!("no stack runs at {stack}; start one with cargo dev, or name its address with --url")
+    })?;
+    let session: Value = response.json().await.unwrap_or_default();
+    let token =
+        session["token"].as_str().with_context(|| format!("{stack} is not the address of a stack"))?;
+    println!("{token}");
     Ok(())
 }
 
@@ -103,6 +121,7 @@ async fn serve(serve: Serve) -> anyhow::Result<()> {
         data_dir: serve.data_dir.clone(),
         environment: Box::new(environment),
         functions: if serve.services { RunFunctions::Elsewhere } else { functions_of(serve.binaries) },
+        shares_fal_key: serve.share_fal_key,
         ..Options::default()
     })
     .await?;
@@ -154,7 +173,7 @@ fn print_environment(stack: &Stack) {
 
 fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let url = stack.url.as_str().trim_end_matches('/');
-    let token = users::token(users::USER)?;
+    let token = stack.token(users::USER)?;
     println!("\nPotret is running at {url}\n\n  Open it in a browser to try it: {url}/\n");
     for route in &stack.resources.routes {
         println!("  {:<5} {url}{}", route.method, route.path);
@@ -179,7 +198,7 @@ fn print_welcome(stack: &Stack, coins: u64, data_dir: Option<&Path>) -> anyhow::
         "curl -s {url}/api/generate-image -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{}'\n",
         demo::REQUEST
     );
-    println!("A token for another user: cargo dev token USER. Ctrl-C stops.\n");
+    println!("A token for another user: cargo dev token USER --url {url}. Ctrl-C stops.\n");
     Ok(())
 }
 

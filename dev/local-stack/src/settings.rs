@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
-use sam_template::AuthMode;
+use anyhow::{Context, ensure};
+use aws_double::guard::is_loopback_url;
+use sam_template::{AuthMode, LOOPBACK};
 use secrecy::SecretString;
 use url::Url;
 
@@ -70,7 +71,13 @@ pub struct LocalSettings {
     /// An S3 that replaces the embedded one.
     pub s3_endpoint: Option<Url>,
     pub auth_mode: AuthMode,
+    /// The origins whose pages may call the API, comma-separated.
+    pub allowed_origins: String,
+    /// The address by which others reach the API, if there is one.
+    pub public_url: Option<Url>,
     pub fal: Fal,
+    /// Whether a key of the developer's is sent to a server that is not on this machine.
+    pub spends_money: bool,
     functions: BTreeMap<&'static str, String>,
 }
 
@@ -79,7 +86,7 @@ impl LocalSettings {
     ///
     /// # Errors
     ///
-    /// When a URL or `AUTH_MODE` is not valid.
+    /// When a URL, an origin or `AUTH_MODE` is not valid.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, url: &Url) -> anyhow::Result<Self> {
         let set =
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -118,6 +125,15 @@ impl LocalSettings {
         if auth_mode == AuthMode::Lambda {
             functions.insert("JWKS_URL", url.join(JWKS_PATH)?.into());
         }
+        let leaves_this_machine = |name: &str| {
+            let url = functions.get(name).and_then(|url| Url::parse(url).ok());
+            url.is_none_or(|url| !is_loopback_url(&url))
+        };
+        let spends_money = functions.contains_key("FAL_KEY")
+            && (leaves_this_machine("FAL_BASE_URL") || leaves_this_machine("FAL_QUEUE_URL"));
+        let allowed_origins = set("ALLOWED_ORIGINS").unwrap_or(LOOPBACK.to_owned());
+        allowed_origins.split(',').map(str::trim).try_for_each(check_origin)?;
+        let public_url = address("PUBLIC_URL")?;
         // Where fal's webhooks go. The real fal cannot reach this machine without a tunnel; then fal is asked.
         functions.entry("PUBLIC_URL").or_insert(url.to_string());
         functions.entry("CURSOR_KEY").or_insert(LOCAL_CURSOR_KEY.to_owned());
@@ -126,7 +142,10 @@ impl LocalSettings {
             dynamodb_endpoint: address("AWS_ENDPOINT_URL_DYNAMODB")?,
             s3_endpoint: address("AWS_ENDPOINT_URL_S3")?,
             auth_mode,
+            allowed_origins,
+            public_url,
             fal,
+            spends_money,
             functions,
         })
     }
@@ -143,11 +162,21 @@ impl LocalSettings {
     }
 }
 
+/// An origin that is written in another way than browsers write it would match no page.
+fn check_origin(origin: &str) -> anyhow::Result<()> {
+    let is_origin = || Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+    ensure!(
+        origin == "*" || origin == LOOPBACK || is_origin(),
+        "ALLOWED_ORIGINS must have origins such as https://app.example.com, {LOOPBACK} or *, not \"{origin}\""
+    );
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(pairs: &'static [(&str, &str)]) -> LocalSettings {
+    fn read(pairs: &[(&str, &str)]) -> LocalSettings {
         let lookup = |name: &str| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
         LocalSettings::read(&lookup, &Url::parse("http://127.0.0.1:3000").unwrap()).unwrap()
     }
@@ -169,6 +198,34 @@ mod tests {
         assert_eq!(settings.functions.get("FAL_BASE_URL"), None);
         assert_eq!(settings.functions["PHOTO_DELIVERY"], "data-url");
         assert!(settings.fal_double_key().is_none());
+    }
+
+    #[test]
+    fn money_is_spent_with_a_key_that_leaves_this_machine() {
+        let (key, local) = (("FAL_KEY", "id:secret"), "http://127.0.0.1:9");
+        for (spends, pairs) in [
+            (false, &[][..]),
+            (false, &[("FAL_BASE_URL", "https://fal.run")]),
+            (false, &[key, ("FAL_BASE_URL", local), ("FAL_QUEUE_URL", local)]),
+            (true, &[key]),
+            (true, &[key, ("FAL_BASE_URL", "https://fal.run"), ("FAL_QUEUE_URL", local)]),
+            // The queue that is not named is fal's own.
+            (true, &[key, ("FAL_BASE_URL", local)]),
+        ] {
+            assert_eq!(read(pairs).spends_money, spends, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_accepted_as_browsers_write_it() {
+        assert_eq!(read(&[]).allowed_origins, LOOPBACK);
+        let wanted = "loopback, https://shop.example,http://localhost:5173";
+        assert_eq!(read(&[("ALLOWED_ORIGINS", wanted)]).allowed_origins, wanted);
+        for wrong in
+            ["https://shop.example/", "https://shop.example/cart", "shop.example", "null", "loopback,"]
+        {
+            assert!(check_origin(wrong.split(',').next_back().unwrap()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

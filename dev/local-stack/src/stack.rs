@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use aws_double::backends::Connection;
 use aws_double::gateway::{self, INTEGRATION_TIMEOUT};
+use aws_double::invoke_api;
 use aws_double::lambda::{Function, LocalLambda, Processes, emulated};
-use aws_double::{invoke_api, tokens};
+use aws_double::tokens::SigningKey;
 use axum::body::Bytes;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use common::net::{self, Trust};
 use common::settings;
 use fal_double::{FalDouble, USUAL_LATENCY};
 use generate_image::BatchConfig;
+use http::{HeaderValue, header};
 use sam_template::{LocalStack, Resources, Template};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -26,7 +30,7 @@ use crate::binaries::{RunFunctions, local_environment};
 use crate::functions;
 use crate::settings::{FAL_PATH, JWKS_PATH, LocalSettings};
 use crate::storage::Storage;
-use crate::{docs, listener, playground};
+use crate::{access, docs, listener, playground, users};
 
 /// The name of the stack that `cargo dev` starts.
 pub const NAME: &str = "potret";
@@ -51,6 +55,8 @@ pub struct Options {
     /// The timeout of every function; `None` means the template's.
     pub function_timeout: Option<Duration>,
     pub functions: RunFunctions,
+    /// Lets a stack that others can call spend money at fal.
+    pub shares_fal_key: bool,
 }
 
 impl Default for Options {
@@ -63,6 +69,7 @@ impl Default for Options {
             fal_latency: None,
             function_timeout: None,
             functions: RunFunctions::InProcess,
+            shares_fal_key: false,
         }
     }
 }
@@ -81,6 +88,8 @@ pub struct Stack {
     pub dynamodb: Connection,
     pub s3: Connection,
     pub settings: LocalSettings,
+    /// Signs the tokens of the users.
+    pub key: SigningKey,
     /// The environment that functions need when they run elsewhere, of all functions together.
     pub environment: BTreeMap<String, String>,
     storage: Storage,
@@ -100,8 +109,13 @@ impl Stack {
         let (listener, url) = listener::bind(options.listen).await?;
         let settings = LocalSettings::read(&options.environment, &url)?;
         let template = Template::parse(&options.functions.template()?)?;
-        let resources = template.resolve(&LocalStack::new(&options.name, settings.auth_mode))?;
+        let local_stack = LocalStack::new(&options.name, settings.auth_mode);
+        let resources = template.resolve(&local_stack.for_pages_of(&settings.allowed_origins))?;
+        if settings.spends_money && !options.shares_fal_key {
+            access::ensure_private(options.listen, &resources.cors.allow_origins)?;
+        }
         let data_dir = options.data_dir.as_deref();
+        let key = data_dir.map_or_else(SigningKey::random, SigningKey::kept_in)?;
         let storage = Storage::start(&settings, &options.environment, data_dir, &resources).await?;
         let local = local_environment(&settings, &storage);
         let processes = Processes::default();
@@ -109,24 +123,31 @@ impl Stack {
         let fal = fal_double(&options, &settings, &url)?;
         let environment = resources.functions.iter().flat_map(|spec| spec.environment.clone());
         let environment: BTreeMap<_, _> = environment.chain(local).collect();
-        let mut router = Router::new();
+        let (mut api, mut own) = (Router::new(), Router::new());
+        if let Some(fal) = &fal {
+            // A page shows its pictures, wherever the page is from.
+            api = api.nest(FAL_PATH, fal.pictures().layer(map_response(without_sniffing)));
+            own = own.nest(FAL_PATH, fal.router());
+        }
         if !matches!(options.functions, RunFunctions::Elsewhere) {
             let playground = playground::Settings {
                 url: url.clone(),
+                key: key.clone(),
                 s3: storage.s3.endpoint().clone(),
                 fal: settings.fal.clone(),
                 batch: settings::load(&|name| environment.get(name).cloned(), BatchConfig::load)?,
             };
-            router = router
-                .route(JWKS_PATH, get(async || Json(tokens::jwks())))
+            let keys = key.public_keys();
+            own = own
+                .route(JWKS_PATH, get(async || Json(keys)))
                 .merge(invoke_api::router(lambda.clone()))
-                .merge(docs::router()?)
-                .merge(playground::router(playground)?)
-                .merge(gateway::router(&resources, INTEGRATION_TIMEOUT, lambda.clone())?);
+                .merge(docs::router())
+                .merge(playground::router(playground)?);
+            api = api.merge(gateway::router(&resources, key.clone(), INTEGRATION_TIMEOUT, lambda.clone())?);
         }
-        if let Some(fal) = &fal {
-            router = router.nest(FAL_PATH, fal.router());
-        }
+        let (api_guard, own_guard) = access::guards(options.listen, &settings, &resources.cors.allow_origins);
+        let own = own.layer(map_response(without_sniffing));
+        let router = api_guard.over(api).merge(own_guard.over(own));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener::serve(listener, router, stopped));
         let schedules = schedules(&resources, &lambda);
@@ -140,12 +161,22 @@ impl Stack {
             dynamodb,
             s3,
             settings,
+            key,
             environment,
             storage,
             schedules,
             stop,
             server,
         })
+    }
+
+    /// A bearer token for `user`, valid for 30 days.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be signed.
+    pub fn token(&self, user: &str) -> anyhow::Result<String> {
+        users::token(&self.key, user)
     }
 
     /// Lets the running requests end, then stops the listener and the storage.
@@ -165,6 +196,12 @@ impl Stack {
         }
         self.storage.stop().await
     }
+}
+
+/// Browsers take the response for what its type says, and not for what its bytes look like.
+async fn without_sniffing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Invokes each function with a schedule as often as the template says.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use aws_double::backends::s3::create_missing_bucket;
-use aws_double::backends::{Connection, Identity, Server, dynamodb, s3};
+use aws_double::backends::{Connection, Identity, Server, dynamodb, readable_by, s3};
+use aws_double::guard::Guard;
 use sam_template::Resources;
 use sam_template::tables::create_missing_tables;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::CorsLayer;
 
 use crate::settings::LocalSettings;
 
@@ -47,7 +48,7 @@ impl Storage {
         };
         let s3 = match &settings.s3_endpoint {
             Some(endpoint) => Connection::new(endpoint.clone(), identity.clone()),
-            None => connection(s3::start(data_dir, identity.credentials(), bucket_cors()).await?),
+            None => connection(embedded_s3(data_dir, &identity, &resources.cors.allow_origins).await?),
         };
         create_missing_tables(&dynamodb.dynamodb(), &resources.tables).await?;
         for bucket in &resources.buckets {
@@ -69,10 +70,20 @@ impl Storage {
     }
 }
 
-/// The CORS rules of the template's bucket, for every origin.
-fn bucket_cors() -> CorsLayer {
+/// An S3 for the pages of `origins`, as the template's bucket is.
+async fn embedded_s3(
+    data_dir: Option<&Path>,
+    identity: &Identity,
+    origins: &[String],
+) -> anyhow::Result<Server> {
+    let guard = Guard::default().for_pages_of(origins);
+    s3::start(data_dir, identity.credentials(), guard, bucket_cors(origins)).await
+}
+
+/// The CORS rules of the template's bucket.
+fn bucket_cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(readable_by(origins))
         .allow_methods([http::Method::PUT])
         .allow_headers([http::header::CONTENT_TYPE])
 }

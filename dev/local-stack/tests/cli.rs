@@ -9,7 +9,15 @@ use serde_json::Value;
 fn dev() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
     // The environment of the machine must not change the tests.
-    for name in ["FAL_KEY", "FAL_BASE_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "LOG_LEVEL"] {
+    for name in [
+        "FAL_KEY",
+        "FAL_BASE_URL",
+        "ALLOWED_ORIGINS",
+        "PUBLIC_URL",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_S3",
+        "LOG_LEVEL",
+    ] {
         command.env_remove(name);
     }
     command
@@ -86,14 +94,39 @@ async fn the_printed_request_makes_two_pictures_for_a_coin_and_ctrl_c_stops() {
     }
 }
 
+#[tokio::test]
+async fn a_token_is_printed_for_a_valid_user_of_a_running_stack() {
+    let stack = tokio::task::spawn_blocking(|| Running::start(&[])).await.expect("a stack");
+    let url = stack.line("Potret is running at ").rsplit(' ').next().expect("a URL").to_owned();
+    let token = run(&["token", "someone@example.com", "--url", &url]);
+    let token = String::from_utf8(token.stdout).expect("text");
+    let coins = aws_double::http_client().get(format!("{url}/api/coin-balance")).bearer_auth(token.trim());
+    let coins: Value = coins.send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(coins["user_id"], "someone@example.com", "{coins}");
+    for (arguments, error) in [
+        (["token", "", "--url", &url], "error: the user must be"),
+        (
+            ["token", "someone", "--url", "http://127.0.0.1:9"],
+            "error: no stack runs at http://127.0.0.1:9/; start",
+        ),
+    ] {
+        let refused = run(&arguments);
+        assert!(!refused.status.success());
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(text.starts_with(error), "{text}");
+    }
+}
+
 #[test]
-fn a_token_is_printed_for_a_valid_user_only() {
-    let token = run(&["token", "someone@example.com"]);
-    let text = String::from_utf8(token.stdout).expect("text");
-    assert_eq!(text.trim().split('.').count(), 3, "{text}");
-    let refused = run(&["token", ""]);
+fn a_real_fal_key_is_not_shared_unless_asked() {
+    let refused =
+        dev().args(["--listen", "0.0.0.0:0"]).env("FAL_KEY", "id:secret").output().expect("it runs");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).starts_with("error: the user must be"));
+    for part in ["costs money at fal", "it listens on 0.0.0.0:0", "--share-fal-key"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!text.contains("id:secret"), "{text}");
 }
 
 #[test]

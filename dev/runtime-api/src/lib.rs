@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -96,7 +97,8 @@ impl RuntimeApi {
         let (sender, waiting_since) = watch::channel(None);
         let shared =
             Shared { invocations: receiver.into(), running: Mutex::default(), waiting_since: sender };
-        let server = tokio::spawn(async { axum::serve(listener, router(Arc::new(shared))).await });
+        let router = router(Arc::new(shared)).layer(from_fn_with_state(address, admit));
+        let server = tokio::spawn(async { axum::serve(listener, router).await });
         Ok(Self { address, invocations, waiting_since, server })
     }
 
@@ -163,6 +165,16 @@ fn router(shared: Arc<Shared>) -> Router {
         // The caller knows the limit of a response.
         .layer(DefaultBodyLimit::disable())
         .with_state(shared)
+}
+
+/// Admits the process, and no web page: a browser names the page, and a page whose name leads here names itself.
+async fn admit(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let is_from_a_page = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
+    if is_from_a_page || headers.get("host").is_none_or(|host| *host != *address.to_string()) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> Response {

@@ -108,3 +108,14 @@ async fn asking_for_the_next_event_without_a_response_is_an_error() {
     process.next().await;
     assert_eq!(first.await.unwrap().unwrap_err().error_type, "Runtime.ExitError");
 }
+
+#[tokio::test]
+async fn a_web_page_gets_no_event() {
+    let process = Process::start().await;
+    for (name, value) in
+        [("origin", "http://127.0.0.1:3000"), ("sec-fetch-site", "cross-site"), ("host", "evil.example")]
+    {
+        let asked = process.http.get(process.url("invocation/next")).header(name, value);
+        assert_eq!(asked.send().await.unwrap().status(), 403, "{name}");
+    }
+}

@@ -30,6 +30,10 @@ const ISSUER: &str = "https://potret.local/";
 
 const AUDIENCE: &str = "potret";
 
+/// In a local stack's list of allowed origins, every page of this machine, on any port. API Gateway has no word
+/// for that.
+pub const LOOPBACK: &str = "loopback";
+
 /// A parsed CloudFormation template, its intrinsic functions not yet resolved.
 #[derive(Debug)]
 pub struct Template {
@@ -46,19 +50,26 @@ pub struct LocalStack {
 }
 
 impl LocalStack {
-    /// A local stack that pages of every origin may call.
+    /// A local stack that the pages of this machine may call.
     #[must_use]
     pub fn new(name: &str, auth_mode: AuthMode) -> Self {
         let parameters = [
             ("JwtIssuer", ISSUER),
             ("JwtAudience", AUDIENCE),
             ("AuthMode", auth_mode.name()),
-            ("AllowedOrigins", "*"),
+            ("AllowedOrigins", LOOPBACK),
         ];
         Self {
             name: name.to_owned(),
             parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         }
+    }
+
+    /// The same for the pages of these origins, comma-separated.
+    #[must_use]
+    pub fn for_pages_of(mut self, origins: &str) -> Self {
+        self.parameters.insert("AllowedOrigins".to_owned(), origins.to_owned());
+        self
     }
 
     /// The resources of the deployed template for this stack.
@@ -141,7 +152,7 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "PascalCase")]
 pub struct CorsSpec {
-    /// The origins whose pages may call, or `*`.
+    /// The origins whose pages may call, or `*`; locally also [`LOOPBACK`].
     pub allow_origins: Vec<String>,
     pub allow_methods: Vec<String>,
     pub allow_headers: Vec<String>,

@@ -1,6 +1,7 @@
 //! DynamoDB and S3: servers inside this process, and clients of these or of other servers.
 
 use anyhow::Context;
+use axum::Router;
 use axum::serve::{ListenerExt, TapIo};
 use common::aws::{Aws, Credentials, DynamoDb, Region, s3_credentials};
 use common::net::{self, HttpClient, Trust};
@@ -9,9 +10,12 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tower_http::cors::AllowOrigin;
 use url::Url;
 
 use sam_template::place::REGION;
+
+use crate::guard::{self, Guard};
 
 pub mod dynamodb;
 pub mod s3;
@@ -24,7 +28,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity for embedded servers. It protects nothing: they listen on the loopback only.
+    /// The identity for embedded servers. It protects nothing; their [`Guard`] does.
     #[must_use]
     pub fn local() -> Self {
         let credentials = Credentials::new("local", "local-secret", None, None, "local");
@@ -103,6 +107,15 @@ impl Connection {
     }
 }
 
+/// The pages that may read a response, for the cross-origin rules of a server: those of `origins`, as
+/// [`guard::allows`] says.
+pub fn readable_by(origins: &[String]) -> AllowOrigin {
+    let origins = origins.to_vec();
+    AllowOrigin::predicate(move |origin, _| {
+        origin.to_str().is_ok_and(|origin| guard::allows(&origins, origin))
+    })
+}
+
 /// A listener with TCP_NODELAY. Without it the body of a response could wait for an acknowledgement of the
 /// head.
 pub fn answering_at_once(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
@@ -125,20 +138,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs `serve` with a listener, until its receiver resolves.
-    async fn start<F>(serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> F) -> anyhow::Result<Self>
-    where
-        F: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
+    /// Serves `router` on a free port, behind `guard`.
+    async fn start(router: Router, guard: Guard) -> anyhow::Result<Self> {
         // An address and not `localhost`, which may be another address first.
-        let listener = TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.context("cannot listen on 127.0.0.1")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1")?;
         let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, stopped);
+        let stopped = async { drop(stopped.await) };
+        let serving = axum::serve(answering_at_once(listener), guard.over(router));
         let task = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(error = format!("{error:#}"), "an embedded server failed");
+            if let Err(error) = serving.with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "an embedded server failed");
             }
         });
         Ok(Self { endpoint, stop, task, temporary: None })

@@ -15,14 +15,16 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tower_http::cors::CorsLayer;
 
-use super::{Connection, Server, answering_at_once};
+use super::{Connection, Server};
+use crate::guard::Guard;
 use sam_template::place::REGION;
 
 /// How long a signature is valid.
 const SIGNED_FOR: Duration = Duration::from_secs(60);
 
 /// Starts an S3, which checks signatures and presigned URLs. Its objects are in the subfolder `s3` of
-/// `data_dir`, or in a temporary folder. It accepts `credentials` only, and has the cross-origin rules `cors`.
+/// `data_dir`, or in a temporary folder. It accepts `credentials` only, is behind `guard`, and has the
+/// cross-origin rules `cors`.
 ///
 /// # Errors
 ///
@@ -30,6 +32,7 @@ const SIGNED_FOR: Duration = Duration::from_secs(60);
 pub async fn start(
     data_dir: Option<&Path>,
     credentials: &Credentials,
+    guard: Guard,
     cors: CorsLayer,
 ) -> anyhow::Result<Server> {
     let (root, temporary): (PathBuf, _) = match data_dir {
@@ -46,13 +49,7 @@ pub async fn start(
     service.set_auth(SimpleAuth::from_single(credentials.access_key_id(), credentials.secret_access_key()));
     let service = HandleError::new(service.build(), internal_error);
     let router = Router::new().fallback_service(service).layer(cors);
-
-    let server = Server::start(async |listener, stopped| {
-        let listener = answering_at_once(listener);
-        let stopped = async { drop(stopped.await) };
-        Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
-    });
-    Ok(Server { temporary, ..server.await? })
+    Ok(Server { temporary, ..Server::start(router, guard).await? })
 }
 
 async fn internal_error(error: HttpError) -> StatusCode {
@@ -96,7 +93,9 @@ mod tests {
     const BUCKET: &str = "potret-uploads";
 
     async fn started(data_dir: Option<&Path>) -> (Server, Connection) {
-        let server = start(data_dir, Identity::local().credentials(), CorsLayer::new()).await.unwrap();
+        let server = start(data_dir, Identity::local().credentials(), Guard::default(), CorsLayer::new())
+            .await
+            .unwrap();
         let connection = Connection::new(server.endpoint().clone(), Identity::local());
         create_missing_bucket(&connection, BUCKET).await.unwrap();
         (server, connection)

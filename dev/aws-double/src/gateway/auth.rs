@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sam_template::JwtSpec;
 use serde_json::{Map, Value};
 
-use crate::tokens;
+use crate::tokens::SigningKey;
 
 /// Why a request is refused. Its `Display` is part of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,11 +44,11 @@ impl AuthError {
 /// The claims of the request's token, all as strings: one of another kind makes lambda_http refuse the event.
 pub(super) fn authorize(
     headers: &HeaderMap,
+    key: &SigningKey,
     settings: &JwtSpec,
     now: Timestamp,
 ) -> Result<BTreeMap<String, String>, AuthError> {
-    // The library's error could quote the token.
-    let claims = tokens::claims(token(headers)?).map_err(|_| AuthError::Invalid)?;
+    let claims = key.claims(token(headers)?).ok_or(AuthError::Invalid)?;
     check(&claims, settings, now)?;
     Ok(claims.into_iter().map(|(name, claim)| (name, as_text(&claim))).collect())
 }
@@ -117,14 +117,18 @@ fn check(claims: &Map<String, Value>, settings: &JwtSpec, now: Timestamp) -> Res
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use base64::prelude::{BASE64_URL_SAFE_NO_PAD as BASE64, Engine};
     use http::HeaderValue;
-    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     use serde_json::json;
 
     use super::*;
+    use crate::tokens::signed_with_secret;
 
     const NOW: i64 = 1_800_000_000;
+
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::random().unwrap());
 
     fn settings() -> JwtSpec {
         JwtSpec { issuer: "https://issuer.test".into(), audience: vec!["app".into(), "admin".into()] }
@@ -151,7 +155,7 @@ mod tests {
         for value in authorization {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        authorize(&headers, &settings(), Timestamp::from_second(NOW).unwrap())
+        authorize(&headers, &KEY, &settings(), Timestamp::from_second(NOW).unwrap())
     }
 
     #[test]
@@ -177,7 +181,7 @@ mod tests {
             (with("nbf", json!(NOW + 1)), Err(AuthError::NotYetValid)),
             (with("iat", json!(NOW + 1)), Err(AuthError::IssuedInFuture)),
         ] {
-            let token = tokens::sign(&claims).unwrap();
+            let token = KEY.sign(&claims).unwrap();
             assert_eq!(authorized(&[&token]).map(drop), verdict, "{claims}");
         }
     }
@@ -199,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_token_may_follow_any_spelling_of_bearer() {
-        let token = tokens::sign(&good()).unwrap();
+        let token = KEY.sign(&good()).unwrap();
         for authorization in [token.clone(), format!("bearer {token}"), format!("BEARER  {token} ")] {
             assert!(authorized(&[&authorization]).is_ok());
         }
@@ -210,19 +214,23 @@ mod tests {
 
     #[test]
     fn a_token_that_the_key_did_not_sign_is_refused() {
-        let token = tokens::sign(&good()).unwrap();
-        let other = tokens::sign(&json!({"sub": "v"})).unwrap();
+        let token = KEY.sign(&good()).unwrap();
+        let other = KEY.sign(&json!({"sub": "v"})).unwrap();
         let ((signed, _), (_, signature)) =
             (token.rsplit_once('.').unwrap(), other.rsplit_once('.').unwrap());
-        let our_key = EncodingKey::from_secret(tokens::DEVELOPMENT_ONLY_KEY.as_bytes());
-        let header = BASE64.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let part = |value: Value| BASE64.encode(value.to_string());
+        let unsigned = format!("{}.{}", part(json!({"alg": "none", "typ": "JWT"})), part(good()));
+        let with_secret = signed_with_secret(&KEY.public_keys()["keys"][0].to_string(), &good());
+        let another_key = SigningKey::random().unwrap();
         for (what, authorization) in [
             ("another scheme", &["Basic dTpw"][..]),
             ("a token of another scheme", &[&format!("Basic {token}")]),
             ("a longer signature", &[&format!("{token}x")]),
             ("another token's signature", &[&format!("{signed}.{signature}")]),
-            ("no signature", &[&format!("{header}.{}.", BASE64.encode(good().to_string()))]),
-            ("our key as a secret", &[&encode(&Header::new(Algorithm::HS256), &good(), &our_key).unwrap()]),
+            ("no signature", &[&format!("{unsigned}.")]),
+            ("another algorithm", &[&format!("{unsigned}.{signature}")]),
+            ("our public key as a secret", &[&with_secret]),
+            ("another key", &[&another_key.sign(&good()).unwrap()]),
             ("a second header", &[&token, &token]),
         ] {
             assert_eq!(authorized(authorization), Err(AuthError::Invalid), "{what}");

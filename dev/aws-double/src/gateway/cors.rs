@@ -13,6 +13,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sam_template::CorsSpec;
 
+use crate::guard;
+
 /// Begins the name of every header that only the gateway may set.
 const PREFIX: &str = "access-control-";
 
@@ -61,7 +63,7 @@ impl Cors {
     fn allow(&self, origin: &HeaderValue, extra: &HeaderMap, headers: &mut HeaderMap) {
         let named = if self.allow_origins.iter().any(|allowed| allowed == "*") {
             HeaderValue::from_static("*")
-        } else if self.allow_origins.iter().any(|allowed| allowed == origin) {
+        } else if origin.to_str().is_ok_and(|origin| guard::allows(&self.allow_origins, origin)) {
             origin.clone()
         } else {
             return;
@@ -83,6 +85,8 @@ fn headers(lists: &[(HeaderName, &Vec<String>)]) -> anyhow::Result<HeaderMap> {
 
 #[cfg(test)]
 mod tests {
+    use sam_template::LOOPBACK;
+
     use super::*;
 
     #[test]
@@ -92,6 +96,7 @@ mod tests {
             (&["https://other.example", shop][..], Some(shop)),
             (&["*"], Some("*")),
             (&["https://shop.example.evil"], None),
+            (&[LOOPBACK], None),
             (&[], None),
         ] {
             let allow_origins = allowed.iter().map(|origin| (*origin).to_owned()).collect();
@@ -100,6 +105,16 @@ mod tests {
             cors.replace(Some(&HeaderValue::from_static(shop)), &mut headers);
             let origin = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|origin| origin.to_str().unwrap());
             assert_eq!(origin, named, "{allowed:?}");
+        }
+    }
+
+    #[test]
+    fn by_the_local_word_every_page_of_this_machine_is_allowed() {
+        let cors = CorsSpec { allow_origins: vec![LOOPBACK.to_owned()], ..CorsSpec::default() };
+        for origin in ["http://localhost:5173", "http://127.0.0.1:8080"] {
+            let mut headers = HeaderMap::new();
+            Cors::new(&cors).unwrap().replace(Some(&HeaderValue::from_static(origin)), &mut headers);
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
         }
     }
 

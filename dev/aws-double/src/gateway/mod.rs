@@ -34,6 +34,7 @@ use self::event::Event;
 use self::response::Refusal;
 use self::routes::RouteTable;
 use crate::lambda::LocalLambda;
+use crate::tokens::SigningKey;
 
 /// The largest request body, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
@@ -49,13 +50,15 @@ struct Gateway {
     cors: Cors,
     /// Decides on the routes that are not public.
     authorizer: AuthorizerSpec,
+    /// The key of the tokens, for a gateway that checks them itself.
+    key: SigningKey,
     /// How long it waits for a function.
     integration_timeout: Duration,
     lambda: LocalLambda,
 }
 
-/// The gateway of the template's API as a router whose fallback answers every request. It waits for a function
-/// for `integration_timeout`: [`INTEGRATION_TIMEOUT`], less in tests.
+/// The gateway of the template's API as a router whose fallback answers every request. It accepts tokens that are
+/// signed with `key`, and waits for a function for `integration_timeout`: [`INTEGRATION_TIMEOUT`], less in tests.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()` to have the caller's address in
 /// events.
@@ -63,11 +66,17 @@ struct Gateway {
 /// # Errors
 ///
 /// When two paths contradict each other, or a CORS list cannot be a header.
-pub fn router(api: &Resources, integration_timeout: Duration, lambda: LocalLambda) -> anyhow::Result<Router> {
+pub fn router(
+    api: &Resources,
+    key: SigningKey,
+    integration_timeout: Duration,
+    lambda: LocalLambda,
+) -> anyhow::Result<Router> {
     let gateway = Gateway {
         routes: RouteTable::new(api.routes.clone())?,
         cors: Cors::new(&api.cors)?,
         authorizer: api.authorizer.clone(),
+        key,
         integration_timeout,
         lambda,
     };
@@ -153,7 +162,7 @@ impl Gateway {
     async fn authorize(&self, event: &Event<'_>) -> Result<Value, Refusal> {
         match &self.authorizer {
             AuthorizerSpec::Jwt(tokens) => {
-                let claims = auth::authorize(&event.request.headers, tokens, event.now)?;
+                let claims = auth::authorize(&event.request.headers, &self.key, tokens, event.now)?;
                 Ok(json!({"jwt": {"claims": claims, "scopes": null}}))
             }
             AuthorizerSpec::Function(name) => lambda_authorizer::authorize(name, &self.lambda, event).await,

@@ -88,7 +88,7 @@ async fn start_with(files: Option<std::path::PathBuf>) -> Running {
         .route("/hops/{left}", get(hop))
         .route("/hooks/{failures}/{name}", post(receive))
         .with_state(Arc::clone(&site))
-        .nest("/_local/fal", fal.router());
+        .nest("/_local/fal", fal.router().merge(fal.pictures()));
     tokio::spawn(async move { axum::serve(listener, app).await });
     let redirects = reqwest::redirect::Policy::none();
     let http = client_without_tls().redirect(redirects).build().unwrap();

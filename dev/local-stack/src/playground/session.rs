@@ -35,7 +35,7 @@ pub(super) async fn session(
 ) -> Response {
     let user = user.as_deref().unwrap_or(users::USER);
     let session = UserId::parse(user).map_err(|error| format!("The user {error}.")).and_then(|user| {
-        let token = users::token(user.as_str()).map_err(|error| error.to_string())?;
+        let token = users::token(&settings.key, user.as_str()).map_err(|error| error.to_string())?;
         Ok(described(&settings, &user, &token))
     });
     match session {

@@ -134,7 +134,7 @@ async fn an_http_handler_gets_claims_of_every_kind() {
         lambda_http::Response::new(context["authorizer"]["jwt"]["claims"].to_string())
     });
     let api = Api::start(handler).await;
-    let token = tokens::sign(&json!({
+    let token = KEY.sign(&json!({
         "iss": "https://issuer.test", "aud": ["app", "b"], "exp": 4_102_444_800_i64,
         "roles": {"shop": ["a", "b"]}, "verified": true, "none": null,
     }));
@@ -151,7 +151,7 @@ async fn an_http_handler_gets_claims_of_every_kind() {
 async fn a_bare_request_has_no_empty_fields_and_comes_from_this_machine() {
     let api = Api::start(echo()).await;
     let resources = resources(AuthorizerSpec::Jwt(token_settings()));
-    let service = router(&resources, INTEGRATION_TIMEOUT, api.lambda).unwrap();
+    let service = router(&resources, KEY.clone(), INTEGRATION_TIMEOUT, api.lambda).unwrap();
     let request = http::Request::get("/open/x").body(axum::body::Body::empty()).unwrap();
     let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
     let event = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();

@@ -5,6 +5,8 @@ mod events;
 mod guards;
 mod responses;
 
+use std::sync::LazyLock;
+
 use lambda_runtime::LambdaEvent;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -12,10 +14,12 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::lambda::{Function, FunctionError, Handler, event_handler};
-use crate::tokens;
+use crate::tokens::SigningKey;
 use sam_template::{CorsSpec, JwtSpec, Route};
 
 const ORIGIN: &str = "https://shop.example";
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::random().unwrap());
 
 /// A gateway with one function behind `POST /call`, `GET /items/{id}` and `GET /open/{name}`, which is
 /// public.
@@ -49,7 +53,8 @@ impl Api {
         let lambda = LocalLambda::new(functions);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = router(&resources(authorizer), integration_timeout, lambda.clone()).unwrap();
+        let service =
+            router(&resources(authorizer), KEY.clone(), integration_timeout, lambda.clone()).unwrap();
         let service = service.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         Self { url: format!("http://{address}"), address, lambda, client: crate::http_client() }
@@ -117,7 +122,7 @@ fn token_settings() -> JwtSpec {
 }
 
 fn token() -> String {
-    tokens::issue("user-1", &token_settings(), 60).unwrap()
+    KEY.issue("user-1", &token_settings(), 60).unwrap()
 }
 
 /// Asserts on a response that the gateway made itself.

@@ -19,12 +19,12 @@ function shownText(text) {
   return isPhoto || text.length > MAX_SHOWN ? `${text.slice(0, 48)}… (${text.length} characters)` : text;
 }
 
-/** A command that repeats the request from the repository's root. The shell makes the token, so it is not shown. */
+/** A command that repeats the request from the repository's root. The shell gets the token, so it is not shown. */
 export function curl(origin, user, { path, body, key, prefer }) {
   const quoted = `'${user.replaceAll("'", "'\\''")}'`;
   return [
     `curl -s ${origin}${path} \\`,
-    `  -H "Authorization: Bearer $(cargo -q dev token ${quoted})" \\`,
+    `  -H "Authorization: Bearer $(cargo -q dev token ${quoted} --url ${origin})" \\`,
     `  -H 'Content-Type: application/json' -H 'Idempotency-Key: ${key}' \\`,
     `  -H 'Prefer: ${prefer}' \\`,
     `  --data-binary @- <<'JSON'`,
