@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
 
 mod key;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -86,6 +87,7 @@ impl Function for Authorizer {
     }
 
     async fn connect(config: IssuerConfig, platform: &Platform<'_>) -> Result<Self, StartError> {
+        signature::use_ring();
         let IssuerConfig { issuer, audience, jwks_url, secret } = config;
         let secret = match secret {
             Some(secret) => Some(Key::of_secret(&platform.secret(secret).await?)),

@@ -5,6 +5,7 @@ mod issuer;
 mod keys;
 mod refusals;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD as BASE64, Engine};
 use serde_json::{Value, json};
 
 use issuer::{Issuer, asked, good, jwk, signed, user};
@@ -72,9 +73,14 @@ async fn keys_for_other_purposes_and_other_algorithms_are_ignored() {
         jwk.as_object_mut().unwrap().retain(|_, member| !member.is_null());
         jwk
     };
+    let with_a_leading_zero = |number: &Value| {
+        let number = BASE64.decode(number.as_str().unwrap()).unwrap();
+        json!(BASE64.encode([vec![0], number].concat()))
+    };
     for (jwk, key, taken) in [
         (with("ec", "alg", json!(null)), "ec", true),
         (with("ec", "use", json!(null)), "ec", true),
+        (with("rsa", "n", with_a_leading_zero(&jwk("rsa")["n"])), "rsa", true),
         (with("ec", "key_ops", json!(["verify"])), "ec", true),
         (with("ec", "key_ops", json!(["sign"])), "ec", false),
         (with("ec", "use", json!("enc")), "ec", false),
@@ -84,12 +90,12 @@ async fn keys_for_other_purposes_and_other_algorithms_are_ignored() {
         (with("ec", "kid", json!(null)), "ec", false),
         (with("ec", "crv", json!("P-384")), "ec", false),
         (with("ed", "crv", json!("X25519")), "ed", false),
-        (with("short", "kid", json!("short")), "short", false),
+        (jwk("short"), "short", false),
     ] {
         let issuer = Issuer::start().await;
         // A key of an unknown kind does not hide the others.
         issuer.publishes(&[json!({"kty": "AKP", "kid": "new"}), json!("nonsense"), jwk.clone()]);
-        let token = signed(key, &good());
+        let token = if key == "short" { keys::SHORT_RSA_TOKEN.to_owned() } else { signed(key, &good()) };
         assert_eq!(user(&issuer.authorizer(), &token).await.is_some(), taken, "{jwk}");
     }
 }

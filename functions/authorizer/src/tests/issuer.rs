@@ -7,14 +7,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
-use base64::prelude::{BASE64_STANDARD, Engine};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD as BASE64, Engine};
 use common::net::{self, Trust};
 use common::{events, function};
 use futures::FutureExt;
 use jiff::Timestamp;
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lambda_runtime::{Context, LambdaEvent};
+use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+};
 use serde_json::{Value, json};
 
 use super::keys;
@@ -95,26 +100,79 @@ pub fn authorizer(jwks_url: &str, secret: Option<&str>) -> Authorizer {
     connected.expect("no wait").expect("an authorizer")
 }
 
-/// The algorithm and the private key of that name.
-pub fn key(name: &str) -> (Algorithm, EncodingKey) {
-    let der = |text: &str| BASE64_STANDARD.decode(text).unwrap();
-    match name {
-        "rsa" => (Algorithm::RS256, EncodingKey::from_rsa_der(&der(keys::RSA))),
-        "short" => (Algorithm::RS256, EncodingKey::from_rsa_der(&der(keys::SHORT_RSA))),
-        "ec" => (Algorithm::ES256, EncodingKey::from_ec_der(&der(keys::EC))),
-        "ed" => (Algorithm::EdDSA, EncodingKey::from_ed_der(&der(keys::ED))),
-        "secret" => (Algorithm::HS256, EncodingKey::from_secret(SECRET.as_bytes())),
-        _ => panic!("there is no key {name}"),
-    }
+fn der(text: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(text).unwrap()
+}
+
+fn rsa() -> RsaKeyPair {
+    RsaKeyPair::from_der(&der(keys::RSA)).unwrap()
+}
+
+fn ec() -> EcdsaKeyPair {
+    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    EcdsaKeyPair::from_pkcs8(algorithm, &der(keys::EC), &SystemRandom::new()).unwrap()
+}
+
+fn ed() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der(keys::ED)).unwrap()
 }
 
 /// The public half of the key of that name.
 pub fn jwk(name: &str) -> Value {
-    let (algorithm, key) = key(name);
-    let mut jwk = json!(Jwk::from_encoding_key(&key, algorithm).unwrap());
+    let mut jwk = match name {
+        "rsa" => {
+            let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(rsa().public_key());
+            json!({"kty": "RSA", "alg": "RS256", "n": BASE64.encode(n), "e": BASE64.encode(e)})
+        }
+        "short" => json!({"kty": "RSA", "alg": "RS256", "n": keys::SHORT_RSA_MODULUS, "e": "AQAB"}),
+        "ec" => {
+            let point = ec().public_key().as_ref()[1..].to_vec();
+            let (x, y) = point.split_at(32);
+            json!({"kty": "EC", "alg": "ES256", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)})
+        }
+        "ed" => {
+            json!({"kty": "OKP", "alg": "EdDSA", "crv": "Ed25519", "x": BASE64.encode(ed().public_key())})
+        }
+        _ => panic!("there is no key {name}"),
+    };
     jwk["kid"] = json!(name);
     jwk["use"] = json!("sig");
     jwk
+}
+
+/// The usual algorithm of the key of that name.
+fn algorithm(name: &str) -> &'static str {
+    match name {
+        "rsa" => "RS256",
+        "ec" => "ES256",
+        "ed" => "EdDSA",
+        "secret" => "HS256",
+        _ => panic!("there is no key {name}"),
+    }
+}
+
+fn signature(algorithm: &str, message: &[u8]) -> Vec<u8> {
+    let random = SystemRandom::new();
+    let by_rsa = |padding: &'static dyn RsaEncoding| {
+        let pair = rsa();
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(padding, &random, message, &mut signature).unwrap();
+        signature
+    };
+    let by_secret =
+        |algorithm| hmac::sign(&hmac::Key::new(algorithm, SECRET.as_bytes()), message).as_ref().to_vec();
+    match algorithm {
+        "RS256" => by_rsa(&RSA_PKCS1_SHA256),
+        "RS384" => by_rsa(&RSA_PKCS1_SHA384),
+        "RS512" => by_rsa(&RSA_PKCS1_SHA512),
+        "PS256" => by_rsa(&RSA_PSS_SHA256),
+        "ES256" => ec().sign(&random, message).unwrap().as_ref().to_vec(),
+        "EdDSA" => ed().sign(message).as_ref().to_vec(),
+        "HS256" => by_secret(hmac::HMAC_SHA256),
+        "HS384" => by_secret(hmac::HMAC_SHA384),
+        "HS512" => by_secret(hmac::HMAC_SHA512),
+        _ => panic!("nothing signs with {algorithm}"),
+    }
 }
 
 /// Claims that are good for five minutes.
@@ -130,8 +188,27 @@ pub fn signed(name: &str, claims: &Value) -> String {
 
 /// A token signed with the key of one name, and naming another.
 pub fn signed_as(name: &str, key_id: &str, claims: &Value) -> String {
-    let (algorithm, key) = key(name);
-    encode(&Header { kid: Some(key_id.to_owned()), ..Header::new(algorithm) }, claims, &key).unwrap()
+    signed_in(algorithm(name), key_id, claims)
+}
+
+/// A token in any algorithm, naming a key.
+pub fn signed_in(algorithm: &str, key_id: &str, claims: &Value) -> String {
+    let header = json!({"typ": "JWT", "alg": algorithm, "kid": key_id});
+    let message = message(&header, claims);
+    format!("{message}.{}", BASE64.encode(signature(algorithm, message.as_bytes())))
+}
+
+/// A token in HS256 of somebody who takes `secret` for ours.
+pub fn signed_with(secret: &[u8], key_id: Option<&str>, claims: &Value) -> String {
+    let message = message(&json!({"typ": "JWT", "alg": "HS256", "kid": key_id}), claims);
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
+    format!("{message}.{}", BASE64.encode(signature))
+}
+
+/// The part of a token that is signed.
+fn message(header: &Value, claims: &Value) -> String {
+    let [header, claims] = [header, claims].map(|part| BASE64.encode(part.to_string()));
+    format!("{header}.{claims}")
 }
 
 /// What the function answers to a request with that `Authorization` header.

@@ -26,17 +26,17 @@ pub const RSA_PUBLIC: &str = "\
     OzF/UD5A2ACQaqv+ksRyXko/On6IVVGwVNew6JWVh86Lb6OaO8ZcGIBaDa7x9pkNa+eUcbO3JIBy7sxT+r2AzayozLi/wUp+WT9s\
     S67RsvqB6LvKT0mcf7et8ciF5H2vOFkPXzJ3sgmju3r0mRSqOs/hrsePgZBnekfCL5IXoTHhYvRuOQQhpNIupQIDAQAB";
 
-/// 1024 bits, in PKCS #1: shorter than is safe.
-pub const SHORT_RSA: &str = "\
-    MIICXAIBAAKBgQDNl+TShbIDQ4qIdBtYVy3LVoccSF6/UWhYT42K2d2jP5bFX/4g0sVgXh2Vd0KfXE9tOL7EeGOqVgbeFsoIhiXX\
-    Nil//ZXsmul8LW+Yx1/ZYf5znbixDwhqfmvdEHr9Y5zHr/m2POTC00eU7ZiIOCfEURO83yQIg9pQZYCw67rRRwIDAQABAoGAaP20\
-    wT29VqVbTavdexOqMzkQ7oSWviUYoGCf69Sutvt2R31qDeEVIs1tVjL9NtyxQxnDchn467fa8fe5XPkEwSR6dI8kqOHUZh3xtRNJ\
-    HaoQwgB4XYLajpN9tfVgmbNURxGnKFpuS6HTV7ewm3J8eSxJb/R9WCFZE5DrisD+k+ECQQDlonHsG1urfpIdKJcCbJZVl4kh8wCX\
-    DmOahwtZJCe62p03dtit7UB/m9upSrf1nyjpxe0A1qCCYmA9edBF2vL1AkEA5TLQrgAmWVUhTYCJHsO1NbgeRhaKWf3fAegczoL+\
-    BDIpM5dRsLHDnl1LGLtybX3W+AkXNFRYzzB9EWxGxkvlywJBAN7Q4+esmCNsegyPARAaGzlMA4UMjEsGbEFZvfot6dsWGyzhRdhl\
-    +IqZyeeXl65eVE2ZfqGsoCxDloywMRZHIC0CQAiKTjBNnSAzBdynb3SQAk6QH8Co0lrsFMUzau9e/iwV2mcrukWFOi7KdyPiyC7A\
-    Q6RWYmD2y6BcxCxEBpcY+OUCQGmN8KN72R5RN0DXenOMAh4aY8SikVb+J+u5U2w95wmsJ5M8suG73LTi5kWLpEP/Fz0HDc6WVi6z\
-    58vbRAZ/Eew=";
+/// The modulus of an RSA key of 1024 bits, shorter than is safe; its exponent is 65537.
+pub const SHORT_RSA_MODULUS: &str = "\
+    zZfk0oWyA0OKiHQbWFcty1aHHEhev1FoWE-Nitndoz-WxV_-INLFYF4dlXdCn1xPbTi-xHhjqlYG3hbKCIYl1zYpf_2V7JrpfC1v\
+    mMdf2WH-c524sQ8Ian5r3RB6_WOcx6_5tjzkwtNHlO2YiDgnxFETvN8kCIPaUGWAsOu60Uc";
+
+/// A token that is valid until 2100, signed by that key.
+pub const SHORT_RSA_TOKEN: &str = "\
+    eyJhbGciOiJSUzI1NiIsImtpZCI6InNob3J0IiwidHlwIjoiSldUIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci50ZXN0L2F1dGgv\
+    djEiLCJhdWQiOiJhcHAiLCJzdWIiOiJ1c2VyLTEiLCJleHAiOjQxMDI0NDQ4MDB9.rhjkSjzJlFAs4DCpLkG9CzhGw12kYUa2ZRq\
+    wH9wconAt_TCpYiMKB05c58QsPEA41tf8KcmvPUJAiJX8gqolFw-7Qv55t2BEOwElAYoAcjQ7sE21xMw72eaWfx-N_35XBAeNGno\
+    0XnD-BgvUCIK3pCxngZEEOf1DLTycW1iZLW4";
 
 /// P-256, in PKCS #8.
 pub const EC: &str = "\
