@@ -8,27 +8,35 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Problem;
 use crate::coins::Coins;
-use crate::fal::{FalClient, FalConfig, FalError, JobState};
+use crate::fal::{FalClient, FalConfig, FalError, JobState, Retention};
 use crate::function::{Platform, StartError};
 use crate::generations::{Generation, Generations, Slot, Status};
 use crate::ledger::{Failure, FailureBudget, Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
 use crate::metrics::{self, Metric};
 use crate::settings::Settings;
 use crate::tables::Tables;
+use crate::uploads::{self, ObjectKey, Uploads};
 
-/// Longest time between two requests to fal about one batch.
-const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(5);
+/// Longest time between two requests to fal about one batch. fal keeps a result for six minutes at the least, and
+/// heal-batches looks once a minute: so even if one look fails, another one finds the result.
+const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(2);
+
+/// How old a batch may be at most when fal is asked about it first, in seconds. Its jobs may have ended at once, and fal
+/// keeps their results for six minutes at the least.
+const MAX_PULL_AFTER: u32 = 240;
 
 /// How old a batch is before a request about it asks fal itself: `PULL_AFTER_SECONDS`, 60 by default.
 pub fn pull_after(settings: &mut Settings<'_>) -> Option<SignedDuration> {
-    let seconds = settings.seconds("PULL_AFTER_SECONDS", 60, 1..=900)?;
+    let seconds = settings.seconds("PULL_AFTER_SECONDS", 60, 1..=MAX_PULL_AFTER)?;
     Some(SignedDuration::from_secs(seconds.into()))
 }
 
-/// Where batches are recorded, who makes them, and when fal is asked about them.
+/// Where batches are recorded, where their photos are, who makes them, and when fal is asked about them.
 #[derive(Debug, Clone)]
 pub struct BatchesConfig {
     pub tables: Tables,
+    /// The name of the photos' bucket.
+    pub bucket: String,
     pub fal: FalConfig,
     /// As [`pull_after`] reads it.
     pub pull_after: SignedDuration,
@@ -37,9 +45,9 @@ pub struct BatchesConfig {
 impl BatchesConfig {
     /// Reads the settings of its parts.
     pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
-        let (tables, fal) = (Tables::load(settings), FalConfig::load(settings));
-        let pull_after = pull_after(settings);
-        Some(Self { tables: tables?, fal: fal?, pull_after: pull_after? })
+        let (tables, bucket) = (Tables::load(settings), uploads::bucket(settings));
+        let (fal, pull_after) = (FalConfig::load(settings), pull_after(settings));
+        Some(Self { tables: tables?, bucket: bucket?, fal: fal?, pull_after: pull_after? })
     }
 }
 
@@ -61,23 +69,26 @@ pub fn retry_after(created_at: Timestamp, now: Timestamp) -> Duration {
 pub struct Batches {
     generations: Generations,
     ledger: Ledger,
+    uploads: Uploads,
     fal: FalClient,
     pull_after: SignedDuration,
 }
 
 impl Batches {
-    /// The batches of `config`, with clients of DynamoDB and of fal.
+    /// The batches of `config`, with clients of DynamoDB, of S3 and of fal.
     ///
     /// # Errors
     ///
     /// When the Lambda environment is incomplete or fal's key cannot be fetched.
     pub async fn connect(config: BatchesConfig, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let BatchesConfig { tables, fal, pull_after } = config;
+        let BatchesConfig { tables, bucket, fal, pull_after } = config;
         let key = platform.secret(fal.key).await?;
-        let dynamodb = platform.aws()?.dynamodb();
+        let aws = platform.aws()?;
+        let dynamodb = aws.dynamodb();
         Ok(Self {
             generations: Generations::new(dynamodb.clone(), tables.generations.clone()),
             ledger: Ledger::new(dynamodb, tables),
+            uploads: Uploads::new(aws.bucket(bucket)?),
             fal: FalClient::new(platform.http()?, fal.hosts, &key),
             pull_after,
         })
@@ -88,12 +99,21 @@ impl Batches {
         Self { ledger: self.ledger.with_budget(budget), ..self }
     }
 
+    /// The same batches, whose pictures fal keeps as `retention` says.
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { fal: self.fal.with_retention(retention), ..self }
+    }
+
     pub fn generations(&self) -> &Generations {
         &self.generations
     }
 
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    pub fn uploads(&self) -> &Uploads {
+        &self.uploads
     }
 
     pub fn fal(&self) -> &FalClient {
@@ -144,25 +164,33 @@ impl Batches {
                 }
             },
         };
-        self.settle(&hold, &pictures, now).await
+        self.settle(&hold, generation, &pictures, now).await
     }
 
-    async fn settle(&self, hold: &Hold, pictures: &[String; 2], now: Timestamp) -> Result<(), Unavailable> {
+    /// Charges for both pictures, and deletes the photos.
+    async fn settle(
+        &self,
+        hold: &Hold,
+        generation: &Generation,
+        pictures: &[String; 2],
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
         let balance = self.ledger.balance(&hold.user_id, now).await.ok().map(|balance| balance.settled);
         match self.ledger.settle(hold, pictures, balance, now).await {
-            Ok(remaining_coins) => {
-                log_settled(hold, remaining_coins);
-                Ok(())
-            }
-            Err(SettleRefused::LeaseLost) => {
-                log_late(hold);
-                Ok(())
-            }
-            Err(SettleRefused::Unavailable(unavailable)) => Err(unavailable),
+            Ok(remaining_coins) => log_settled(hold, remaining_coins),
+            Err(SettleRefused::LeaseLost) => log_late(hold),
+            Err(SettleRefused::Unavailable(unavailable)) => return Err(unavailable),
         }
+        self.delete_photos(generation).await;
+        Ok(())
     }
 
-    /// Gives the coins back because the job of `slot` failed, and cancels the other one.
+    /// Deletes the photos that were stored for the generation's attempt, which has ended.
+    pub async fn delete_photos(&self, generation: &Generation) {
+        self.uploads.delete(ObjectKey::of_photos(generation)).await;
+    }
+
+    /// Gives the coins back because the job of `slot` failed, cancels the other one, and deletes the photos.
     async fn release(
         &self,
         hold: &Hold,
@@ -178,7 +206,7 @@ impl Batches {
         self.ledger.release(hold, failure, now).await?;
         let Failure { code, .. } = failure;
         tracing::info!(%user_id, %generation_id, coins = coins.count(), code, cause, %slot, "coins released");
-        self.cancel(generation, &[slot.other()]).await;
+        join(self.cancel(generation, &[slot.other()]), self.delete_photos(generation)).await;
         Ok(())
     }
 
@@ -230,7 +258,7 @@ impl Batches {
         }
         if hold.is_expired(now) {
             self.ledger.expire(&hold, now).await?;
-            self.cancel(&generation, &Slot::BOTH).await;
+            join(self.cancel(&generation, &Slot::BOTH), self.delete_photos(&generation)).await;
         }
         let found = self.generations.find(&hold.user_id, hold.generation_id).await?;
         Ok(found.unwrap_or(generation))
@@ -277,8 +305,34 @@ mod tests {
         let pull_after = SignedDuration::from_secs(60);
         let start = Timestamp::UNIX_EPOCH;
         let next = |age| next_check(pull_after, start, start + SignedDuration::from_secs(age)).as_second();
-        assert_eq!([0, 59, 60, 90, 600, 3_600].map(next), [60, 60, 90, 135, 900, 3_900]);
+        assert_eq!([0, 59, 60, 90, 240, 3_600].map(next), [60, 60, 90, 135, 360, 3_720]);
         let wait = |age| retry_after(start, start + SignedDuration::from_secs(age)).as_secs();
         assert_eq!([0, 10, 30, 600].map(wait), [2, 2, 6, 20]);
+    }
+
+    /// When heal-batches looks at a batch that nobody else asks for: in its first run, once a minute, after the batch is
+    /// due.
+    fn looks(pull_after: SignedDuration) -> Vec<i64> {
+        let mut looks = Vec::new();
+        let mut due = Timestamp::UNIX_EPOCH + pull_after;
+        while due.as_second() < 3_600 {
+            let run = due.as_second().div_euclid(60) * 60 + 60;
+            looks.push(run);
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(run);
+            due = next_check(pull_after, Timestamp::UNIX_EPOCH, now);
+        }
+        looks
+    }
+
+    #[test]
+    fn every_result_is_fetched_before_fal_forgets_it() {
+        let fal_keeps = 6 * 60;
+        for seconds in 1..=MAX_PULL_AFTER {
+            let looks = looks(SignedDuration::from_secs(seconds.into()));
+            assert!(looks[0] <= 5 * 60, "a job that ends at once waits for {} s", looks[0]);
+            // The same with one look that fails: the pause from the look before it to the one after it.
+            let pauses = looks.windows(3).map(|looks| looks[2] - looks[0]);
+            assert!(pauses.max() <= Some(fal_keeps), "{seconds}: {looks:?}");
+        }
     }
 }

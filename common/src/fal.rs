@@ -9,6 +9,7 @@ mod error;
 mod input;
 mod queue;
 mod response;
+mod retention;
 mod webhook;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use cost::Megapixels;
 pub use error::{FalError, FalErrorKind};
 pub use input::{FluxGeneral, FluxTwoEdit, Input, Lora, Schnell, SentPhoto};
 pub use queue::{JobState, Submission, Tickets};
+pub use retention::Retention;
 pub use webhook::{Report, Webhook};
 
 /// A fal key, `<id>:<secret>`. Debug output is redacted.

@@ -121,6 +121,15 @@ impl S3Bucket {
         self.send(request).await.map(drop)
     }
 
+    /// Deletes the object at `key`. A missing object is no error.
+    pub async fn delete(&self, key: &str) -> Result<(), S3Error> {
+        let request = || {
+            let url = self.bucket.delete_object(Some(&self.credentials), key).sign(SIGNED_FOR);
+            Request::delete(url.as_str()).body(Bytes::new())
+        };
+        self.send(request).await.map(drop)
+    }
+
     /// Sends a request, again after what may pass: no response, throttling, an error of S3's own. Every request
     /// here may be repeated. Each try is signed anew.
     async fn send(

@@ -3,19 +3,20 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures::future::join_all;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
+use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::generations::Generation;
 use crate::identity::UserId;
 use crate::ids::AttemptId;
 use crate::photos::{Photo, PhotoError, PhotoFormat, PhotoHeader, to_data_url};
 use crate::s3::{Object, S3Bucket, S3Error};
 use crate::settings::Settings;
-
-/// How long fal may fetch a photo. It fetches when processing starts, which a queue can delay.
-const PRESIGNED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// fal's type for image URLs is capped at this many characters; a session token makes a URL long.
 const MAX_URL_CHARS: usize = 2048;
@@ -25,6 +26,12 @@ pub const MAX_UPLOAD_BYTES: u64 = 20 * 1024 * 1024;
 
 /// How long a client may take to send its photo.
 pub const UPLOAD_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// The value of `If-None-Match` in an upload: S3 stores the object only if none has the key, so the URL works once.
+pub const ONLY_ONCE: &str = "*";
+
+/// Longest wait for the deletion of a photo.
+const DELETE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much of an uploaded file is read to find its size in pixels: first a little, which holds the header of
 /// almost every picture, then what a camera can put before it.
@@ -42,7 +49,16 @@ impl ObjectKey {
     /// The key of one photo of one attempt. An attempt's id is never used twice, so neither is a key: fal
     /// caches pictures by their URL.
     pub fn photo(user: &UserId, attempt: AttemptId, name: &str, format: PhotoFormat) -> Self {
-        Self(format!("uploads/{}/{attempt}/{name}.{}", owner(user), format.extension()))
+        Self(format!("{}{name}.{}", folder(user, attempt), format.extension()))
+    }
+
+    /// The keys of the photos that were stored for the generation's attempt: those of [`ObjectKey::photo`], and not
+    /// the client's own uploads. The URLs that its record shows have them.
+    pub fn of_photos(generation: &Generation) -> Vec<Self> {
+        let folder = folder(&generation.user_id, generation.attempt_id);
+        let urls = generation.job.image_urls().filter_map(Value::as_str);
+        let names = urls.filter_map(|url| Some(url.split_once(&folder)?.1));
+        names.map(|name| Self(format!("{folder}{name}"))).collect()
     }
 
     /// The key of a photo that `user` uploads. Another user's key is different, so no user can name another's
@@ -50,6 +66,11 @@ impl ObjectKey {
     pub fn upload(user: &UserId, id: UploadId) -> Self {
         Self(format!("uploads/{}/by-client/{id}", owner(user)))
     }
+}
+
+/// Begins the keys of an attempt's photos.
+fn folder(user: &UserId, attempt: AttemptId) -> String {
+    format!("uploads/{}/{attempt}/", owner(user))
 }
 
 /// A user's part of a key: a UUID, because an id may be long or have slashes.
@@ -143,20 +164,23 @@ impl Uploads {
         Self { bucket }
     }
 
-    /// Signs a GET of `key`, which need not exist yet. Nothing is sent.
-    pub fn presign_get(&self, key: &ObjectKey) -> Result<PresignedUrl, UploadError> {
-        let url = String::from(self.bucket.presigned_get(&key.0, PRESIGNED_FOR));
+    /// Signs a GET of `key`, which need not exist yet, for `lifetime`. Nothing is sent.
+    pub fn presign_get(&self, key: &ObjectKey, lifetime: Duration) -> Result<PresignedUrl, UploadError> {
+        let url = String::from(self.bucket.presigned_get(&key.0, lifetime));
         if url.len() > MAX_URL_CHARS {
             return Err(UploadError::UrlTooLong { key: key.clone(), chars: url.len() });
         }
         Ok(PresignedUrl(url.into()))
     }
 
-    /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`]. Both are signed,
-    /// so S3 refuses another type or another length.
+    /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`] and for one object. All
+    /// three are signed, so S3 refuses another type, another length, or a request without [`ONLY_ONCE`].
     pub fn presign_put(&self, key: &ObjectKey, format: PhotoFormat, bytes: u64) -> PresignedUrl {
-        let headers =
-            [("content-length", bytes.to_string()), ("content-type", format.content_type().to_owned())];
+        let headers = [
+            ("content-length", bytes.to_string()),
+            ("content-type", format.content_type().to_owned()),
+            ("if-none-match", ONLY_ONCE.to_owned()),
+        ];
         PresignedUrl(String::from(self.bucket.presigned_put(&key.0, UPLOAD_WITHIN, &headers)).into())
     }
 
@@ -193,6 +217,20 @@ impl Uploads {
     pub async fn store(&self, key: &ObjectKey, photo: &Photo) -> Result<(), UploadError> {
         let stored = self.bucket.put(&key.0, photo.format().content_type(), photo.bytes().clone()).await;
         stored.map_err(|cause| UploadError::Store { key: key.clone(), cause })
+    }
+
+    /// Deletes photos that nobody needs any more, all at the same time and within [`DELETE_WITHIN`]. A photo that
+    /// cannot be deleted is left to the bucket's lifecycle.
+    pub async fn delete(&self, keys: Vec<ObjectKey>) {
+        let delete = async |key: ObjectKey| {
+            let cause = match timeout(DELETE_WITHIN, self.bucket.delete(&key.0)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no response in time".to_owned(),
+            };
+            tracing::warn!(%key, cause, "a photo is not deleted, the bucket's lifecycle will delete it");
+        };
+        join_all(keys.into_iter().map(delete)).await;
     }
 }
 

@@ -11,5 +11,11 @@ export const sources = (suffix) =>
     .filter((name) => name.endsWith(suffix))
     .map(source);
 
-/** Loads a module that imports no other. */
-export const load = (name) => import(`data:text/javascript,${encodeURIComponent(source(name))}`);
+/** A module's address, with the addresses of the modules that it imports in it. */
+function address(name) {
+  const code = source(name).replace(/ from '\.\/(\w+\.js)'/g, (_, other) => ` from '${address(other)}'`);
+  return `data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}`;
+}
+
+/** Loads a module. Two loads of one module do not share it. */
+export const load = (name) => import(address(name));

@@ -11,8 +11,13 @@ use crate::harness::{A_PROMPT, Potret, Response, Setup, User};
 impl User {
     /// Asks for a batch with a `Prefer` header.
     pub async fn start(&self, key: &str, prefer: &str) -> Response {
+        self.start_with(key, prefer, &A_PROMPT).await
+    }
+
+    /// Asks for the batch of `body` with a `Prefer` header.
+    pub async fn start_with(&self, key: &str, prefer: &str, body: &Value) -> Response {
         let request = self.request(Method::POST, "/api/generate-image").header("idempotency-key", key);
-        Response::to(request.header("prefer", prefer).json(&*A_PROMPT)).await
+        Response::to(request.header("prefer", prefer).json(body)).await
     }
 
     /// Asks for the batch until it is no longer pending.

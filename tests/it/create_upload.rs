@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use reqwest::Method;
 use rusty_s3::S3Action;
 use serde_json::json;
 
 use crate::harness::Potret;
 use crate::pictures;
+use crate::tidy::template::template;
 
 #[tokio::test]
 async fn a_large_photo_is_put_and_then_used() {
@@ -25,26 +27,71 @@ async fn a_large_photo_is_put_and_then_used() {
 
 #[tokio::test]
 async fn only_a_file_of_the_signed_type_and_length_may_be_put() {
-    let potret = Potret::start().await;
-    let created = potret.user("merchant").create_upload("image/jpeg", 10).await;
+    let (potret, merchant) = Potret::with_merchant(1).await;
+    let created = merchant.create_upload("image/jpeg", 10).await;
     assert_eq!((created.status, created.header("cache-control")), (201, Some("no-store")));
     let (method, headers) = (&created.body["method"], &created.body["headers"]);
-    assert_eq!((method, headers), (&json!("PUT"), &json!({"content-type": "image/jpeg"})));
+    let expected = json!({"content-type": "image/jpeg", "if-none-match": "*"});
+    assert_eq!((method, headers), (&json!("PUT"), &expected));
     let url = created.body["url"].as_str().unwrap();
     let later = url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000");
     assert_ne!(url, later);
-    for (url, content_type, length, difference) in [
-        (url, "image/jpeg", 11, "a longer body"),
-        (url, "image/jpeg", 9, "a shorter body"),
-        (url, "text/html", 10, "another type"),
-        (&later, "image/jpeg", 10, "a later expiry"),
+    for (url, content_type, condition, length, difference) in [
+        (url, "image/jpeg", Some("*"), 11, "a longer body"),
+        (url, "image/jpeg", Some("*"), 9, "a shorter body"),
+        (url, "text/html", Some("*"), 10, "another type"),
+        (url, "image/jpeg", None, 10, "no condition"),
+        (url, "image/jpeg", Some("\"other\""), 10, "another condition"),
+        (&later, "image/jpeg", Some("*"), 10, "a later expiry"),
     ] {
         let put = potret.http.put(url).header("content-type", content_type).body(vec![1; length]);
+        let put = condition.into_iter().fold(put, |put, value| put.header("if-none-match", value));
         assert_eq!(put.send().await.unwrap().status(), 403, "{difference}");
     }
     let preflight = potret.http.request(Method::OPTIONS, url).header("origin", "http://localhost:5173");
     let preflight = preflight.header("access-control-request-method", "PUT").send().await.unwrap();
     assert_eq!(preflight.headers()["access-control-allow-origin"], "http://localhost:5173");
+    let allowed = preflight.headers()["access-control-allow-headers"].to_str().unwrap().to_lowercase();
+    let cors = &template()["Resources"]["UploadsBucket"]["Properties"]["CorsConfiguration"]["CorsRules"][0];
+    let sent: Vec<_> = expected.as_object().unwrap().keys().cloned().collect();
+    assert_eq!((&cors["AllowedHeaders"], allowed), (&json!(sent), sent.join(",")));
+}
+
+#[tokio::test]
+async fn an_upload_url_works_once_and_what_was_inspected_stays() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
+    let file = pictures::png_of(1_000);
+    let created = merchant.create_upload("image/png", file.len()).await.body;
+    let put = async |file: Vec<u8>| {
+        let put = potret.http.put(created["url"].as_str().unwrap()).header("content-type", "image/png");
+        let response = put.header("if-none-match", "*").body(file).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    assert_eq!(put(file.clone()).await.0, 200);
+    let (status, document) = put(vec![0; file.len()]).await;
+    assert_eq!(status, 412);
+    assert!(document.contains("<Code>PreconditionFailed</Code>"), "{document}");
+
+    let photo = format!("upload:{}", created["upload_id"].as_str().unwrap());
+    assert_eq!(merchant.generate(&json!({"prompt": "a bag", "face_image": photo})).await.status, 200);
+    let url = potret.sent_to_fal()[0]["image_urls"][0].as_str().unwrap().to_owned();
+    assert_eq!(potret.http.get(url).send().await.unwrap().bytes().await.unwrap(), file);
+}
+
+#[tokio::test]
+async fn an_upload_needs_an_available_coin_and_costs_none() {
+    let (potret, merchant) = Potret::with_merchant(1).await;
+    for _ in 0..2 {
+        assert_eq!(merchant.create_upload("image/png", 10).await.status, 201);
+    }
+    potret.audit_with(&merchant, (1, 1)).await;
+    potret.leave_a_running_batch(SignedDuration::ZERO).await;
+    for (user, balance) in [(merchant, 1), (potret.user("stranger"), 0)] {
+        let refused = user.create_upload("image/png", 10).await;
+        assert_eq!(refused.problem(), (403, "insufficient_coins"));
+        let coins = ["coins_required", "coins_available", "coins_balance"].map(|name| &refused.body[name]);
+        assert_eq!(coins, [1, 0, balance]);
+    }
 }
 
 #[tokio::test]
@@ -91,8 +138,7 @@ async fn a_batch_is_replayed_although_its_photo_was_deleted() {
 
 #[tokio::test]
 async fn an_upload_of_another_type_or_length_is_refused() {
-    let potret = Potret::start().await;
-    let merchant = potret.user("merchant");
+    let (_potret, merchant) = Potret::with_merchant(1).await;
     let most = 20 * 1024 * 1024;
     assert_eq!(merchant.create_upload("image/webp", most).await.status, 201);
     assert_eq!(merchant.create_upload("image/webp", most + 1).await.problem(), (413, "payload_too_large"));

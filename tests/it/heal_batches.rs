@@ -48,6 +48,18 @@ async fn a_batch_is_given_up_after_its_lease_and_late_webhooks_change_nothing() 
     potret.audit_with(&merchant, (1, 1)).await;
 }
 
+/// fal keeps an unstored result for an hour at most.
+#[tokio::test]
+async fn a_batch_whose_results_fal_has_forgotten_expires_and_costs_nothing() {
+    let setup = Setup::default().setting("ASYNC_LEASE_SECONDS", "2").setting("PULL_AFTER_SECONDS", "1");
+    let (potret, merchant) = setup.with_merchant(1).await;
+    potret.fal().webhooks(WebhookBehaviour { lost: true, ..WebhookBehaviour::default() });
+    potret.fal().set_result_ttl(Some(Duration::ZERO));
+    let place = location(&merchant.start("k", "respond-async").await);
+    assert_eq!(merchant.follow(&place).await.body["status"], "expired");
+    potret.audit_with(&merchant, (1, 1)).await;
+}
+
 /// fal's queue stands still until it is told to go on.
 #[tokio::test]
 async fn a_batch_survives_a_stop_of_the_whole_stack_between_any_two_steps() {

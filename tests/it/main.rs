@@ -38,6 +38,7 @@ mod processes;
 mod prompt_options;
 mod prompt_preview;
 mod races;
+mod retention;
 mod secrets;
 mod take_coins;
 mod tidy;

@@ -167,8 +167,10 @@ async fn generate_in_every_way(potret: &Potret, merchant: &User, uploaded: &str)
 /// past its lease. Returns where they are.
 async fn batches_that_are_due(potret: &Potret, merchant: &User, key: &str) -> [String; 3] {
     potret.fal_fails_once(Fault::ContentPolicyViolation, 0);
-    let failed = location(&merchant.start(&format!("{key}-failed"), "respond-async").await);
-    let made = location(&merchant.start(&format!("{key}-made"), "respond-async").await);
+    let photos = json!({"prompt": "a bag", "face_image": pictures::png()});
+    let start = async |key: String| location(&merchant.start_with(&key, "respond-async", &photos).await);
+    let failed = start(format!("{key}-failed")).await;
+    let made = start(format!("{key}-made")).await;
     let (expired, _) = potret.leave_a_running_batch(SignedDuration::from_mins(20)).await;
     tokio::time::sleep(UNTIL_FAL_IS_ASKED).await;
     [made, failed, format!("/api/generations/{}", expired.generation_id)]

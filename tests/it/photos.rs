@@ -57,9 +57,10 @@ async fn four_large_photos_fit_into_one_request_and_a_fifth_photo_does_not() {
 #[tokio::test]
 async fn a_presigned_url_gives_access_to_one_photo_only() {
     let (potret, merchant) = Potret::with_merchant(1).await;
-    let products = [pictures::png()];
-    let body = json!({"prompt": "a bag", "face_image": pictures::jpeg(), "product_images": products});
-    merchant.generate(&body).await;
+    // Uploads, because they stay in the bucket when the batch has ended.
+    let face = merchant.upload("image/jpeg", pictures::jpeg_file()).await;
+    let products = [merchant.upload("image/png", pictures::png_of(1_000)).await];
+    merchant.generate(&json!({"prompt": "a bag", "face_image": face, "product_images": products})).await;
     let sent = potret.sent_to_fal().remove(0);
     let [url, other] = [0, 1].map(|index| sent["image_urls"][index].as_str().unwrap());
     let opened = potret.http.get(url).send().await.unwrap();

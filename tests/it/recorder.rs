@@ -49,6 +49,7 @@ fn needs(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<St
             let action = match *method {
                 Method::PUT => "PutObject",
                 Method::GET | Method::HEAD => "GetObject",
+                Method::DELETE => "DeleteObject",
                 _ => panic!("which permission does {method} {uri} need?"),
             };
             let folder: Vec<_> = uri.path().trim_start_matches('/').splitn(3, '/').take(2).collect();

@@ -77,7 +77,7 @@ impl Backends {
         };
         let urls = [
             start(Router::new().fallback(dynamodb::respond).with_state(Arc::clone(&shared)))?,
-            start(Router::new().fallback(put_photo))?,
+            start(Router::new().fallback(photo))?,
             start(Router::new().fallback(fal::respond).with_state(Arc::clone(&shared)))?,
         ];
         Ok(Self { urls, authority: identity.authority, shared })
@@ -98,10 +98,13 @@ impl Backends {
     }
 }
 
-async fn put_photo(head: Parts, body: Bytes) -> Response {
+async fn photo(head: Parts, body: Bytes) -> Response {
     let is_signed = head.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    if head.method == Method::DELETE && is_signed {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     if head.method != Method::PUT || body.is_empty() || !is_signed {
-        return (StatusCode::BAD_REQUEST, "a signed PUT of a photo expected").into_response();
+        return (StatusCode::BAD_REQUEST, "a signed PUT or DELETE of a photo expected").into_response();
     }
     let headers =
         [(header::CONTENT_TYPE, "application/xml"), (header::ETAG, "\"5d41402abc4b2a76b9719d911017c592\"")];

@@ -13,7 +13,7 @@ use url::Url;
 use super::cost::Charge;
 use super::error::{FalError, FalErrorKind, Retry, request_id, text};
 use super::response::{Accepted, read};
-use super::{FalHosts, FalKey, Input, Tickets, join};
+use super::{FalHosts, FalKey, Input, Retention, Tickets, join};
 use crate::metrics::{self, Metric};
 use crate::net::{self, HttpClient, HttpError};
 
@@ -45,15 +45,21 @@ pub struct FalClient {
     http: HttpClient,
     pub(super) hosts: FalHosts,
     authorization: HeaderValue,
+    retention: Retention,
 }
 
 impl FalClient {
-    /// Calls `hosts` with `key` over `http`.
+    /// Calls `hosts` with `key` over `http`, with the default [`Retention`].
     pub fn new(http: HttpClient, hosts: FalHosts, key: &FalKey) -> Self {
         // A key is visible ASCII, which every header value may be.
         let mut authorization = HeaderValue::from_str(&key.header()).unwrap_or(HeaderValue::from_static(""));
         authorization.set_sensitive(true);
-        Self { http, hosts, authorization }
+        Self { http, hosts, authorization, retention: Retention::default() }
+    }
+
+    /// The same client, which tells fal to keep things as `retention` says.
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Has fal make one picture before `deadline`. A request that fal queues meanwhile is in `tickets`, until its
@@ -130,6 +136,7 @@ impl FalClient {
             .header(CONTENT_TYPE, "application/json")
             // Else fal may have another model make the picture, without a word.
             .header("x-app-fal-disable-fallback", "true");
+        request = self.retention.tell(request);
         if let Some(seconds) = to_start {
             request = request.header("x-fal-request-timeout", seconds);
         }

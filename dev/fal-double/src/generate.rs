@@ -69,6 +69,11 @@ fn start_timeout(seconds: &HeaderValue) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|timeout| *timeout > SHORTEST_TIMEOUT)
 }
 
+/// Reads `X-Fal-Store-IO`: whether fal keeps the request's body and its response.
+pub fn stores_io(headers: &HeaderMap) -> bool {
+    headers.get("x-fal-store-io").is_none_or(|value| value != "0")
+}
+
 impl FalDouble {
     /// What fal checks before a request is given to a model or to the queue: the key, the endpoint, and the
     /// time within which it must start.
@@ -113,7 +118,8 @@ impl FalDouble {
             };
             ticket["request_id"] = json!(id);
             ticket["status"] = json!("IN_PROGRESS");
-            self.enqueue(Work { id, endpoint, body, fault, webhook: None }, None);
+            let stores_io = stores_io(headers);
+            self.enqueue(Work { id, endpoint, body, fault, webhook: None, stores_io }, None);
             return Some(FalResponse::json(StatusCode::OK, &ticket));
         }
         let response = self.work(id, endpoint, &body, fault).await;

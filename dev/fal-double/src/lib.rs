@@ -16,9 +16,10 @@
 //! # The queue
 //!
 //! A job takes as long as [`FalDouble::set_latency`] says, and its submitter may go away. All jobs run at once
-//! until [`FalDouble::set_concurrency`] limits them; 0 stops the queue. Results stay as long as the double,
-//! or as [`FalDouble::set_result_ttl`] says. A waiting job that is cancelled never runs: it is completed, its
-//! result is 499 with `client_cancelled`, and no webhook announces it. fal does not document this case.
+//! until [`FalDouble::set_concurrency`] limits them; 0 stops the queue. Results stay as long as the double; of
+//! a request with `X-Fal-Store-IO: 0`, for an hour, and for six minutes from 10 KB on; or as
+//! [`FalDouble::set_result_ttl`] says. A waiting job that is cancelled never runs: it is completed, its result
+//! is 499 with `client_cancelled`, and no webhook announces it. fal does not document this case.
 //!
 //! A fault hits one request of either host. On the queue, the faults of the door (`bad_key`, `account_locked`,
 //! `unknown_endpoint`, `concurrency_limit`, `edge_unavailable`, `redirect`) refuse the submission. After

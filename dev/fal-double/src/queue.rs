@@ -26,7 +26,7 @@ pub use self::webhooks::{
 };
 
 use super::faults::Fault;
-use super::generate::respond_with;
+use super::generate::{respond_with, stores_io};
 use super::models::Endpoint;
 use super::requests::Entry;
 use super::responses::FalResponse;
@@ -139,7 +139,7 @@ impl FalDouble {
         self.0.jobs.cancellations()
     }
 
-    /// How long a completed job can be asked for; `None` means as long as the double lives.
+    /// How long a completed job can be asked for; `None` means as long as fal keeps it, see [the queue](crate#the-queue).
     pub fn set_result_ttl(&self, ttl: Option<Duration>) {
         let milliseconds = ttl.map(|ttl| ttl.as_millis() as u64);
         self.0.jobs.change_settings(|settings| settings.result_ttl_milliseconds = milliseconds);
@@ -164,7 +164,8 @@ impl FalDouble {
         let edge = failures::edge(fault);
         // Only the reply is lost at the edge: the job is well.
         let fault_of_job = fault.filter(|_| edge.is_none());
-        let work = Work { id, endpoint, body, fault: fault_of_job, webhook };
+        let stores_io = stores_io(headers);
+        let work = Work { id, endpoint, body, fault: fault_of_job, webhook, stores_io };
         let position = self.enqueue(work, start_within);
         if before_reply {
             self.0.webhooks.delivered(id).await;

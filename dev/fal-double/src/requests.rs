@@ -33,6 +33,11 @@ pub struct RecordedRequest {
     pub running_at_start: usize,
     /// The `X-Fal-Request-Timeout` header, in seconds as sent.
     pub request_timeout: Option<String>,
+    /// The `X-Fal-Store-IO` header: `0` says that fal keeps neither the body nor the response.
+    pub store_io: Option<String>,
+    /// The `X-Fal-Object-Lifecycle-Preference` header, which says in JSON how long fal keeps the pictures. Nothing
+    /// here expires, and fal does not document what it does with a malformed one.
+    pub object_lifecycle: Option<String>,
     /// Whether it was submitted to the queue.
     pub queued: bool,
     /// The `fal_webhook` of a submission.
@@ -63,7 +68,8 @@ struct Log {
 impl RequestLog {
     /// Records that a request arrived.
     pub fn open(&self, endpoint: &str, headers: &HeaderMap, body: &[u8]) -> Entry {
-        let request_timeout = headers.get("x-fal-request-timeout");
+        let text =
+            |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let request_id = Uuid::new_v4();
         let mut log = locked(&self.0);
         log.running += 1;
@@ -75,8 +81,9 @@ impl RequestLog {
             dropped_fields: Vec::new(),
             fault: None,
             running_at_start,
-            request_timeout: request_timeout
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            request_timeout: text("x-fal-request-timeout"),
+            store_io: text("x-fal-store-io"),
+            object_lifecycle: text("x-fal-object-lifecycle-preference"),
             queued: false,
             webhook: None,
             fallback_allowed: headers.get("x-app-fal-disable-fallback").is_none_or(|value| value != "true"),

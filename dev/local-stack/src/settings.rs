@@ -22,7 +22,7 @@ const LOCAL_CURSOR_KEY: &str = "local-development-only-cursor-key";
 
 /// Settings of the functions that the environment may override. The names of tables and bucket are missing,
 /// because the stack chooses them.
-const PASSED_ON: [&str; 17] = [
+const PASSED_ON: [&str; 19] = [
     "LOG_LEVEL",
     "COINS_PER_BATCH",
     "FAILURES_PER_DAY",
@@ -37,6 +37,8 @@ const PASSED_ON: [&str; 17] = [
     "ASYNC_LEASE_SECONDS",
     "PULL_AFTER_SECONDS",
     "FAL_TIMEOUT_SECONDS",
+    "FAL_KEEPS_PAYLOADS",
+    "FAL_KEEPS_PICTURES_SECONDS",
     "PHOTO_DELIVERY",
     "CURSOR_KEY",
     "JWT_SECRET",

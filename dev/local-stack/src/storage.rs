@@ -85,5 +85,5 @@ fn bucket_cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(readable_by(origins))
         .allow_methods([http::Method::PUT])
-        .allow_headers([http::header::CONTENT_TYPE])
+        .allow_headers([http::header::CONTENT_TYPE, http::header::IF_NONE_MATCH])
 }

@@ -1,12 +1,15 @@
 //! `POST /api/uploads`: a presigned URL for a photo that is too large for a request's body.
 
 use common::api::{self, Call, Endpoint, Problem, Response, Route};
+use common::coins::Coins;
 use common::function::{Function, Platform, StartError};
 use common::identity::UserId;
+use common::ledger::{HoldRefused, Profiles};
 use common::photos::PhotoFormat;
 use common::settings::Settings;
+use common::tables::ProfilesTable;
 use common::timestamps;
-use common::uploads::{self, MAX_UPLOAD_BYTES, ObjectKey, UPLOAD_WITHIN, UploadId, Uploads};
+use common::uploads::{self, MAX_UPLOAD_BYTES, ONLY_ONCE, ObjectKey, UPLOAD_WITHIN, UploadId, Uploads};
 use common::validation::{FaultKind, Faults, Fields};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -15,21 +18,38 @@ use serde_json::{Map, Value};
 /// Longest media type that is read, in characters.
 const MAX_CONTENT_TYPE_CHARS: usize = 100;
 
+/// How many coins a user must have available, so that the bucket is no free storage for everybody who can sign in.
+/// Nothing is charged.
+const REQUIRED_COINS: Coins = Coins::new(1);
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    bucket: String,
+    profiles: ProfilesTable,
+}
+
 #[derive(Debug)]
 pub struct CreateUpload {
     uploads: Uploads,
+    profiles: Profiles,
 }
 
 impl Function for CreateUpload {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = String;
+    type Config = Config;
 
-    fn load(settings: &mut Settings<'_>) -> Option<String> {
-        uploads::bucket(settings)
+    fn load(settings: &mut Settings<'_>) -> Option<Config> {
+        let (bucket, profiles) = (uploads::bucket(settings), ProfilesTable::load(settings));
+        Some(Config { bucket: bucket?, profiles: profiles? })
     }
 
-    async fn connect(bucket: String, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { uploads: Uploads::new(platform.aws()?.bucket(bucket)?) })
+    async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
+        let Config { bucket, profiles } = config;
+        let aws = platform.aws()?;
+        Ok(Self {
+            uploads: Uploads::new(aws.bucket(bucket)?),
+            profiles: Profiles::new(aws.dynamodb(), profiles),
+        })
     }
 }
 
@@ -40,6 +60,10 @@ impl Endpoint for CreateUpload {
     async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
         let (format, bytes) = read(call.object()?)?;
         let (user_id, upload_id) = (&call.caller, UploadId::random());
+        let balance = self.profiles.balance(user_id, call.clock.arrived_at()).await?;
+        if balance.available < REQUIRED_COINS {
+            return Err(HoldRefused::InsufficientCoins { required: REQUIRED_COINS, balance }.into());
+        }
         let url = self.uploads.presign_put(&ObjectKey::upload(user_id, upload_id), format, bytes);
         let lifetime = SignedDuration::try_from(UPLOAD_WITHIN).unwrap_or_default();
         tracing::info!(%user_id, %upload_id, bytes, "upload created");
@@ -47,7 +71,7 @@ impl Endpoint for CreateUpload {
             upload_id,
             url: url.expose().to_owned(),
             method: "PUT",
-            headers: Headers { content_type: format.content_type() },
+            headers: Headers { content_type: format.content_type(), if_none_match: ONLY_ONCE },
             expires_at: timestamps::to_text(call.clock.arrived_at() + lifetime),
         })
     }
@@ -68,6 +92,8 @@ struct Created {
 struct Headers {
     #[serde(rename = "content-type")]
     content_type: &'static str,
+    #[serde(rename = "if-none-match")]
+    if_none_match: &'static str,
 }
 
 /// The format and the length in bytes.

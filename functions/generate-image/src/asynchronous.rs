@@ -96,7 +96,8 @@ impl GenerateImage {
                 let started =
                     started.unwrap_or_else(|_| Err(Problem::internal("submitting the batch panicked")));
                 if let Err(problem) = started {
-                    self.release(&hold, &problem, order.clock.now()).await;
+                    let release = self.release(&hold, &problem, order.clock.now());
+                    join(release, self.batches.delete_photos(&pending)).await;
                     return Err(problem);
                 }
                 Ok(Found::Running { generation: pending, is_repeat: false })

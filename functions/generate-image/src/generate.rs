@@ -15,9 +15,9 @@ use common::identity::UserId;
 use common::ids::{AttemptId, GenerationId};
 use common::ledger::{Hold, HoldOutcome, HoldRefused, Released, SettleRefused};
 use common::metrics::{self, Metric};
-use common::uploads::UploadError;
+use common::uploads::{ObjectKey, UploadError};
 use futures::FutureExt;
-use futures::future::{try_join, try_join_all};
+use futures::future::{join, try_join, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 
@@ -36,6 +36,10 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 /// How long a lease outlives its function. The coins of a batch that can still be delivered must not be given
 /// back, and clocks differ.
 const LEASE_AFTER_DEADLINE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a photo can be fetched after the lease of its batch, because clocks differ. After the lease fal may still
+/// start a job, but nobody waits for its picture any more.
+const FETCHABLE_AFTER_LEASE: SignedDuration = SignedDuration::from_mins(3);
 
 /// Who asks for a batch, when, and under which key.
 #[derive(Clone, Copy)]
@@ -78,21 +82,27 @@ impl GenerateImage {
             .catch_unwind();
         let (made, balance) =
             made.await.unwrap_or_else(|_| (Err(Problem::internal("making the pictures panicked")), None));
-        match made {
-            Ok(images) => {
-                let settle = self.settle(&hold, pending, images, balance, clock.now());
-                let settled = timeout_at(decide_until, settle).await;
-                settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
-            }
-            Err(problem) => {
-                if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
-                    log_left_to_the_lease(&hold, "no decision in time");
+        // Whatever is decided, nobody needs the photos any more.
+        let photos = ObjectKey::of_photos(&pending);
+        let delete_photos = timeout_at(decide_until, self.batches.uploads().delete(photos));
+        let end = async {
+            match made {
+                Ok(images) => {
+                    let settle = self.settle(&hold, pending, images, balance, clock.now());
+                    let settled = timeout_at(decide_until, settle).await;
+                    settled.unwrap_or_else(|_| Err(undecided(&hold, "no decision in time")))
                 }
-                // What fal still has in its queue would be made, and billed, for nobody.
-                let _ = timeout_at(decide_until, self.batches.fal().cancel_all(&tickets)).await;
-                Err(problem)
+                Err(problem) => {
+                    if timeout_at(decide_until, self.release(&hold, &problem, clock.now())).await.is_err() {
+                        log_left_to_the_lease(&hold, "no decision in time");
+                    }
+                    // What fal still has in its queue would be made, and billed, for nobody.
+                    let _ = timeout_at(decide_until, self.batches.fal().cancel_all(&tickets)).await;
+                    Err(problem)
+                }
             }
-        }
+        };
+        join(end, delete_photos).await.0
     }
 
     /// Refuses a user who cannot pay, before photos are decoded and looked at. A repeat of an earlier request may be
@@ -123,7 +133,7 @@ impl GenerateImage {
         let attempt_id = AttemptId::random();
         let body_hash = request.hash();
         let generation_id = key.map_or_else(GenerationId::random, |key| GenerationId::for_key(user_id, key));
-        if let Err(faults) = uploaded::check(&self.uploads, user_id, &mut request).await?.or_ok(()) {
+        if let Err(faults) = uploaded::check(self.batches.uploads(), user_id, &mut request).await?.or_ok(()) {
             // A batch that was delivered long ago is replayed although its photos are gone.
             let earlier = self.batches.generations().find(user_id, generation_id).await?;
             return match earlier.filter(|earlier| is_delivered(earlier, &body_hash)) {
@@ -131,7 +141,9 @@ impl GenerateImage {
                 None => Err(faults.into()),
             };
         }
-        let plan = self.plan(request, user_id, attempt_id).await?;
+        let fetchable_for = lease_until.duration_since(clock.arrived_at()) + FETCHABLE_AFTER_LEASE;
+        let fetchable_for = Duration::try_from(fetchable_for).unwrap_or_default();
+        let plan = self.plan(request, user_id, attempt_id, fetchable_for).await?;
         let pending = Generation {
             user_id: user_id.clone(),
             generation_id,
@@ -157,11 +169,13 @@ impl GenerateImage {
         request: GenerationRequest,
         user_id: &UserId,
         attempt_id: AttemptId,
+        fetchable_for: Duration,
     ) -> Result<Plan, UploadError> {
         if request.photos.is_empty() {
             return Ok(Plan::from_text(request, &self.batch));
         }
-        Plan::from_photos(request, &self.batch, self.photo_delivery, &self.uploads, user_id, attempt_id).await
+        let (delivery, uploads) = (self.photo_delivery, self.batches.uploads());
+        Plan::from_photos(request, &self.batch, delivery, uploads, user_id, attempt_id, fetchable_for).await
     }
 
     /// Makes the pictures and reads the settled balance at the same time. If the pictures come first, the
@@ -198,7 +212,7 @@ impl GenerateImage {
 
     /// Stores the photos, all at the same time.
     pub(crate) async fn store(&self, plan: &Plan, until: Instant) -> Result<(), UploadError> {
-        let photos = plan.photos.iter().map(|(key, photo)| self.uploads.store(key, photo));
+        let photos = plan.photos.iter().map(|(key, photo)| self.batches.uploads().store(key, photo));
         timeout_at(until, try_join_all(photos)).await.map_err(|_| UploadError::TimedOut)??;
         Ok(())
     }

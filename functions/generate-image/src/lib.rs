@@ -11,13 +11,13 @@ mod uploaded;
 
 use common::api::{Call, Endpoint, Problem, RespondAsync, Response, Route};
 use common::batches::{Batches, BatchesConfig, pull_after};
-use common::fal::FalConfig;
+use common::fal::{FalConfig, Retention};
 use common::function::{Function, Platform, StartError};
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
 use common::settings::{Settings, http_url};
 use common::tables::Tables;
-use common::uploads::{self, Uploads};
+use common::uploads;
 use jiff::SignedDuration;
 use url::Url;
 
@@ -34,6 +34,7 @@ pub struct Config {
     photo_delivery: PhotoDelivery,
     batch: BatchConfig,
     fal: FalConfig,
+    retention: Retention,
     pull_after: SignedDuration,
     /// Where fal reaches this API, if not at the host that the event names.
     public_url: Option<Url>,
@@ -42,7 +43,6 @@ pub struct Config {
 #[derive(Debug)]
 pub struct GenerateImage {
     batches: Batches,
-    uploads: Uploads,
     photo_delivery: PhotoDelivery,
     batch: BatchConfig,
     public_url: Option<Url>,
@@ -56,6 +56,7 @@ impl Function for GenerateImage {
         let (tables, bucket) = (Tables::load(settings), uploads::bucket(settings));
         let photo_delivery = PhotoDelivery::load(settings);
         let (batch, fal) = (BatchConfig::load(settings), FalConfig::load(settings));
+        let retention = Retention::load(settings);
         let public_url = settings.parsed("PUBLIC_URL", None, |text| http_url(text).map(Some));
         let pull_after = pull_after(settings);
         Some(Config {
@@ -64,21 +65,18 @@ impl Function for GenerateImage {
             photo_delivery: photo_delivery?,
             batch: batch?,
             fal: fal?,
+            retention: retention?,
             pull_after: pull_after?,
             public_url: public_url?,
         })
     }
 
     async fn connect(config: Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        let Config { tables, bucket, photo_delivery, batch, fal, pull_after, public_url } = config;
-        let batches = Batches::connect(BatchesConfig { tables, fal, pull_after }, platform).await?;
-        Ok(Self {
-            batches: batches.with_budget(batch.failures),
-            uploads: Uploads::new(platform.aws()?.bucket(bucket)?),
-            photo_delivery,
-            batch,
-            public_url,
-        })
+        let Config { tables, bucket, photo_delivery, batch, fal, retention, pull_after, public_url } = config;
+        let batches = BatchesConfig { tables, bucket, fal, pull_after };
+        let batches = Batches::connect(batches, platform).await?;
+        let batches = batches.with_budget(batch.failures).with_retention(retention);
+        Ok(Self { batches, photo_delivery, batch, public_url })
     }
 }
 
@@ -129,6 +127,8 @@ mod tests {
             ("FAL_TIMEOUT_SECONDS", "181"),
             ("FAILURES_PER_DAY", "3"),
             ("LORA_HOSTS", "huggingface.co,10.0.0.1"),
+            ("FAL_KEEPS_PAYLOADS", "perhaps"),
+            ("FAL_KEEPS_PICTURES_SECONDS", "60"),
             ("PHOTO_DELIVERY", "pigeon"),
         ]);
         insta::assert_snapshot!(error.expect_err("faults").to_string().replace("; ", "\n"), @"
@@ -144,6 +144,8 @@ mod tests {
         LORA_HOSTS must be names of hosts, separated by commas
         FAL_BASE_URL must be an http or https URL
         FAL_KEY must hold a fal key of the form <id>:<secret>, in visible ASCII characters
+        FAL_KEEPS_PAYLOADS must be true or false
+        FAL_KEEPS_PICTURES_SECONDS must be a whole number of seconds from 3600 to 315360000
         ");
     }
 
@@ -156,11 +158,13 @@ mod tests {
             ("UPLOADS_BUCKET", "b"),
             ("FAL_KEY_PARAMETER", "/potret/fal-key"),
         ]);
-        let Config { photo_delivery, batch, fal, pull_after, .. } = config.expect("a configuration");
+        let Config { photo_delivery, batch, fal, retention, pull_after, .. } =
+            config.expect("a configuration");
         assert_eq!((photo_delivery, batch.coins.count()), (PhotoDelivery::PresignedUrl, 1));
         assert_eq!(batch.image_to_image.endpoint(), "fal-ai/flux-2/lora/edit");
         assert_eq!((batch.steps.count(), batch.picture_within.as_secs()), (7, 180));
         assert_eq!((batch.async_lease.as_secs(), pull_after.as_secs()), (900, 60));
+        assert_eq!(retention, Retention::default());
         assert!(matches!(fal.key, common::secrets::Source::Parameter(name) if name == "/potret/fal-key"));
     }
 }

@@ -1,5 +1,7 @@
 //! The plan of a batch: the body for fal, the photos to store, the record to keep.
 
+use std::time::Duration;
+
 use common::fal::{FluxGeneral, FluxTwoEdit, ImageToImageModel, Input, Schnell, SentPhoto};
 use common::generations::{Job, Mode, PhotoCount};
 use common::identity::UserId;
@@ -29,8 +31,8 @@ impl Plan {
         Self { input, photos: Vec::new(), job }
     }
 
-    /// Plans an image-to-image batch. The photos' URLs are signed here, before anything is stored or held, so
-    /// a URL that fal would refuse costs nothing.
+    /// Plans an image-to-image batch, whose photos can be fetched for `fetchable_for`. The photos' URLs are signed
+    /// here, before anything is stored or held, so a URL that fal would refuse costs nothing.
     pub async fn from_photos(
         request: GenerationRequest,
         batch: &BatchConfig,
@@ -38,6 +40,7 @@ impl Plan {
         uploads: &Uploads,
         user: &UserId,
         attempt: AttemptId,
+        fetchable_for: Duration,
     ) -> Result<Self, UploadError> {
         let photo_count = request.photo_count();
         let GenerationRequest { prompt, photos: mut sent, loras } = request;
@@ -46,7 +49,7 @@ impl Plan {
         let mut photos = Vec::new();
         let mut for_fal = Vec::new();
         for (role, photo) in sent {
-            let signed = |key: &ObjectKey| Ok(uploads.presign_get(key)?.expose().to_owned());
+            let signed = |key: &ObjectKey| Ok(uploads.presign_get(key, fetchable_for)?.expose().to_owned());
             let size = photo.size();
             let url = match (photo, delivery) {
                 (PhotoSource::Inline(photo), PhotoDelivery::PresignedUrl) => {

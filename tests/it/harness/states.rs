@@ -2,8 +2,11 @@
 
 use common::generations::{Callback, Generation, Slot, Token};
 use common::ledger::Ledger;
+use common::photos::PhotoFormat;
+use common::uploads::ObjectKey;
 use jiff::{SignedDuration, Timestamp};
 use kit::records::pending;
+use serde_json::json;
 use url::Url;
 
 use super::Potret;
@@ -23,17 +26,19 @@ impl Potret {
     }
 
     /// Leaves a running asynchronous batch of `merchant` that began `age` ago, with a lease of 15 minutes, and that
-    /// fal does not have. Also returns the addresses of its webhooks.
+    /// fal does not have. Its record names a photo that was in its request. Also returns the addresses of its webhooks.
     pub async fn leave_a_running_batch(&self, age: SignedDuration) -> (Generation, [Url; 2]) {
         let then = Timestamp::now() - age;
         let tokens = [Token::random(), Token::random()];
-        let left = Generation {
+        let mut left = Generation {
             lease_until: then + SignedDuration::from_mins(15),
             token_hashes: Some(tokens.each_ref().map(Token::hash)),
             queued: Some(Default::default()),
             check_at: Some(then),
             ..pending("merchant", then)
         };
+        let photo = ObjectKey::photo(&left.user_id, left.attempt_id, "face", PhotoFormat::Png);
+        left.job.payload["image_urls"] = json!([format!("https://bucket.example/{photo}")]);
         self.ledger().hold(&left, then).await.expect("a hold");
         let addresses = Slot::BOTH.map(|slot| {
             let (user_id, token) = (left.user_id.clone(), tokens[slot.index()].clone());

@@ -141,6 +141,10 @@ impl ObjectStore {
                 objects.insert(path, request.into_body());
                 respond(200, "")
             }
+            Method::DELETE => {
+                objects.remove(&path);
+                respond(204, "")
+            }
             _ => objects.get(&path).map_or_else(|| respond(404, ""), |object| Response::new(object.clone())),
         }
     }

@@ -92,6 +92,7 @@ const RELEASE: &str = HOLD;
 const BALANCE: &str = "DynamoDB GetItem";
 const PICTURE: &str = "fal POST";
 const PHOTO_UPLOAD: &str = "S3 PUT";
+const PHOTO_DELETION: &str = "S3 DELETE";
 
 #[test]
 fn a_success_survives_a_death_at_every_point() {
@@ -102,8 +103,9 @@ fn a_success_survives_a_death_at_every_point() {
 fn a_success_with_photos_survives_a_death_at_every_point() {
     // The record of an earlier request with this key, and the balance, before the photos are read.
     let before = ["DynamoDB GetItem", BALANCE];
-    let calls = [HOLD, PHOTO_UPLOAD, PHOTO_UPLOAD, BALANCE, PICTURE, PICTURE, SETTLE];
-    let calls: Vec<_> = before.into_iter().chain(calls).collect();
+    let made = [HOLD, PHOTO_UPLOAD, PHOTO_UPLOAD, BALANCE, PICTURE, PICTURE];
+    let ended = [SETTLE, PHOTO_DELETION, PHOTO_DELETION];
+    let calls = [&before[..], &made, &ended].concat();
     assert_eq!(every_point(Scenario { with_photos: true, ..SUCCESS }), calls);
 }
 

@@ -15,6 +15,11 @@ use crate::faults::Fault;
 use crate::models::Endpoint;
 use crate::responses::FalResponse;
 
+/// How long a result can be asked for that fal does not store: a small one, and one from [`LARGE_BYTES`] on.
+const UNSTORED_FOR: Duration = Duration::from_secs(60 * 60);
+const LARGE_UNSTORED_FOR: Duration = Duration::from_secs(6 * 60);
+const LARGE_BYTES: usize = 10_000;
+
 /// What is needed to run a job.
 pub struct Work {
     pub id: Uuid,
@@ -23,6 +28,8 @@ pub struct Work {
     pub fault: Option<Fault>,
     /// Where its end is announced, and how: as was set when the job was submitted.
     pub webhook: Option<(String, WebhookBehaviour)>,
+    /// Whether fal stores its body and its result.
+    pub stores_io: bool,
 }
 
 /// The settings of the queue, which the control route `/_control/queue` replaces.
@@ -31,8 +38,17 @@ pub struct Work {
 pub struct QueueSettings {
     /// How many jobs run at once; `None` means as many as there are.
     pub concurrency: Option<usize>,
-    /// How long a completed job can be asked for; `None` means as long as the double lives.
+    /// How long a completed job can be asked for; `None` means as long as fal keeps it.
     pub result_ttl_milliseconds: Option<u64>,
+}
+
+impl QueueSettings {
+    /// How long a result of so many bytes can be asked for; `None` means as long as the double lives.
+    fn result_ttl(self, stores_io: bool, bytes: usize) -> Option<Duration> {
+        let unstored = if bytes < LARGE_BYTES { UNSTORED_FOR } else { LARGE_UNSTORED_FOR };
+        let set = self.result_ttl_milliseconds.map(Duration::from_millis);
+        set.or((!stores_io).then_some(unstored))
+    }
 }
 
 /// All jobs. Whoever follows one is woken by every change.
@@ -49,6 +65,7 @@ pub struct State {
 
 struct Job {
     endpoint: Endpoint,
+    stores_io: bool,
     logs: Vec<Log>,
     progress: Progress,
 }
@@ -96,11 +113,11 @@ pub enum Cancellation {
 impl Jobs {
     /// Adds a job, and returns how many wait before it.
     pub fn add(&self, work: Work) -> usize {
-        let (id, endpoint) = (work.id, work.endpoint);
+        let (id, endpoint, stores_io) = (work.id, work.endpoint, work.stores_io);
         let mut position = 0;
         self.0.send_modify(|state| {
             position = state.waiting().count();
-            let job = Job { endpoint, logs: Vec::new(), progress: Progress::Waiting(work) };
+            let job = Job { endpoint, stores_io, logs: Vec::new(), progress: Progress::Waiting(work) };
             state.jobs.insert(id, job);
         });
         position
@@ -168,7 +185,7 @@ impl Jobs {
             }
             Progress::Running(_) => Stage::Running,
             Progress::Completed { response, took, at } => {
-                let ttl = state.settings.result_ttl_milliseconds.map(Duration::from_millis);
+                let ttl = state.settings.result_ttl(job.stores_io, response.body.len());
                 if ttl.is_some_and(|ttl| at.elapsed() >= ttl) {
                     return None;
                 }
@@ -224,5 +241,20 @@ impl Job {
 
     fn log(&mut self, message: String) {
         self.logs.push(Log { timestamp: Timestamp::now(), level: "INFO", source: "USER", message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_fal_does_not_store_is_gone_after_an_hour_or_if_it_is_large_after_six_minutes() {
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        let usual = QueueSettings::default();
+        assert_eq!(usual.result_ttl(true, 1_000_000), None);
+        assert_eq!([9_999, 10_000].map(|bytes| usual.result_ttl(false, bytes)), [minutes(60), minutes(6)]);
+        let set = QueueSettings { result_ttl_milliseconds: Some(60_000), ..usual };
+        assert_eq!([true, false].map(|stores_io| set.result_ttl(stores_io, 1)), [minutes(1); 2]);
     }
 }

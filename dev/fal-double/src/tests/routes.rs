@@ -79,7 +79,9 @@ async fn a_recorded_request_has_its_dropped_fields_and_the_number_of_running_req
     let started = Instant::now();
     let asked = json!({"prompt": "a", "image_size": "square", "strength": 0.5});
     let second = running.request(SCHNELL).header("x-fal-request-timeout", "20");
-    let second = second.header("x-app-fal-disable-fallback", "true").json(&asked).send();
+    let second = second.header("x-app-fal-disable-fallback", "true").header("x-fal-store-io", "0");
+    let lifetime = r#"{"expiration_duration_seconds":60}"#;
+    let second = second.header("x-fal-object-lifecycle-preference", lifetime).json(&asked).send();
     let (first, second) = futures::join!(running.post(SCHNELL, asked.clone()), second);
     assert!(started.elapsed() >= Duration::from_millis(300));
     let records = running.fal.requests();
@@ -94,6 +96,8 @@ async fn a_recorded_request_has_its_dropped_fields_and_the_number_of_running_req
     for record in records {
         let second = record.request_timeout.as_deref() == Some("20");
         assert_eq!((record.fallback_allowed, record.queued), (!second, false));
+        assert_eq!(record.store_io.as_deref(), second.then_some("0"));
+        assert_eq!(record.object_lifecycle.as_deref(), second.then_some(lifetime));
     }
 }
 

@@ -54,8 +54,10 @@ export async function upload(file, type) {
   const place = await call('POST', '/api/uploads', { body });
   if (!place.ok) throw place;
   const { url, method, headers, upload_id: id } = place.body;
-  const put = await fetch(url, { method, headers, body: file });
-  if (!put.ok) throw { status: put.status, headers: put.headers, body: {} };
+  const send = () => fetch(url, { method, headers, body: file });
+  // Sent again after a lost response. The URL works once, so a 412 means that the file is there already.
+  const put = await send().catch(send);
+  if (!put.ok && put.status !== 412) throw { status: put.status, headers: put.headers, body: {} };
   return id;
 }
 
