@@ -219,7 +219,7 @@ impl Uploads {
         stored.map_err(|cause| UploadError::Store { key: key.clone(), cause })
     }
 
-    /// Deletes photos that nobody needs any more, all at the same time and within [`DELETE_WITHIN`]. A photo that
+    /// Deletes photos that nobody needs any more, all at the same time and within a second. A photo that
     /// cannot be deleted is left to the bucket's lifecycle.
     pub async fn delete(&self, keys: Vec<ObjectKey>) {
         let delete = async |key: ObjectKey| {
