@@ -173,6 +173,18 @@ impl Uploads {
         Ok(PresignedUrl(url.into()))
     }
 
+    /// Logs how long the URL of a photo is. AWS promises no length of the session token in it, and when the URL is too
+    /// long for fal, no batch with photos can be made: then photos must travel in the request.
+    pub fn log_url_length(&self) {
+        let key = format!("uploads/{0}/{0}/background.webp", Uuid::nil());
+        let chars = self.bucket.presigned_get(&key, Duration::from_secs(1_000)).as_str().len();
+        if chars > MAX_URL_CHARS {
+            tracing::error!(chars, most = MAX_URL_CHARS, "the URLs of photos are too long for fal");
+        } else {
+            tracing::info!(chars, most = MAX_URL_CHARS, "length of a photo's URL");
+        }
+    }
+
     /// Signs a PUT of exactly `bytes` bytes of `format` at `key`, good for [`UPLOAD_WITHIN`] and for one object. All
     /// three are signed, so S3 refuses another type, another length, or a request without [`ONLY_ONCE`].
     pub fn presign_put(&self, key: &ObjectKey, format: PhotoFormat, bytes: u64) -> PresignedUrl {

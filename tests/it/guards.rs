@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::coins::Coins;
 use common::generations::{Generation, Generations, QueuedPicture, Slot};
 use common::ids::AttemptId;
-use common::ledger::{Failure, Hold, HoldOutcome, PictureRecorded, Released, SettleRefused};
+use common::ledger::{Failure, Hold, HoldOutcome, HoldRefused, PictureRecorded, Released, SettleRefused};
 use jiff::{SignedDuration, Timestamp};
 use kit::records::{images, pending};
 use serde_json::{Value, json};
@@ -127,6 +127,22 @@ async fn coins_are_not_taken_back_within_the_lease_of_the_record() {
     let wanted = Generation { coins: Coins::new(2), ..pending("merchant", now) };
     assert!(held.potret.ledger().hold(&wanted, now).await.is_err());
     assert_eq!(held.potret.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn a_hold_needs_room_in_the_budget_for_the_failures_of_all_running_batches() {
+    let held = Held::begin().await;
+    let stamps: Vec<_> = (0..19).map(|number| format!("{}#{number}", held.now.as_millisecond())).collect();
+    held.change_profile("SET failures = :v", AttributeValue::Ss(stamps)).await;
+    let before = held.potret.snapshot().await;
+    let another = pending("merchant", held.now);
+    // 19 failures and a running batch are all that the budget of 20 has room for.
+    let refused = held.potret.ledger().hold(&another, held.now).await;
+    assert!(matches!(refused, Err(HoldRefused::TooManyFailures { .. })), "{refused:?}");
+    assert_eq!(held.potret.snapshot().await, before);
+    held.settle().await.expect("settled");
+    let outcome = held.potret.ledger().hold(&another, held.now).await;
+    assert!(matches!(outcome, Ok(HoldOutcome::Held(_))), "{outcome:?}");
 }
 
 #[tokio::test]

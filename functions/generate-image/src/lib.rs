@@ -76,6 +76,9 @@ impl Function for GenerateImage {
         let batches = BatchesConfig { tables, bucket, fal, pull_after };
         let batches = Batches::connect(batches, platform).await?;
         let batches = batches.with_budget(batch.failures).with_retention(retention);
+        if photo_delivery == PhotoDelivery::PresignedUrl {
+            batches.uploads().log_url_length();
+        }
         Ok(Self { batches, photo_delivery, batch, public_url })
     }
 }
