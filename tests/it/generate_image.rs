@@ -115,6 +115,8 @@ async fn the_photos_of_a_user_without_coins_are_not_looked_at() {
     // The repeat of a paid batch is free, and a body without photos has nothing to look at.
     assert_eq!(merchant.generate_with_key("paid", &body).await.status, 200);
     assert_eq!(merchant.generate(&json!({"prompt": 7})).await.problem(), (422, "invalid_request"));
+    let empty = json!({"prompt": 7, "face_image": " ", "product_images": [], "background_image": null});
+    assert_eq!(merchant.generate(&empty).await.problem(), (422, "invalid_request"), "empty form fields");
     potret.audit_with(&merchant, (0, 0)).await;
 }
 

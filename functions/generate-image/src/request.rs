@@ -99,10 +99,10 @@ impl GenerationRequest {
         let mut fields = Fields::new(body, "", &mut faults);
         let prompt = read_prompt(&mut fields);
         let given = given_photos(&mut fields);
-        let has_photos = !given.is_empty();
+        let has_none = given.is_empty();
         let photos = read_photos(&mut fields, given, batch.image_to_image);
         let loras = loras::read(&mut fields, &batch.lora_hosts);
-        if !loras.is_empty() && !has_photos {
+        if !loras.is_empty() && has_none {
             fields.invalid("loras", "need a photo: the model that works without photos takes no LoRAs");
         }
         fields.refuse_rest(|name| match LOCKED.contains(&name) {
@@ -164,17 +164,24 @@ pub fn most_photos(model: ImageToImageModel) -> usize {
     }
 }
 
-/// Whether `body` names photos, which take time to read.
+/// Whether `body` has photos, which take time to read.
 pub fn has_photos(body: &Map<String, Value>) -> bool {
-    ["face_image", "product_images", "background_image"].iter().any(|field| body.contains_key(*field))
+    ["face_image", "product_images", "background_image"].iter().any(|field| match body.get(*field) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(value) => !is_blank(value),
+    })
+}
+
+/// Front ends send empty form fields, so a blank text counts as absent.
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// The photos of the request, unread, in the order in which they are sent.
 fn given_photos(fields: &mut Fields<'_>) -> Vec<(Role, Value)> {
-    // Front ends send empty form fields, so a blank text counts as absent.
     let mut single = |field: &str, role| {
-        let value =
-            fields.take(field).filter(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()));
+        let value = fields.take(field).filter(|value| !is_blank(value));
         value.map(|value| (role, value))
     };
     let (face, background) = (single("face_image", Role::Face), single("background_image", Role::Background));
