@@ -11,7 +11,7 @@ use crate::coins::Coins;
 use crate::fal::{FalClient, FalConfig, FalError, JobState, Retention};
 use crate::function::{Platform, StartError};
 use crate::generations::{Generation, Generations, Slot, Status};
-use crate::ledger::{Failure, FailureBudget, Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
+use crate::ledger::{FailureBudget, Hold, Ledger, PictureRecorded, SettleRefused, Unavailable};
 use crate::metrics::{self, Metric};
 use crate::settings::Settings;
 use crate::tables::Tables;
@@ -204,8 +204,7 @@ impl Batches {
         let cause = error.to_string();
         let failure = Problem::from(error).as_failure();
         self.ledger.release(hold, failure, now).await?;
-        let Failure { code, .. } = failure;
-        tracing::info!(%user_id, %generation_id, coins = coins.count(), code, cause, %slot, "coins released");
+        tracing::info!(%user_id, %generation_id, coins = coins.count(), code = failure.code, cause, %slot, "coins released");
         join(self.cancel(generation, &[slot.other()]), self.delete_photos(generation)).await;
         Ok(())
     }
