@@ -1,8 +1,8 @@
 //! The ledger: the one place that writes coins and generations.
 //!
-//! Five transitions, each one transaction: hold, settle, release and expire for a batch, top up for a
-//! payment, which a take-back reverses. Between the hold and the end of an asynchronous batch there are three more, each an update of the
-//! generation alone.
+//! Six transitions, each one transaction: hold, settle, release and expire for a batch, top up for a payment,
+//! and take back for its return. Between the hold and the end of an asynchronous batch there are three more,
+//! each an update of the generation alone.
 
 mod budget;
 mod expressions;
@@ -32,7 +32,7 @@ use transact::{Finding, Item, TransactError, broken, first_two, kept_changing, t
 
 pub use budget::FailureBudget;
 pub use hold::Hold;
-pub use payments::{Entered, Payment, PaymentRefused, Payments};
+pub use payments::{Entered, Payment, PaymentRefused, PaymentTables, Payments};
 pub use profile::Profiles;
 pub use queue::PictureRecorded;
 pub use transact::Unavailable;
@@ -134,6 +134,11 @@ impl Ledger {
     /// The same ledger with another budget of failures.
     pub fn with_budget(self, budget: FailureBudget) -> Self {
         Self { budget, ..self }
+    }
+
+    /// Refuses a user who has fewer than `required` coins available.
+    pub async fn require(&self, user: &UserId, required: Coins, now: Timestamp) -> Result<(), HoldRefused> {
+        self.profiles.require(user, required, now).await
     }
 
     /// What `user` has, read consistently. A user never seen before has nothing, and nothing is written.

@@ -15,8 +15,10 @@ use super::expressions::Entry;
 use super::profile::{Profile, Profiles};
 use super::transact::{TransactError, Unavailable, broken, first_two, kept_changing, transact};
 use crate::coins::Coins;
+use crate::function::{Platform, StartError};
 use crate::identity::UserId;
 use crate::metrics::{self, Metric};
+use crate::settings::Settings;
 use crate::tables::{LedgerTable, ProfilesTable};
 use crate::validation::{Faults, Fields};
 
@@ -112,6 +114,21 @@ impl Payment {
     }
 }
 
+/// The tables that a payment changes.
+#[derive(Debug, Clone)]
+pub struct PaymentTables {
+    profiles: ProfilesTable,
+    ledger: LedgerTable,
+}
+
+impl PaymentTables {
+    /// Reads `PROFILES_TABLE` and `LEDGER_TABLE`.
+    pub fn load(settings: &mut Settings<'_>) -> Option<Self> {
+        let (profiles, ledger) = (ProfilesTable::load(settings), LedgerTable::load(settings));
+        Some(Self { profiles: profiles?, ledger: ledger? })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Credit,
@@ -132,16 +149,47 @@ impl Payments {
         Self { profiles: Profiles::new(client.clone(), profiles), entries, client }
     }
 
+    /// The payments in `tables`, with a client of DynamoDB.
+    ///
+    /// # Errors
+    ///
+    /// When the Lambda environment is incomplete.
+    pub fn connect(tables: PaymentTables, platform: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self::new(platform.aws()?.dynamodb(), tables.profiles, tables.ledger))
+    }
+
     /// Adds a payment's coins once. Returns the settled balance right after that, also when they
     /// were added by an earlier call.
     pub async fn credit(&self, payment: &Payment, now: Timestamp) -> Result<Entered, PaymentRefused> {
-        self.enter(payment, Direction::Credit, now).await
+        self.enter_and_log(payment, Direction::Credit, now).await
     }
 
     /// Takes coins back once, for a refund or a chargeback. Coins that are held or spent stay: if fewer are
     /// available, nothing is taken.
     pub async fn take_back(&self, payment: &Payment, now: Timestamp) -> Result<Entered, PaymentRefused> {
-        self.enter(payment, Direction::TakeBack, now).await
+        self.enter_and_log(payment, Direction::TakeBack, now).await
+    }
+
+    async fn enter_and_log(
+        &self,
+        payment: &Payment,
+        direction: Direction,
+        now: Timestamp,
+    ) -> Result<Entered, PaymentRefused> {
+        let entered = self.enter(payment, direction, now).await;
+        let Payment { user_id, coins, reference } = payment;
+        let (coins, done) = (coins.count(), direction.done());
+        match &entered {
+            Ok(Entered { coins_balance, .. }) => {
+                let coins_balance = coins_balance.count();
+                tracing::info!(%user_id, coins, reference, coins_balance, "coins {done}");
+            }
+            Err(PaymentRefused::TryAgain(cause)) => {
+                tracing::error!(%user_id, coins, reference, %cause, "coins could not be {done}");
+            }
+            Err(refused) => tracing::warn!(%user_id, coins, reference, %refused, "coins were not {done}"),
+        }
+        entered
     }
 
     async fn enter(
@@ -209,6 +257,14 @@ impl Payments {
 }
 
 impl Direction {
+    /// What happens to the coins, for the log.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Credit => "added",
+            Self::TakeBack => "taken back",
+        }
+    }
+
     fn metric(self) -> Metric {
         match self {
             Self::Credit => Metric::CoinsAdded,

@@ -5,9 +5,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Hold;
 use super::transact::{Item, Unavailable, broken};
-use crate::aws::{describe, is_transient};
+use super::{Hold, HoldRefused};
 use crate::coins::{Balance, Coins};
 use crate::identity::UserId;
 use crate::tables::ProfilesTable;
@@ -30,17 +29,22 @@ impl Profiles {
         Ok(self.read(user).await?.balance(user, now))
     }
 
+    /// Refuses a user who has fewer than `required` coins available.
+    pub async fn require(&self, user: &UserId, required: Coins, now: Timestamp) -> Result<(), HoldRefused> {
+        let balance = self.balance(user, now).await?;
+        if balance.available < required {
+            return Err(HoldRefused::InsufficientCoins { required, balance });
+        }
+        Ok(())
+    }
+
     /// Removes the stamps of failures that do not count any more.
     pub(super) async fn forget(&self, user: &UserId, stamps: Vec<String>) -> Result<(), Unavailable> {
         let update = self.client.update_item().table_name(self.table.name());
         let update = update.key("user_id", AttributeValue::S(user.to_string()));
         let update = update.update_expression("DELETE failures :stamps");
         let update = update.expression_attribute_values(":stamps", AttributeValue::Ss(stamps));
-        update.send().await.map(drop).map_err(|error| Unavailable {
-            cause: describe(&error),
-            may_have_applied: true,
-            transient: is_transient(&error),
-        })
+        update.send().await.map(drop).map_err(|error| Unavailable::of(&error, true))
     }
 
     pub(super) fn table(&self) -> &ProfilesTable {
@@ -50,11 +54,7 @@ impl Profiles {
     pub(super) async fn read(&self, user: &UserId) -> Result<Profile, Unavailable> {
         let get = self.client.get_item().table_name(self.table.name()).consistent_read(true);
         let get = get.key("user_id", AttributeValue::S(user.to_string()));
-        let response = get.send().await.map_err(|error| Unavailable {
-            cause: describe(&error),
-            may_have_applied: false,
-            transient: is_transient(&error),
-        })?;
+        let response = get.send().await.map_err(|error| Unavailable::of(&error, false))?;
         Profile::read(response.item.unwrap_or_default()).map_err(broken)
     }
 }

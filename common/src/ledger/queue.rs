@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::expressions::text;
 use super::transact::Unavailable;
 use super::{Hold, Ledger, is_mine, read_generation};
-use crate::aws::{describe, is_transient};
 use crate::generations::{Generation, QueuedPicture, Slot, Status};
 
 /// The result of recording a picture.
@@ -125,5 +124,5 @@ async fn send(update: UpdateItemFluentBuilder) -> Result<Updated, Unavailable> {
         let found = refusal.item().cloned().unwrap_or_default();
         return Ok(Updated::Refused(read_generation(found)?.map(Box::new)));
     }
-    Err(Unavailable { cause: describe(&error), may_have_applied: true, transient: is_transient(&error) })
+    Err(Unavailable::of(&error, true))
 }

@@ -1,18 +1,18 @@
 //! One DynamoDB transaction, sent until it is decided: applied, refused by a condition, or out of time.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
-use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use crate::aws::{describe, is_throttling};
+use crate::aws::{describe, is_throttling, is_transient};
 
 /// Most tries of one transaction, and the bounds of the pause between two (full jitter: uniformly random).
 const MAX_TRIES: u32 = 6;
@@ -37,7 +37,7 @@ pub(super) enum TransactError {
 }
 
 /// DynamoDB did not decide in time, or refused the call itself.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("DynamoDB did not decide: {cause}")]
 pub struct Unavailable {
     /// The last error, for the log.
@@ -46,6 +46,16 @@ pub struct Unavailable {
     pub may_have_applied: bool,
     /// Whether the same call may succeed later. `false` means wrong permissions or a fault of ours.
     pub transient: bool,
+}
+
+impl Unavailable {
+    /// A call of one item that failed for good, after the SDK's own retries.
+    pub(super) fn of<E: ProvideErrorMetadata + Error + 'static>(
+        error: &SdkError<E>,
+        may_have_applied: bool,
+    ) -> Self {
+        Self { cause: describe(error), may_have_applied, transient: is_transient(error) }
+    }
 }
 
 /// Sends `actions` as one transaction. Conflicts, throttling and lost replies are tried again under one
@@ -123,7 +133,6 @@ enum Verdict {
 }
 
 fn verdict(error: &SdkError<TransactWriteItemsError>) -> Verdict {
-    use aws_sdk_dynamodb::error::ProvideErrorMetadata;
     let SdkError::ServiceError(context) = error else {
         return match error {
             SdkError::ConstructionFailure(_) => Verdict::Permanent,

@@ -4,7 +4,7 @@ use common::api::{self, Call, Endpoint, Problem, Response, Route};
 use common::coins::Coins;
 use common::function::{Function, Platform, StartError};
 use common::identity::UserId;
-use common::ledger::{HoldRefused, Profiles};
+use common::ledger::Profiles;
 use common::photos::PhotoFormat;
 use common::settings::Settings;
 use common::tables::ProfilesTable;
@@ -60,10 +60,7 @@ impl Endpoint for CreateUpload {
     async fn respond(&self, mut call: Call<'_, UserId>) -> Result<Response, Problem> {
         let (format, bytes) = read(call.object()?)?;
         let (user_id, upload_id) = (&call.caller, UploadId::random());
-        let balance = self.profiles.balance(user_id, call.clock.arrived_at()).await?;
-        if balance.available < REQUIRED_COINS {
-            return Err(HoldRefused::InsufficientCoins { required: REQUIRED_COINS, balance }.into());
-        }
+        self.profiles.require(user_id, REQUIRED_COINS, call.clock.arrived_at()).await?;
         let url = self.uploads.presign_put(&ObjectKey::upload(user_id, upload_id), format, bytes);
         let lifetime = SignedDuration::try_from(UPLOAD_WITHIN).unwrap_or_default();
         tracing::info!(%user_id, %upload_id, bytes, "upload created");

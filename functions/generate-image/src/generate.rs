@@ -13,7 +13,7 @@ use common::generations::{Generation, Status};
 use common::idempotency::IdempotencyKey;
 use common::identity::UserId;
 use common::ids::{AttemptId, GenerationId};
-use common::ledger::{Hold, HoldOutcome, HoldRefused, Released, SettleRefused};
+use common::ledger::{Hold, HoldOutcome, Released, SettleRefused};
 use common::metrics::{self, Metric};
 use common::uploads::{ObjectKey, UploadError};
 use futures::FutureExt;
@@ -115,11 +115,7 @@ impl GenerateImage {
                 return Ok(());
             }
         }
-        let balance = self.batches.ledger().balance(user_id, clock.arrived_at()).await?;
-        if balance.available < self.batch.coins {
-            return Err(HoldRefused::InsufficientCoins { required: self.batch.coins, balance }.into());
-        }
-        Ok(())
+        Ok(self.batches.ledger().require(user_id, self.batch.coins, clock.arrived_at()).await?)
     }
 
     /// Checks uploaded photos and plans the batch. Nothing is held or sent to fal.

@@ -2,9 +2,8 @@
 
 use common::events::EventFunction;
 use common::function::{Function, Platform, StartError};
-use common::ledger::{Entered, Payment, PaymentRefused, Payments};
+use common::ledger::{Entered, Payment, PaymentRefused, PaymentTables, Payments};
 use common::settings::Settings;
-use common::tables::{LedgerTable, ProfilesTable};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -15,15 +14,14 @@ pub struct TakeCoins {
 
 impl Function for TakeCoins {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
-    type Config = (ProfilesTable, LedgerTable);
+    type Config = PaymentTables;
 
-    fn load(settings: &mut Settings<'_>) -> Option<Self::Config> {
-        let (profiles, ledger) = (ProfilesTable::load(settings), LedgerTable::load(settings));
-        Some((profiles?, ledger?))
+    fn load(settings: &mut Settings<'_>) -> Option<PaymentTables> {
+        PaymentTables::load(settings)
     }
 
-    async fn connect((profiles, ledger): Self::Config, platform: &Platform<'_>) -> Result<Self, StartError> {
-        Ok(Self { payments: Payments::new(platform.aws()?.dynamodb(), profiles, ledger) })
+    async fn connect(tables: PaymentTables, platform: &Platform<'_>) -> Result<Self, StartError> {
+        Ok(Self { payments: Payments::connect(tables, platform)? })
     }
 }
 
@@ -34,21 +32,6 @@ impl EventFunction for TakeCoins {
 
     /// Takes the coins of one refund back, once however often it is invoked, and never coins that are held.
     async fn handle(&self, event: Value, now: Timestamp) -> Result<Entered, PaymentRefused> {
-        let payment = Payment::read(event)?;
-        let Payment { user_id, coins, reference } = &payment;
-        let entered = self.payments.take_back(&payment, now).await;
-        match &entered {
-            Ok(Entered { coins_balance, .. }) => {
-                let coins_balance = coins_balance.count();
-                tracing::info!(%user_id, coins = coins.count(), reference, coins_balance, "coins taken back");
-            }
-            Err(PaymentRefused::TryAgain(cause)) => {
-                tracing::error!(%user_id, coins = coins.count(), reference, %cause, "coins could not be taken back");
-            }
-            Err(refused) => {
-                tracing::warn!(%user_id, coins = coins.count(), reference, %refused, "coins were not taken back");
-            }
-        }
-        entered
+        self.payments.take_back(&Payment::read(event)?, now).await
     }
 }
